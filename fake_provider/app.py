@@ -1,0 +1,56 @@
+"""The provider as one Flask program: state, guard, endpoints, pages."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+from flask import Flask, render_template
+from werkzeug.exceptions import HTTPException, SecurityError
+from werkzeug.wrappers import Response
+
+from .console import console
+from .controls import controls
+from .dialects import DIALECTS
+from .endpoints import add_endpoints
+from .guard import guard
+from .pages import pages
+from .state import State
+
+
+def create_app(clients_file: Path | None = None, gallery: Path | None = None) -> Flask:
+    """Return the provider.
+
+    `clients_file` keeps registered apps from one run to the next; `gallery` is where learn.py tells of its apps.
+    """
+    app = Flask(__name__)
+    app.config.update(
+        SECRET_KEY=secrets.token_bytes(32),
+        SESSION_COOKIE_NAME="fake_provider",
+        SESSION_COOKIE_SAMESITE="Lax",
+        MAX_CONTENT_LENGTH=1_000_000,
+    )
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # replies keep the order of the real ones
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    state = State.make(clients_file, gallery)
+    guard(app, add_endpoints(app, state))
+    for routes in (pages(state), console(state), controls(state)):
+        app.register_blueprint(routes)
+
+    @app.get("/_style.css")
+    def style() -> Response:
+        return Response(render_template("dialects.css", dialects=DIALECTS), mimetype="text/css")
+
+    @app.errorhandler(HTTPException)
+    def problem(error: HTTPException) -> tuple[str, int]:
+        return render_template("problem.html", error=error), error.code or 500
+
+    @app.errorhandler(SecurityError)
+    def foreign_host(error: SecurityError) -> tuple[str, int]:
+        # no layout here: without a host that is trusted, Flask makes no addresses
+        return (
+            "<!doctype html><title>Bad Request</title><p>This answers to localhost and 127.0.0.1 alone.</p>",
+            400,
+        )
+
+    return app

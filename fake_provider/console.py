@@ -1,0 +1,61 @@
+"""The developer console: where one registers an app and fetches its id and its secret."""
+
+from __future__ import annotations
+
+from flask import Blueprint, abort, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from .clients import redirect_uri_problem
+from .dialects import BY_NAME, Dialect
+from .state import State
+
+LONGEST = 200  # characters of a name
+
+
+def console(state: State) -> Blueprint:
+    """Return the routes below `/DIALECT/developer`."""
+    routes = Blueprint("console", __name__, url_prefix=f"/<any({', '.join(BY_NAME)}):name>/developer")
+
+    @routes.get("")
+    def apps(name: str) -> str:
+        return _page(BY_NAME[name], {}, {})
+
+    @routes.post("")
+    def register(name: str) -> Response | tuple[str, int]:
+        problems = _problems(request.form)
+        if problems:
+            return _page(BY_NAME[name], request.form, problems), 400
+        addresses = request.form["redirect_uris"].split()
+        client = state.clients.register(name, request.form["name"].strip(), addresses)
+        return redirect(url_for("console.app", name=name, client_id=client.client_id), 303)
+
+    @routes.get("/<client_id>")
+    def app(name: str, client_id: str) -> str:
+        client = state.clients.find(name, client_id) or abort(404)
+        return render_template("client.html", dialect=BY_NAME[name], client=client)
+
+    @routes.post("/<client_id>")
+    def remove(name: str, client_id: str) -> Response:
+        state.clients.forget(name, client_id)
+        return redirect(url_for("console.apps", name=name), 303)
+
+    def _page(dialect: Dialect, form: dict[str, str], problems: dict[str, str]) -> str:
+        clients = state.clients.of(dialect.name)
+        return render_template("console.html", dialect=dialect, clients=clients, form=form, problems=problems)
+
+    return routes
+
+
+def _problems(form: dict[str, str]) -> dict[str, str]:
+    problems = {}
+    name = form.get("name", "").strip()
+    if not name or len(name) > LONGEST:
+        problems["name"] = f"Give the app a name of at most {LONGEST} characters; people see it on the consent page."
+    addresses = form.get("redirect_uris", "").split()
+    if not addresses:
+        problems["redirect_uris"] = "Write at least one address, such as http://localhost:5000/callback."
+    for address in addresses:
+        problem = redirect_uri_problem(address)
+        if problem:
+            problems["redirect_uris"] = f"{address}: {problem}"
+    return problems

@@ -1,0 +1,85 @@
+"""Each dialect's addresses, and what happens to every message there: it is kept, and broken if asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+from flask import Flask, g, render_template, request
+from werkzeug.wrappers import Response
+
+from .authorize import authorize
+from .back_channel import refused, resource, token
+from .dialects import DIALECTS, Dialect
+from .errors import AnsweredToApp, ShownToPerson
+from .faults import Fault
+from .state import State
+
+KEPT_HEADERS = ("Accept", "Authorization", "Content-Type", "Host", "Origin", "Referer", "User-Agent")
+KEPT_REPLY_HEADERS = ("Cache-Control", "Content-Type", "Location", "WWW-Authenticate")
+
+
+def add_endpoints(app: Flask, state: State) -> set[str]:
+    """Add the endpoints of all dialects, and return the names of those that belong to the back channel."""
+    back_channel: set[str] = set()
+    for dialect in DIALECTS:
+        for endpoint, paths, view, methods in _views(state, dialect):
+            for path in paths:
+                name = f"{dialect.name} {endpoint} {path}"
+                traced = partial(_traced, state, dialect, endpoint, view)
+                app.add_url_rule(f"/{dialect.name}/{path}", name, traced, methods=methods)
+                if endpoint != "authorization":
+                    back_channel.add(name)
+    return back_channel
+
+
+def _views(state: State, dialect: Dialect) -> Iterator[tuple[str, tuple[str, ...], Callable[..., Any], list[str]]]:
+    yield "authorization", dialect.authorize, partial(authorize, state, dialect), ["GET", "POST"]
+    yield "token", dialect.token, partial(token, state, dialect), ["POST"]
+    for endpoint, (paths, _) in dialect.resources.items():
+        yield endpoint, paths, partial(resource, state, dialect, endpoint), ["GET"]
+
+
+def _traced(state: State, dialect: Dialect, endpoint: str, view: Callable[..., Any], **path: str) -> Response:
+    try:
+        answer = view(**path)
+        response = answer if isinstance(answer, Response) else Response(answer, mimetype="text/html")
+    except ShownToPerson as error:
+        page = render_template("refused.html", dialect=dialect, error=error)
+        response = Response(page, status=400, mimetype="text/html")
+    except AnsweredToApp as error:
+        response = refused(dialect, error)
+    front = endpoint == "authorization"
+    fault = None
+    if not front or g.get("answers_app"):
+        fault = state.faults.take(dialect.name, endpoint, g.get("client_id"))
+    if fault is None or not fault.drop:
+        return _kept(state, dialect, endpoint, _changed(state, fault, response), fault)
+    _kept(state, dialect, endpoint, response, fault)
+    return _changed(state, fault, response)
+
+
+def _changed(state: State, fault: Fault | None, response: Response) -> Response:
+    return response if fault is None else state.faults.change(fault, response)
+
+
+def _kept(state: State, dialect: Dialect, endpoint: str, response: Response, fault: Fault | None) -> Response:
+    front = endpoint == "authorization"
+    is_page = response.mimetype == "text/html" and fault is None
+    state.trace.add(
+        dialect=dialect.name,
+        endpoint=endpoint,
+        channel="front" if front else "back",
+        client_id=g.get("client_id"),
+        method=request.method,
+        path=request.path,
+        query=list(request.args.items(multi=True)),
+        form=list(request.form.items(multi=True)),
+        headers=[(name, request.headers[name]) for name in KEPT_HEADERS if name in request.headers],
+        status=response.status_code,
+        reply_headers=[(n, response.headers[n]) for n in KEPT_REPLY_HEADERS if n in response.headers],
+        body="" if is_page else response.get_data().decode("utf-8", "replace"),
+        fault=None if fault is None else fault.as_json(),
+    )
+    return response

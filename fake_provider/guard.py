@@ -1,0 +1,45 @@
+"""Only pages of this provider may use its buttons and its controls; another site's page may not.
+
+A foreign Host is how DNS rebinding gets in, a foreign Origin how a form on another site does.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from flask import Flask, abort, request
+from werkzeug.wrappers import Response
+
+TRUSTED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+def guard(app: Flask, back_channel: set[str]) -> None:
+    """Refuse foreign hosts everywhere, and foreign origins wherever something is changed.
+
+    `back_channel` are the Flask endpoints that apps call themselves, without a browser.
+    """
+    app.config["TRUSTED_HOSTS"] = TRUSTED_HOSTS
+
+    @app.before_request
+    def refuse_foreign_origin() -> None:
+        if request.method in ("GET", "HEAD", "OPTIONS") or request.endpoint in back_channel:
+            return
+        origin = request.headers.get("Origin")
+        if origin is not None and urlsplit(origin).netloc != request.host:
+            abort(403, f"This came from a page at {origin}, and is only taken from {request.host_url}.")
+        if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
+            abort(403, "This came from a page of another site.")
+
+    @app.after_request
+    def set_headers(response: Response) -> Response:
+        response.headers["X-Fake-Provider"] = "1"
+        if response.mimetype == "text/html":
+            response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+            response.headers["Referrer-Policy"] = "same-origin"
+            response.headers["Cache-Control"] = "no-store"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        return response

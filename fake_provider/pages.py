@@ -1,0 +1,49 @@
+"""The pages around the dance: the gallery, each provider's own page, and the people's pictures."""
+
+from __future__ import annotations
+
+from flask import Blueprint, abort, redirect, render_template, request, session, url_for
+from werkzeug.wrappers import Response
+
+from .dialects import BY_NAME, DIALECTS
+from .gallery import read_gallery
+from .people import PEOPLE, find_person
+from .state import State
+
+
+def pages(state: State) -> Blueprint:
+    """Return the routes `/`, `/DIALECT/` and `/_avatars/PERSON.svg`."""
+    routes = Blueprint("pages", __name__)
+    one = f"/<any({', '.join(BY_NAME)}):name>/"
+
+    @routes.get("/")
+    def home() -> str:
+        apps = read_gallery(state.gallery)
+        return render_template("home.html", apps=apps, dialects=DIALECTS, people=PEOPLE)
+
+    @routes.get(one)
+    def provider(name: str) -> str:
+        person = find_person(session.get(name, ""))
+        allowed = [
+            client
+            for client in state.clients.of(name)
+            if person is not None and state.consents.cover(name, person.key, client.client_id, ())
+        ]
+        return render_template("provider.html", dialect=BY_NAME[name], person=person, allowed=allowed)
+
+    @routes.post(one)
+    def change(name: str) -> Response:
+        """Sign out, or forget what an app was allowed."""
+        if "forget" in request.form:
+            state.consents.forget(name, session.get(name, ""), request.form["forget"])
+        else:
+            session.pop(name, None)
+        return redirect(url_for("pages.provider", name=name), 303)
+
+    @routes.get("/_avatars/<key>.svg")
+    def avatar(key: str) -> Response:
+        person = find_person(key) or abort(404)
+        picture = render_template("avatar.svg", letter=person.name[0], hue=person.number * 47 % 360)
+        return Response(picture, mimetype="image/svg+xml", headers={"Cache-Control": "max-age=3600"})
+
+    return routes

@@ -1,0 +1,66 @@
+"""The people one can be at every provider. Each is there to show something.
+
+They are invented, even where the name is borrowed, and all addresses end in example.com (RFC 2606).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody with an account at every dialect.
+
+    `key` names them in forms and is their user name unless `usernames` says otherwise for a dialect; `number`
+    is what their account ids are made from; `shows` says in one sentence why they are here.
+    """
+
+    key: str
+    number: int
+    name: str
+    email: str | None
+    shows: str
+    email_verified: bool = True
+    has_picture: bool = True
+    usernames: tuple[tuple[str, str], ...] = ()
+
+    def username(self, dialect: str) -> str:
+        """Return the user name that they have at this dialect."""
+        return dict(self.usernames).get(dialect, self.key)
+
+
+PEOPLE: tuple[Person, ...] = (
+    Person("ada", 1, "Ada Lovelace", "ada@example.com", "an ordinary account: start with her"),
+    Person("grace", 2, "Grace Hopper", "grace@example.com", "another ordinary account", has_picture=False),
+    Person("emmy", 3, "Emmy Noether", None, "gives no e-mail address"),
+    Person("alan", 4, "Alan Turing", "alan@example.com", "is called alan at GitHub"),
+    Person(
+        "alan-kay",
+        5,
+        "Alan Kay",
+        "kay@example.com",
+        "is called alan too, at another provider",
+        usernames=(("x", "alan"), ("simplelogin", "alan"), ("google", "alan")),
+    ),
+    Person(
+        "mallory",
+        6,
+        "Mallory Archer",
+        "ada@example.com",
+        "typed in Ada's address and never proved that it is hers",
+        email_verified=False,
+    ),
+    Person(
+        "bobby",
+        7,
+        'Bobby <script>document.title="broken"</script><b>Tables</b>',
+        "bobby@example.com",
+        "has a name that is dangerous to a page that does not escape it",
+    ),
+)
+
+
+def find_person(key: str) -> Person | None:
+    """Return the person with this key, or None."""
+    return next((person for person in PEOPLE if person.key == key), None)

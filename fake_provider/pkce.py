@@ -1,0 +1,32 @@
+"""A code is worth nothing to whoever does not know the secret it was asked for with (RFC 7636).
+
+Only the method S256 is known here. `plain` would send the secret itself through the browser.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+
+VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
+CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
+
+
+def challenge_of(verifier: str) -> str:
+    """Return the S256 code challenge of a code verifier: 43 characters (RFC 7636 section 4.2)."""
+    digest = hashlib.sha256(verifier.encode("ascii")).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode("ascii")
+
+
+def is_challenge(text: str) -> bool:
+    """Tell whether the text has the shape of an S256 code challenge."""
+    return CHALLENGE.fullmatch(text) is not None
+
+
+def matches(verifier: str, challenge: str) -> bool:
+    """Tell whether this code verifier is the one behind the challenge (RFC 7636 section 4.6)."""
+    if not VERIFIER.fullmatch(verifier):
+        return False
+    return hmac.compare_digest(challenge_of(verifier), challenge)

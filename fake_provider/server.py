@@ -1,0 +1,134 @@
+"""Start the provider as a process of its own, tell it what to do over HTTP, and leave nothing behind."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+PATIENCE = 20.0  # seconds until the server must answer
+
+
+@dataclass(frozen=True)
+class Provider:
+    """A running provider. `url` is its address without a slash at the end."""
+
+    host: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+    @property
+    def people(self) -> list[dict[str, Any]]:
+        """The people one can be: dictionaries with `key`, `name`, `email`, `shows`."""
+        return list(self._ask("GET", "/_people")["people"])
+
+    def trace(self, client_id: str | None = None, dialect: str | None = None, after: int = 0) -> list[dict[str, Any]]:
+        """Return the messages with a number above `after`, oldest first, as `GET /_trace` has them."""
+        wanted = {"client_id": client_id, "dialect": dialect, "after": after}
+        query = urlencode({name: value for name, value in wanted.items() if value is not None})
+        return list(self._ask("GET", f"/_trace?{query}")["messages"])
+
+    def break_next(self, endpoint: str, **change: Any) -> None:
+        """Break the next reply of an endpoint; the members of a fault are those of `fake_provider.faults.Fault`.
+
+        Raises ValueError with the provider's sentence when the fault makes no sense.
+        """
+        self._ask("POST", "/_faults", {"endpoint": endpoint, **change})
+
+    def mend(self) -> None:
+        """Take back the faults that have not happened yet; replies that are held up go out."""
+        self._ask("DELETE", "/_faults")
+
+    def reset(self) -> None:
+        """Forget logins, consents, faults and messages. Registered apps stay."""
+        self._ask("POST", "/_reset")
+
+    def _ask(self, method: str, path: str, data: object = None) -> dict[str, Any]:
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=10)
+        try:
+            body = None if data is None else json.dumps(data)
+            connection.request(method, path, body, {"Content-Type": "application/json"} if body else {})
+            reply = connection.getresponse()
+            text = reply.read()
+        finally:
+            connection.close()
+        found: dict[str, Any] = json.loads(text) if reply.headers.get_content_type() == "application/json" else {}
+        if reply.status >= 400:
+            raise ValueError(found.get("error", f"{method} {path} was answered with {reply.status}"))
+        return found
+
+
+@contextmanager
+def serve(port: int | None = None, host: str = "127.0.0.1") -> Iterator[Provider]:
+    """Run `python -m fake_provider` on a free port, or on this one, and stop it at the end.
+
+    Raises RuntimeError with what the process said when it does not come up.
+    """
+    port = port or free_port()
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    command = [sys.executable, "-m", "fake_provider", "--host", host, "--port", str(port)]
+    process = subprocess.Popen(  # noqa: S603 - our own program
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **_group_of_its_own()
+    )
+    provider = Provider(host, port)
+    try:
+        _wait_until_it_answers(provider, process)
+        yield provider
+    finally:
+        stop(process)
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def free_port() -> int:
+    """Return a TCP port of 127.0.0.1 that nobody listens at."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End a process that was started in a group of its own, and its children, and wait for it."""
+    if process.poll() is None:
+        if sys.platform == "win32":
+            subprocess.run(["taskkill", "/T", "/F", "/PID", str(process.pid)], capture_output=True)  # noqa: S603, S607
+        else:
+            process.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(5)
+    if sys.platform != "win32":
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # what the process has left behind
+    process.wait(5)
+
+
+def _group_of_its_own() -> dict[str, Any]:
+    return {} if sys.platform == "win32" else {"start_new_session": True}
+
+
+def _wait_until_it_answers(provider: Provider, process: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            said = process.stdout.read().decode(errors="replace") if process.stdout else ""
+            raise RuntimeError(f"The fake provider did not start: {said.strip()}")
+        try:
+            socket.create_connection((provider.host, provider.port), 1).close()
+            return
+        except OSError:
+            time.sleep(0.02)
+    raise RuntimeError(f"The fake provider did not answer within {PATIENCE:.0f} seconds.")

@@ -1,0 +1,43 @@
+"""All that the provider remembers while it runs, in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .clients import ClientRegistry
+from .consents import Consents
+from .dialects import DIALECTS
+from .faults import Faults
+from .grants import Grants
+from .practice import PRACTICE_CLIENTS
+from .trace import Trace
+
+
+@dataclass
+class State:
+    """The stores behind the routes. `gallery` is the file in which learn.py tells of the apps it runs."""
+
+    clients: ClientRegistry
+    gallery: Path | None = None
+    grants: Grants = field(default_factory=Grants)
+    consents: Consents = field(default_factory=Consents)
+    trace: Trace = field(default_factory=Trace)
+    faults: Faults = field(default_factory=Faults)
+
+    @classmethod
+    def make(cls, clients_file: Path | None = None, gallery: Path | None = None) -> State:
+        """Return a fresh state; clients that were registered before are read from the file."""
+        return cls(clients=ClientRegistry(PRACTICE_CLIENTS, clients_file), gallery=gallery)
+
+    def start_over(self) -> None:
+        """Forget logins, consents, faults and the trace. Registered apps stay."""
+        self.faults.clear()
+        self.grants.clear()
+        self.consents.clear()
+        self.trace.clear()
+
+
+def endpoint_names() -> dict[str, tuple[str, ...]]:
+    """Return the names of each dialect's endpoints, as trace and faults use them."""
+    return {dialect.name: ("authorization", "token", *dialect.resources) for dialect in DIALECTS}

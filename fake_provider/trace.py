@@ -1,0 +1,143 @@
+"""Every message of every login is kept as it was sent, in order, until newer ones push it out.
+
+Front channel is what goes through the browser, back channel what the app sends to the provider itself.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from .parameters import purpose
+
+MOST_MESSAGES = 4_000
+MOST_BODY = 4_000  # characters
+MOST_VALUE = 2_000  # characters
+
+Pairs = list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Message:
+    """One request and its reply; `number` counts all messages since the start."""
+
+    dialect: str
+    endpoint: str
+    channel: str
+    client_id: str | None
+    method: str
+    path: str
+    query: Pairs
+    form: Pairs
+    headers: Pairs
+    status: int
+    reply_headers: Pairs
+    body: str
+    fault: dict[str, Any] | None = None
+    number: int = 0
+    time: float = field(default_factory=time.time)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the message as `GET /_trace` shows it, each parameter with what it is for."""
+        return {
+            "number": self.number,
+            "time": self.time,
+            "dialect": self.dialect,
+            "endpoint": self.endpoint,
+            "channel": self.channel,
+            "client_id": self.client_id,
+            "request": {
+                "method": self.method,
+                "path": self.path,
+                "query": _mapping(self.query),
+                "form": _mapping(self.form),
+                "headers": _mapping(self.headers),
+            },
+            "reply": {
+                "status": self.status,
+                "headers": _mapping(self.reply_headers),
+                "json": self._body_as_json(),
+                "body": self.body,
+            },
+            "parameters": list(self._parameters()),
+            "fault": self.fault,
+        }
+
+    def _body_as_json(self) -> Any:
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            return None
+
+    def _parameters(self) -> Iterator[dict[str, Any]]:
+        location = dict(self.reply_headers).get("Location", "")
+        body = self._body_as_json()
+        places: list[tuple[str, Pairs]] = [
+            ("query", self.query),
+            ("form", self.form),
+            ("header", self.headers),
+            ("reply header", self.reply_headers),
+            ("redirect", parse_qsl(urlsplit(location).query, keep_blank_values=True)),
+            ("reply", [(name, str(value)) for name, value in body.items()] if isinstance(body, dict) else []),
+        ]
+        for place, pairs in places:
+            for name, value in pairs:
+                known = purpose(name)
+                if known is not None:
+                    yield {"in": place, "name": name, "value": value, "purpose": known[0], "source": known[1]}
+
+
+class Trace:
+    """The last messages, oldest first."""
+
+    def __init__(self, most: int = MOST_MESSAGES) -> None:
+        self._lock = Lock()
+        self._messages: deque[Message] = deque(maxlen=most)
+        self._count = 0
+
+    def add(self, **parts: Any) -> None:
+        """Keep a message made of the parts of Message, and give it the next number."""
+        for name in ("query", "form", "headers", "reply_headers"):
+            parts[name] = [(key[:MOST_VALUE], value[:MOST_VALUE]) for key, value in parts[name][:100]]
+        parts["body"] = parts["body"][:MOST_BODY]
+        with self._lock:
+            self._count += 1
+            self._messages.append(Message(number=self._count, **parts))
+
+    def messages(self, client_id: str | None = None, dialect: str | None = None, after: int = 0) -> list[Message]:
+        """Return the messages of this client and dialect with a number above `after`."""
+        with self._lock:
+            kept = list(self._messages)
+        return [
+            message
+            for message in kept
+            if message.number > after and client_id in (None, message.client_id) and dialect in (None, message.dialect)
+        ]
+
+    @property
+    def forgotten(self) -> int:
+        """How many older messages are not kept any more."""
+        with self._lock:
+            return self._count - len(self._messages)
+
+    def clear(self) -> None:
+        """Forget all messages; numbers go on."""
+        with self._lock:
+            self._messages.clear()
+
+
+def _mapping(pairs: Pairs) -> dict[str, str | list[str]]:
+    mapping: dict[str, str | list[str]] = {}
+    for name, value in pairs:
+        before = mapping.get(name)
+        if before is None:
+            mapping[name] = value
+        else:
+            mapping[name] = [*before, value] if isinstance(before, list) else [before, value]
+    return mapping

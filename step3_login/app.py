@@ -1,0 +1,159 @@
+"""Step 3: the whole dance, with requests-oauthlib.
+
+New since step 2: /login sends the visitor to the provider, /callback takes them back in, /logout lets them go.
+"""
+
+import os
+import secrets
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import requests
+from dotenv import load_dotenv
+from flask import Flask, abort, redirect, render_template_string, request, session
+from oauthlib.oauth2 import OAuth2Error, WebApplicationClient
+from requests_oauthlib import OAuth2Session
+from werkzeug.exceptions import HTTPException
+
+here = Path(__file__).parent
+load_dotenv(here / ".env") or load_dotenv(here / ".env.example")
+
+
+def setting(name):
+    return os.environ.get(name) or sys.exit(f"{name} is missing: set it in .env, as .env.example shows.")
+
+
+CLIENT_ID = setting("CLIENT_ID")
+CLIENT_SECRET = setting("CLIENT_SECRET")
+AUTHORIZATION_BASE_URL = setting("AUTHORIZATION_BASE_URL")
+TOKEN_URL = setting("TOKEN_URL")
+USERINFO_URL = setting("USERINFO_URL")
+ISSUER = os.environ.get("ISSUER")  # for a provider that sends iss; SimpleLogin does not
+
+PORT = int(os.environ.get("PORT", 5000))
+URL = os.environ.get("URL") or f"http://localhost:{PORT}"
+REDIRECT_URI = URL + "/callback"
+on_this_machine = urlsplit(URL).hostname in ("localhost", "127.0.0.1")
+
+app = Flask(__name__)
+app.config.update(
+    # Signs the session cookie: whoever knows it can be anybody. So it is not in the code, and random for practice.
+    SECRET_KEY=os.environ.get("SECRET_KEY") or (secrets.token_hex() if on_this_machine else setting("SECRET_KEY")),
+    SESSION_COOKIE_NAME="step3_login",  # all apps on localhost share their cookies, whatever the port
+    SESSION_COOKIE_SAMESITE="Lax",  # another site's page cannot post our log-out form
+    SESSION_COOKIE_SECURE=URL.startswith("https"),
+    TRUSTED_HOSTS=[urlsplit(URL).hostname],  # our address is ours to say, not the Host header's
+)
+
+PAGE = """<!doctype html>
+<html lang="en">
+<meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark">
+<title>{{ title }}</title>
+<h1>{{ title }}</h1>
+{% if problem %}
+<p>{{ problem }}</p>
+<p><a href="{{ url }}/">Try again</a></p>
+{% elif user %}
+<p>Logged in as {{ user.name or user.email or user.sub }}</p>
+<p>E-mail: {{ user.email or "not given" }}</p>
+{% if user.avatar_url.startswith(("https://", "http://")) %}<img src="{{ user.avatar_url }}" alt="Avatar">{% endif %}
+<form method="post" action="/logout"><button>Log out</button></form>
+{% else %}
+<p><a href="/login">Log in with SimpleLogin</a></p>
+{% endif %}
+</html>"""
+
+
+@app.get("/")
+def home():
+    title = "User information" if "user" in session else "Step 3: the whole dance"
+    return render_template_string(PAGE, title=title, user=session.get("user"))
+
+
+@app.get("/login")
+def login():
+    client = WebApplicationClient(CLIENT_ID)
+    # PKCE: the provider gets the hash now and the secret with the code, so a stolen code is no use (RFC 7636).
+    code_verifier = client.create_code_verifier(64)
+    code_challenge = client.create_code_challenge(code_verifier, "S256")
+    oauth = OAuth2Session(client=client, redirect_uri=REDIRECT_URI)
+    # state: comes back with the answer and shows that this browser asked for it (RFC 6749 section 10.12).
+    address, state = oauth.authorization_url(
+        AUTHORIZATION_BASE_URL, code_challenge=code_challenge, code_challenge_method="S256"
+    )
+    session["state"], session["code_verifier"] = state, code_verifier
+    return redirect(address)
+
+
+@app.get("/callback")
+def callback():
+    if "state" not in session or request.args.get("state") != session["state"]:
+        abort(400, "This answer does not belong to a login that began in this browser.")
+    session.pop("state")  # good once, or an old answer could be sent again
+    code_verifier = session.pop("code_verifier")
+    if request.args.get("iss") != ISSUER:  # another provider's answer (RFC 9207)
+        abort(400, "This answer comes from another provider.")
+    if "error" in request.args or "code" not in request.args:
+        abort(403, "You did not allow the login, or SimpleLogin refused it.")
+
+    oauth = OAuth2Session(CLIENT_ID, redirect_uri=REDIRECT_URI)
+    oauth.max_redirects = 0  # a redirect would take code and secret to another address
+    oauth.hooks["response"].append(check_status)
+    try:
+        oauth.fetch_token(
+            TOKEN_URL,
+            code=request.args["code"],
+            code_verifier=code_verifier,
+            client_secret=CLIENT_SECRET,
+            include_client_id=True,  # id and secret go in the body, where every character survives
+            timeout=5,
+        )
+        profile = oauth.get(USERINFO_URL, timeout=5).json()
+        if not isinstance(profile["sub"], str) or not profile["sub"]:
+            raise ValueError("a profile without a subject is nobody's")
+    except requests.Timeout:
+        abort(504, "SimpleLogin took too long to answer.")
+    except OAuth2Error as error:
+        app.logger.warning("SimpleLogin refused: %r", error)
+        abort(400, "SimpleLogin did not accept the code, or does not know this app.")
+    except Exception as error:  # the library meets a malformed reply with many kinds of exception
+        app.logger.warning("SimpleLogin's reply is of no use: %r", error)
+        abort(502, "SimpleLogin gave an answer that this app cannot use.")
+
+    session.clear()
+    # Only what the page shows, and short: a cookie holds 4 KB.
+    session["user"] = {key: str(profile.get(key) or "")[:250] for key in ("sub", "name", "email", "avatar_url")}
+    return redirect("/")
+
+
+def check_status(reply, **options):
+    # The library reads a reply whatever its status: an error page with a profile in it would log somebody in.
+    if reply.status_code == 400:
+        raise OAuth2Error(reply.text[:200])
+    reply.raise_for_status()
+
+
+@app.post("/logout")
+def logout():
+    session.clear()
+    return redirect("/")
+
+
+@app.errorhandler(HTTPException)
+def problem(error):
+    title = "Login failed" if request.path == "/callback" else error.name
+    sentence = "Use the button Log out." if error.code == 405 else error.description
+    return render_template_string(PAGE, title=title, problem=sentence, url=URL), error.code
+
+
+@app.after_request
+def keep_private(response):
+    response.headers["Cache-Control"] = "no-store"  # after a log out the back button shows nothing
+    response.headers["Referrer-Policy"] = "no-referrer"  # the code in our address goes to no other site
+    return response
+
+
+if __name__ == "__main__":
+    app.run(host="localhost", port=PORT)
