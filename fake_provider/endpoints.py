@@ -41,9 +41,9 @@ def _views(state: State, dialect: Dialect) -> Iterator[tuple[str, tuple[str, ...
         yield endpoint, paths, partial(resource, state, dialect, endpoint), ["GET"]
 
 
-def _traced(state: State, dialect: Dialect, endpoint: str, view: Callable[..., Any], **path: str) -> Response:
+def _traced(state: State, dialect: Dialect, endpoint: str, view: Callable[..., Any], **version: str) -> Response:
     try:
-        answer = view(**path)
+        answer = view()
         response = answer if isinstance(answer, Response) else Response(answer, mimetype="text/html")
     except ShownToPerson as error:
         page = render_template("refused.html", dialect=dialect, error=error)
