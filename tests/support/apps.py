@@ -1,0 +1,134 @@
+"""Apps are found in the tree, copied without their .env, and started as a learner starts them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import requests
+from dotenv import dotenv_values
+
+from fake_provider import Provider, free_port
+
+ROOT = Path(__file__).parent.parent.parent
+PRACTICE_PROVIDER = "http://localhost:9000"  # what the .env.example files name
+PATIENCE = 20  # seconds
+FACTS = tomllib.loads((ROOT / "tests" / "apps.toml").read_text("utf-8"))
+
+
+def find_apps() -> list[str]:
+    """Return the folders of all apps, as `step3_login` or `raw_requests/session_guard`."""
+    files = [*ROOT.glob("*/app.py"), *ROOT.glob("raw_requests/*/app.py")]
+    folders = [file.parent.relative_to(ROOT).as_posix() for file in files]
+    return sorted(folder for folder in folders if folder not in ("fake_provider", "tests"))
+
+
+def find_logins() -> list[tuple[str, str | None]]:
+    """Return each login app with each provider that it offers, None for an app with a single one.
+
+    A login app is one whose code has the words of its link on the home page.
+    """
+    logins: list[tuple[str, str | None]] = []
+    for folder in find_apps():
+        files = [file for file in (ROOT / folder).rglob("*") if file.suffix in (".py", ".html")]
+        if any("Log in with" in file.read_text("utf-8") for file in files):
+            logins += [(folder, name) for name in FACTS.get(folder, {}).get("providers", [None])]
+    return logins
+
+
+@dataclass
+class App:
+    """A running app. `provider_name` is the one to log in with; None means the only link there is."""
+
+    folder: str
+    url: str
+    home: Path
+    environment: dict[str, str]
+    provider_name: str | None = None
+    process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+
+    @property
+    def log(self) -> str:
+        """What the app has printed so far."""
+        return (self.home / "app.log").read_text("utf-8", "replace")
+
+    @property
+    def secret(self) -> str:
+        """The app's client secret at the provider, from its settings."""
+        practice = dotenv_values(self.home / ".env.example")
+        secrets = {value for name, value in practice.items() if name.endswith("_SECRET") and value}
+        assert len(secrets) == 1, f"expected one client secret in .env.example, found {len(secrets)}"
+        return secrets.pop()
+
+    @property
+    def login_words(self) -> str:
+        """The words of the link, or how they begin."""
+        return f"Log in with {self.provider_name or ''}"
+
+    def start(self, *command: str) -> None:
+        """Start the app, by `python app.py` unless another command is given, and wait until it answers."""
+        log = self.home / "app.log"
+        with log.open("ab") as output:
+            self.process = subprocess.Popen(
+                command or (sys.executable, "app.py"),
+                cwd=self.home,
+                env=self.environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        wait_for(self._answers, f"{self.folder} to answer")
+
+    def stop(self) -> None:
+        """End the app and wait for it."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def _answers(self) -> bool:
+        if self.process is not None and self.process.poll() is not None:
+            raise RuntimeError(f"{self.folder} did not start: {self.log}")
+        try:
+            with requests.get(self.url, timeout=5):
+                return True
+        except requests.ConnectionError:
+            return False
+
+
+def prepare(folder: str, provider: Provider, where: Path, **settings: str) -> App:
+    """Copy an app to a folder of its own and point its practice settings at the provider."""
+    home = where / folder
+    shutil.copytree(ROOT / folder, home, ignore=shutil.ignore_patterns(".env", "__pycache__", "*.sqlite", "*.db"))
+    practice = dotenv_values(home / ".env.example")
+    port = free_port()
+    environment = {name: value for name, value in os.environ.items() if name not in practice}
+    for name, value in practice.items():
+        if value is not None and value.startswith(PRACTICE_PROVIDER):
+            environment[name] = value.replace(PRACTICE_PROVIDER, provider.url, 1)
+    environment.update(PORT=str(port), PYTHONUNBUFFERED="1", **settings)
+    return App(folder, f"http://localhost:{port}", home, environment)
+
+
+def wait_for(condition, what: str, patience: float = PATIENCE):
+    """Return what the condition returns as soon as it is true. Raises TimeoutError that says what did not come."""
+    end = time.monotonic() + patience
+    while time.monotonic() < end:
+        result = condition()
+        if result:
+            return result
+        time.sleep(0.02)
+    raise TimeoutError(f"waited {patience} seconds for {what}")
+
+
+def parameters(address: str) -> dict[str, str]:
+    """Return the query of an address; each name must come once."""
+    query = parse_qs(urlsplit(address).query, keep_blank_values=True)
+    assert all(len(values) == 1 for values in query.values()), f"a parameter is repeated in {address}"
+    return {name: values[0] for name, values in query.items()}

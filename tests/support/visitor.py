@@ -1,0 +1,153 @@
+"""A visitor with cookies, who finds links and buttons by their words, as people do."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
+
+import mechanicalsoup
+from requests import Response
+
+from .apps import App, parameters
+
+MOST_HOPS = 20
+PATIENCE = 25  # seconds; longer than any app may take
+
+
+class Visitor:
+    """A browser for the tests of one app."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+        self._browser = mechanicalsoup.StatefulBrowser(soup_config={"features": "lxml"}, user_agent="visitor")
+        self.response: Response | None = None
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._browser.close()
+
+    @property
+    def page(self):
+        """The page that is open, as BeautifulSoup has it."""
+        return self._browser.page
+
+    @property
+    def title(self) -> str:
+        """The title of the page that is open."""
+        return self.page.title.get_text(strip=True)
+
+    @property
+    def text(self) -> str:
+        """What the page says, with all white space as single spaces."""
+        return " ".join(self.page.get_text(" ").split())
+
+    @property
+    def url(self) -> str:
+        """The address of the page that is open."""
+        return self._browser.url
+
+    @property
+    def status(self) -> int:
+        """The status of the page that is open."""
+        return self.response.status_code
+
+    @property
+    def cookies(self):
+        """The visitor's cookies, as requests keeps them."""
+        return self._browser.session.cookies
+
+    def visit(self, address: str = "/", *, stop_before: str | None = None) -> str:
+        """Open an address (a path is the app's) and follow redirects; return where they led.
+
+        With `stop_before`, a redirect to an address that begins like this is not followed but returned.
+        """
+        return self._follow(self._browser.open(urljoin(self.app.url, address), **self._options()), stop_before)
+
+    def click(self, words: str, *, stop_before: str | None = None) -> str:
+        """Click the link or button with these words, or beginning with them."""
+        for link in self.page.select("a[href]"):
+            if _reads(link, words):
+                return self.visit(urljoin(self.url, link["href"]), stop_before=stop_before)
+        for form in self.page.select("form"):
+            for button in form.select("button, input[type=submit]"):
+                if _reads(button, words):
+                    return self._press(form, button, stop_before)
+        raise AssertionError(f"no link or button {words!r} on {self.url}: {self.text}")
+
+    def can_click(self, words: str) -> bool:
+        """Tell whether there is a link or button with these words."""
+        return any(_reads(element, words) for element in self.page.select("a[href], button"))
+
+    def fill_in(self, **fields: str) -> None:
+        """Write into the fields of the page's first form."""
+        form = self._browser.select_form("form")
+        for name, value in fields.items():
+            form[name] = value
+
+    def log_in_as(self, person: str, *, stop_before: str | None = None) -> str:
+        """Go the whole way from the app's home page, by clicks: link, person, Allow where it is asked."""
+        self.visit("/")
+        return self.arrive_at_provider_as(person, stop_before=stop_before, first=self.app.login_words)
+
+    def arrive_at_provider_as(self, person: str, *, first: str, stop_before: str | None = None) -> str:
+        """Click what leads to the provider, then be this person there and allow what is asked."""
+        address = self.click(first, stop_before=stop_before)
+        for words in (person, "Allow"):
+            if not self._stopped and self.can_click(words):
+                address = self.click(words, stop_before=stop_before)
+        return address
+
+    def ask_as(self, person: str) -> str:
+        """Log in up to the provider's answer, and return its address without opening it."""
+        return self.log_in_as(person, stop_before=f"{self.app.url}/")
+
+    def authorization_request(self) -> dict[str, str]:
+        """Return the parameters with which the app sends a visitor to the provider."""
+        self.visit("/")
+        self.click(self.app.login_words, stop_before="http://127.0.0.1")
+        return parameters(self._stopped)
+
+    def is_logged_in_as(self, name: str) -> bool:
+        """Tell whether the home page greets this person."""
+        self.visit("/")
+        return f"Logged in as {name}" in self.text
+
+    def is_anonymous(self) -> bool:
+        """Tell whether the home page offers a login and names nobody."""
+        self.visit("/")
+        return self.can_click("Log in with") and "Logged in" not in self.text
+
+    def _press(self, form, button, stop_before: str | None) -> str:
+        selected = self._browser.select_form(form)
+        if button.get("name"):
+            selected.choose_submit(button)
+        return self._follow(self._browser.submit_selected(**self._options()), stop_before)
+
+    def _follow(self, response: Response, stop_before: str | None) -> str:
+        self._stopped = ""
+        hops = 0
+        while response.is_redirect:
+            hops += 1
+            assert hops <= MOST_HOPS, f"more than {MOST_HOPS} redirects, the last to {response.headers['Location']}"
+            address = urljoin(response.url, response.headers["Location"])
+            if stop_before is not None and address.startswith(stop_before):
+                self._stopped = address
+                return address
+            response = self._browser.open(address, **self._options())
+        self.response = response
+        return response.url
+
+    def _options(self) -> dict[str, object]:
+        return {"allow_redirects": False, "timeout": PATIENCE}
+
+    _stopped = ""
+
+
+def with_parameters(address: str, **changes: str | None) -> str:
+    """Return the address with these parameters changed, or taken out where the value is None."""
+    changed = {**parameters(address), **changes}
+    query = urlencode({name: value for name, value in changed.items() if value is not None})
+    return urlunsplit(urlsplit(address)._replace(query=query))
+
+
+def _reads(element, words: str) -> bool:
+    return " ".join(element.get_text(" ").split()).startswith(words.strip())

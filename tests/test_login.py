@@ -1,0 +1,292 @@
+"""What every app must do. The headings are those of the README's list; the fixture `app` is each app in turn."""
+
+import time
+
+import pytest
+from support.apps import parameters
+from support.visitor import with_parameters
+
+NOT_THE_VISITORS_FAULT = (502, 504)
+
+
+def requests_to(provider, endpoint):
+    """Return what has reached this endpoint of the provider since the test began."""
+    return [message for message in provider.trace() if message["endpoint"] == endpoint]
+
+
+def is_refused(browser):
+    """Tell whether the page is the one of a refused login, and the visitor nobody."""
+    assert browser.title == "Login failed"
+    assert 400 <= browser.status < 500 or browser.status in NOT_THE_VISITORS_FAULT
+    assert browser.can_click("Try again")
+    return browser.is_anonymous()
+
+
+# Logging in
+
+
+def test_logs_in_and_shows_the_person(app, browser):
+    """The home page names the person who consented, and offers to log out."""
+    browser.log_in_as("Ada Lovelace")
+
+    assert browser.is_logged_in_as("Ada Lovelace")
+    assert browser.can_click("Log out")
+
+
+def test_a_second_browser_is_somebody_else(app, browser, another_browser):
+    """Two people in two browsers each see themselves."""
+    browser.log_in_as("Ada Lovelace")
+    another_browser.log_in_as("Grace Hopper")
+
+    assert browser.is_logged_in_as("Ada Lovelace")
+    assert another_browser.is_logged_in_as("Grace Hopper")
+
+
+def test_a_third_browser_is_nobody(app, browser, another_browser):
+    """Somebody's login shows in no other browser."""
+    browser.log_in_as("Ada Lovelace")
+
+    assert another_browser.is_anonymous()
+
+
+def test_logs_in_again_without_consent(app, browser):
+    """Whoever has allowed the app before is not asked again."""
+    browser.log_in_as("Ada Lovelace")
+    browser.visit("/")
+    browser.click("Log out")
+    browser.visit("/")
+    browser.click(app.login_words)
+
+    assert browser.is_logged_in_as("Ada Lovelace")
+
+
+def test_shows_a_person_without_email(app, browser):
+    """An e-mail address is nice to have, and no condition."""
+    browser.log_in_as("Emmy Noether")
+
+    assert browser.is_logged_in_as("Emmy Noether")
+
+
+def test_shows_markup_in_a_name_as_text(app, browser):
+    """A name is text, whatever is in it."""
+    browser.log_in_as("Bobby")
+    browser.visit("/")
+
+    assert 'Logged in as Bobby <script>document.title="broken"</script>' in browser.text
+    assert not browser.page.select("script, b")
+
+
+# Logging out
+
+
+def test_log_out_ends_it(app, browser):
+    """After the button, the visitor is nobody."""
+    browser.log_in_as("Ada Lovelace")
+    browser.visit("/")
+    browser.click("Log out")
+
+    assert browser.is_anonymous()
+
+
+def test_log_out_needs_the_button(app, browser):
+    """An address that another site can put into a picture logs nobody out."""
+    browser.log_in_as("Ada Lovelace")
+    browser.visit("/logout")
+
+    assert browser.status == 405
+    assert browser.is_logged_in_as("Ada Lovelace")
+
+
+# Asking
+
+
+def test_asks_with_state_pkce_and_a_registered_address(app, browser):
+    """The authorization request has what protects it, and no secret."""
+    asked = browser.authorization_request()
+
+    assert asked["response_type"] == "code"
+    assert asked["redirect_uri"].startswith(f"{app.url}/")
+    assert len(asked["state"]) >= 22
+    assert asked["code_challenge_method"] == "S256"
+    assert not {"client_secret", "code_verifier"} & set(asked)
+
+
+def test_asks_anew_each_time(app, browser):
+    """State and challenge are never used for two logins."""
+    first, second = browser.authorization_request(), browser.authorization_request()
+
+    assert first["state"] != second["state"]
+    assert first["code_challenge"] != second["code_challenge"]
+
+
+def test_sends_the_secret_through_the_back_channel_alone(app, browser, provider):
+    """The secret reaches the token endpoint, and never the browser."""
+    secret = app.secret
+    browser.log_in_as("Ada Lovelace")
+
+    front = [message for message in provider.trace() if message["channel"] == "front"]
+    assert front
+    assert secret not in str(front)
+    assert len(requests_to(provider, "token")) == 1
+
+
+# Refusals: what the provider says
+
+
+def test_deny_is_a_page(app, browser, provider):
+    """Saying no leads to a page that says so, and a second try may say yes."""
+    browser.visit("/")
+    browser.click(app.login_words)
+    browser.click("Ada Lovelace")
+    browser.click("Deny")
+
+    assert is_refused(browser)
+    assert not requests_to(provider, "token")
+    browser.log_in_as("Ada Lovelace")
+    assert browser.is_logged_in_as("Ada Lovelace")
+
+
+# Refusals: answers that do not belong to this login
+
+
+@pytest.mark.parametrize("state", ["wrong", "", None], ids=["wrong", "empty", "missing"])
+def test_refuses_an_answer_with_the_wrong_state(app, browser, provider, state):
+    """Nobody can slip an answer into a browser that did not ask for it; the true answer is still taken."""
+    answer = browser.ask_as("Ada Lovelace")
+    browser.visit(with_parameters(answer, state=state))
+
+    assert is_refused(browser)
+    assert not requests_to(provider, "token")
+    browser.visit(answer)
+    assert browser.is_logged_in_as("Ada Lovelace")
+
+
+def test_refuses_an_answer_in_another_browser(app, browser, another_browser, provider):
+    """An answer is good in the browser that asked, and in no other."""
+    answer = browser.ask_as("Ada Lovelace")
+    another_browser.visit(answer)
+
+    assert is_refused(another_browser)
+    assert not requests_to(provider, "token")
+    browser.visit(answer)
+    assert browser.is_logged_in_as("Ada Lovelace")
+
+
+def test_refuses_a_state_used_twice(app, browser, another_browser, provider):
+    """A state is good once, even with a new code that is valid."""
+    first = browser.ask_as("Ada Lovelace")
+    browser.visit(first)
+    second = another_browser.ask_as("Grace Hopper")
+    browser.visit(with_parameters(second, state=parameters(first)["state"]))
+
+    assert browser.is_logged_in_as("Ada Lovelace")
+    assert len(requests_to(provider, "token")) == 1
+    another_browser.visit(second)
+    assert another_browser.is_logged_in_as("Grace Hopper")
+
+
+def test_refuses_a_code_used_twice(app, browser, provider):
+    """Loading the answer again changes nothing, and does not try the code again."""
+    answer = browser.ask_as("Ada Lovelace")
+    browser.visit(answer)
+    browser.visit(answer)
+
+    assert browser.is_logged_in_as("Ada Lovelace")
+    assert len(requests_to(provider, "token")) == 1
+
+
+def test_refuses_a_code_of_somebody_else(app, browser, another_browser, provider):
+    """PKCE: a code that another login has asked for is of no use here."""
+    stolen = another_browser.ask_as("Grace Hopper")
+    own = browser.ask_as("Ada Lovelace")
+    browser.visit(with_parameters(own, code=parameters(stolen)["code"]))
+
+    assert is_refused(browser)
+    assert len(requests_to(provider, "userinfo")) == 0
+
+
+# Refusals: a provider that fails
+
+BROKEN_TOKEN_REPLIES = {
+    "a 500": {"status": 500},
+    "a page": {"body": "<h1>Hello</h1>", "headers": {"Content-Type": "text/html"}},
+    "nothing": {"body": ""},
+    "an error with status 200": {"body": '{"error": "bad_verification_code"}'},
+    "a list": {"body": "[]"},
+    "no token": {"remove": ["access_token"]},
+    "half a reply": {"drop": True},
+}
+
+
+@pytest.mark.parametrize("change", BROKEN_TOKEN_REPLIES.values(), ids=BROKEN_TOKEN_REPLIES)
+def test_refuses_a_broken_token_reply(app, browser, provider, change):
+    """Whatever the token endpoint answers, nobody is logged in by it, and the next login works."""
+    provider.break_next("token", **change)
+    browser.log_in_as("Ada Lovelace")
+
+    assert is_refused(browser)
+    browser.log_in_as("Ada Lovelace")
+    assert browser.is_logged_in_as("Ada Lovelace")
+
+
+BROKEN_PROFILES = {
+    "a 401 with a profile": {"status": 401},
+    "a 500 with a profile": {"status": 500},
+    "a page": {"body": "<h1>Ada Lovelace</h1>", "headers": {"Content-Type": "text/html"}},
+    "a list": {"body": "[]"},
+    "nobody": {"body": "{}"},
+}
+
+
+@pytest.mark.parametrize("change", BROKEN_PROFILES.values(), ids=BROKEN_PROFILES)
+def test_refuses_a_broken_profile(app, browser, provider, change):
+    """A profile counts only when the provider says that it is one."""
+    provider.break_next("userinfo", **change)
+    browser.log_in_as("Ada Lovelace")
+
+    assert is_refused(browser)
+    browser.log_in_as("Ada Lovelace")
+    assert browser.is_logged_in_as("Ada Lovelace")
+
+
+@pytest.mark.parametrize("endpoint", ["token", "userinfo"])
+def test_does_not_wait_for_ever(app, browser, provider, endpoint):
+    """A provider that does not answer costs a visitor seconds, not the app."""
+    provider.break_next(endpoint, delay=30)
+    began = time.monotonic()
+    browser.log_in_as("Ada Lovelace")
+
+    assert time.monotonic() - began < 12
+    assert is_refused(browser)
+    provider.mend()
+    browser.log_in_as("Ada Lovelace")
+    assert browser.is_logged_in_as("Ada Lovelace")
+
+
+# Addresses
+
+
+def test_says_where_it_lives(app, browser):
+    """Who comes by another name of this machine gets a page with the right link."""
+    browser.visit(app.url.replace("localhost", "127.0.0.1"))
+
+    assert browser.status == 400
+    assert browser.page.select(f'a[href^="{app.url}/"]')
+
+
+def test_an_unknown_address_is_a_page(app, browser):
+    """A mistyped address gets a page and the status that says so."""
+    browser.visit("/no-such-page")
+
+    assert browser.status == 404
+    assert browser.title
+
+
+def test_its_cookie_is_its_own(app, browser):
+    """The session cookie has the app's own name, and scripts cannot read it."""
+    browser.authorization_request()
+
+    cookies = [cookie for cookie in browser.cookies if cookie.domain.startswith("localhost")]
+    assert cookies
+    assert all(cookie.name != "session" and cookie.has_nonstandard_attr("HttpOnly") for cookie in cookies)
+    assert all(cookie.get_nonstandard_attr("SameSite") == "Lax" for cookie in cookies)
