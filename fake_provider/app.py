@@ -28,7 +28,7 @@ def create_app(clients_file: Path | None = None, gallery: Path | None = None) ->
         SECRET_KEY=secrets.token_bytes(32),
         SESSION_COOKIE_NAME="fake_provider",
         SESSION_COOKIE_SAMESITE="Lax",
-        MAX_CONTENT_LENGTH=1_000_000,
+        MAX_CONTENT_LENGTH=20_000_000,
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]  # replies keep the order of the real ones
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True

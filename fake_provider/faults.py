@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response
 
 MOST_FAULTS = 1_000
 LONGEST_DELAY = 120.0  # seconds
+LONGEST_SHOWN = 2_000  # characters
 
 
 @dataclass
@@ -66,8 +67,8 @@ class Fault:
         return cls(**data)
 
     def as_json(self) -> dict[str, Any]:
-        """Return the fault as data, without what it leaves alone."""
-        return {name: value for name, value in asdict(self).items() if value not in (None, {}, [], 0.0, False)}
+        """Return the fault as data, without what it leaves alone and without the ends of long texts."""
+        return {name: _short(value) for name, value in asdict(self).items() if value not in (None, {}, [], 0.0, False)}
 
 
 class Faults:
@@ -151,6 +152,11 @@ def _change_members(fault: Fault, response: Response) -> None:
 
 def _changed(fault: Fault, members: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in {**members, **fault.set}.items() if name not in fault.remove}
+
+
+def _short(value: Any) -> Any:
+    text = json.dumps(value)
+    return value if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]} … ({len(text)} characters)"
 
 
 def _broken_off(part: bytes) -> Iterator[bytes]:

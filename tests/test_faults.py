@@ -74,6 +74,14 @@ def test_has_a_bound():
         faults.add(Fault("token"))
 
 
+def test_shows_no_endless_texts():
+    """The trace keeps faults by the thousand, so a long one is shown by its beginning."""
+    shown = Fault("token", body="x" * 1_000_000, set={"name": "Ada"}).as_json()
+
+    assert len(shown["body"]) < 3_000
+    assert shown["set"] == {"name": "Ada"}
+
+
 @pytest.mark.parametrize(
     ("data", "names"),
     [

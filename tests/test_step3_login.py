@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from support.apps import App, prepare
+from support.apps import prepare
 from support.visitor import Visitor, with_parameters
 
 from fake_provider import free_port, serve
@@ -18,20 +18,21 @@ def new_app(provider, tmp_path):
     app.stop()
 
 
-def visit(app: App) -> Visitor:
-    """Return a visitor of the app; the caller closes it."""
-    return Visitor(app)
+@pytest.fixture
+def browser(new_app):
+    """A visitor of that step 3."""
+    visitor = Visitor(new_app)
+    yield visitor
+    visitor.close()
 
 
-def test_starts_with_flask_run_too(new_app):
+def test_starts_with_flask_run_too(new_app, browser):
     """`flask run` serves the same app at the same address, localhost and PORT included."""
     new_app.start(sys.executable, "-m", "flask", "run")
-    browser = visit(new_app)
     browser.log_in_as("Ada Lovelace")
 
     assert browser.is_logged_in_as("Ada Lovelace")
     assert f"Running on {new_app.url}" in new_app.log
-    browser.close()
 
 
 @pytest.mark.parametrize("name", ["CLIENT_ID", "CLIENT_SECRET", "AUTHORIZATION_BASE_URL", "TOKEN_URL", "USERINFO_URL"])
@@ -77,7 +78,7 @@ def test_survives_a_provider_that_goes_away(tmp_path):
     with serve(port) as provider:
         app = prepare("step3_login", provider, tmp_path)
         app.start()
-        browser = visit(app)
+        browser = Visitor(app)
         answer = browser.ask_as("Ada Lovelace")
     browser.visit(answer)
     title, status = browser.title, browser.status
@@ -91,22 +92,19 @@ def test_survives_a_provider_that_goes_away(tmp_path):
     assert logged_in
 
 
-def test_sends_the_same_redirect_uri_twice(new_app, provider):
+def test_sends_the_same_redirect_uri_twice(new_app, browser, provider):
     """RFC 6749 section 4.1.3: the token request repeats the address of the authorization request."""
     new_app.start()
-    browser = visit(new_app)
     asked = browser.authorization_request()["redirect_uri"]
     browser.log_in_as("Ada Lovelace")
     (token,) = [message for message in provider.trace() if message["endpoint"] == "token"]
 
     assert token["request"]["form"]["redirect_uri"] == asked == f"{new_app.url}/callback"
-    browser.close()
 
 
-def test_refuses_an_issuer_it_does_not_know(new_app):
+def test_refuses_an_issuer_it_does_not_know(new_app, browser):
     """RFC 9207: SimpleLogin sends no iss, so an answer with one is another provider's."""
     new_app.start()
-    browser = visit(new_app)
     answer = browser.ask_as("Ada Lovelace")
     browser.visit(with_parameters(answer, iss="https://evil.example"))
     title = browser.title
@@ -114,16 +112,14 @@ def test_refuses_an_issuer_it_does_not_know(new_app):
 
     assert title == "Login failed"
     assert browser.is_logged_in_as("Ada Lovelace")
-    browser.close()
 
 
 @pytest.mark.parametrize(
     "address", ["javascript:alert(1)", "data:text/html,x", "//evil.example/x.png", 'x" onerror="y']
 )
-def test_shows_no_picture_from_a_strange_address(new_app, provider, address):
+def test_shows_no_picture_from_a_strange_address(new_app, browser, provider, address):
     """An address in a profile is text from outside: only http and https become a picture."""
     new_app.start()
-    browser = visit(new_app)
     provider.break_next("userinfo", set={"avatar_url": address})
     browser.log_in_as("Ada Lovelace")
     browser.visit("/")
@@ -134,18 +130,13 @@ def test_shows_no_picture_from_a_strange_address(new_app, provider, address):
 
     assert not strange
     assert browser.page.select("img[alt]")
-    browser.close()
 
 
-def test_keeps_its_cookie_small(new_app, provider):
+def test_keeps_its_cookie_small(new_app, browser, provider):
     """A profile of any size still fits into a cookie of 4 KB, and the visitor is really logged in."""
     new_app.start()
-    browser = visit(new_app)
-    provider.break_next(
-        "userinfo", set={"name": "N" * 1_000_000, "email": "é" * 5_000, "avatar_url": "http://x/" * 999}
-    )
+    provider.break_next("userinfo", set={"name": "N" * 10**6, "email": "é" * 5000, "avatar_url": "http://x/" * 999})
     browser.log_in_as("Ada Lovelace")
 
     assert browser.is_logged_in_as("NNNNNNNNNN")
     assert all(len(cookie.value) < 4000 for cookie in browser.cookies)
-    browser.close()
