@@ -63,7 +63,7 @@ def return_address(dialect: Dialect, clients: ClientRegistry, parameters: Parame
         raise ShownToPerson(
             f"No app is registered here as {client_id}.",
             f"Register it in the developer console of {dialect.title}, then copy its id and secret into the "
-            "app's settings. What is registered lasts until somebody removes it, or until this program ends.",
+            "app's settings.",
         )
     sent = parameters.get("redirect_uri", ())
     known = [*client.redirect_uris]

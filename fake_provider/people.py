@@ -33,7 +33,7 @@ class Person:
 PEOPLE: tuple[Person, ...] = (
     Person("ada", 1, "Ada Lovelace", "ada@example.com", "an ordinary account: start with her"),
     Person("grace", 2, "Grace Hopper", "grace@example.com", "another ordinary account", has_picture=False),
-    Person("emmy", 3, "Emmy Noether", None, "gives no e-mail address"),
+    Person("emmy", 3, "Emmy Noether", None, "has given the provider no address"),
     Person("alan", 4, "Alan Turing", "alan@example.com", "is called alan at GitHub"),
     Person(
         "alan-kay",

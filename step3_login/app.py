@@ -137,7 +137,9 @@ def check_status(reply, **options):
 
 @app.post("/logout")
 def logout():
-    session.clear()
+    # A form on another site comes here without the cookie. Clearing what is empty would delete it all the same.
+    if "user" in session:
+        session.clear()
     return redirect("/")
 
 
