@@ -88,9 +88,9 @@ def authorization_request(dialect: Dialect, address: ReturnAddress, parameters: 
         if len(values) > 1:  # RFC 6749 section 3.1
             raise SentToApp("invalid_request", f"{name} came {len(values)} times, expected once")
     response_type = _once(parameters, "response_type")
-    if response_type is None:
+    if response_type is None and "response_type" not in dialect.may_omit:
         raise SentToApp("invalid_request", "response_type is missing, expected code")
-    if response_type != "code":
+    if response_type not in ("code", None):
         raise SentToApp("unsupported_response_type", f"expected response_type code, got {response_type}")
     return AuthorizationRequest(
         client=address.client,

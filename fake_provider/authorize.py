@@ -30,7 +30,7 @@ def authorize(state: State, dialect: Dialect) -> Response | str:
     if person is None:
         return render_template("choose.html", dialect=dialect, client=asked.client, people=PEOPLE)
     if request.form.get("decision") == "deny":
-        return _back(dialect, address, {"error": dialect.refusal})
+        return _back(dialect, address, {"error": dialect.refusal, **dict(dialect.refusal_details)})
     if request.form.get("decision") == "allow":
         state.consents.remember(dialect.name, person.key, asked.client.client_id, asked.scopes)
     elif not _allowed_before(state, dialect, person.key, asked):
@@ -51,7 +51,7 @@ def _allowed_before(state: State, dialect: Dialect, person: str, asked: Authoriz
 
 def _back(dialect: Dialect, address: ReturnAddress, answer: dict[str, str]) -> Response:
     if dialect.sends_issuer:
-        answer["iss"] = f"{request.host_url}{dialect.name}"
+        answer["iss"] = f"{request.host_url}{dialect.name}/{dialect.issuer_path}".rstrip("/")
     g.answers_app = True
     # 303 after a form: 307 would post it again, to the app (RFC 9700 section 4.12)
-    return redirect(address.with_parameters(answer), 303 if request.method == "POST" else 302)
+    return redirect(address.with_parameters(answer) + dialect.fragment, 303 if request.method == "POST" else 302)

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from urllib.parse import unquote_plus
+from urllib.parse import unquote_plus, urlencode
 
 from flask import g, jsonify, request
 from werkzeug.wrappers import Response
 
-from .dialects import Asked, Dialect, Reply
+from .dialects import Dialect
 from .errors import AnsweredToApp
 from .grants import Grant, authenticate
 from .people import find_person
+from .shapes import Asked, Document, Reply
 from .state import State
 
 
 def token(state: State, dialect: Dialect) -> Response:
-    """Answer a POST of the token endpoint (RFC 6749 section 4.1.3). Raises AnsweredToApp."""
-    for name, values in request.form.lists():
+    """Answer a request of the token endpoint (RFC 6749 section 4.1.3). Raises AnsweredToApp."""
+    sent = request.form if request.method == "POST" else request.args
+    for name, values in sent.lists():
         if len(values) > 1:
             raise AnsweredToApp("invalid_request", f"{name} came {len(values)} times, expected once")
-    form = request.form.to_dict()
+    form = sent.to_dict()
+    if "grant_type" in dialect.may_omit:
+        form.setdefault("grant_type", "authorization_code")
     basic = _basic_credentials()
     g.client_id = basic[0] if basic else form.get("client_id")
     client = authenticate(dialect, state.clients, basic, form)
@@ -27,28 +31,39 @@ def token(state: State, dialect: Dialect) -> Response:
     asked = _asked(state, dialect, issued.grant)
     body = dialect.token_reply(issued.token, issued.lifetime, issued.grant.scopes, asked)
     # RFC 6749 section 5.1: nobody on the way may keep a token
-    return _respond(Reply(200, body, (("Cache-Control", "no-store"), ("Pragma", "no-cache"))))
+    return _token_response(dialect, Reply(200, body, (("Cache-Control", "no-store"), ("Pragma", "no-cache"))))
 
 
 def resource(state: State, dialect: Dialect, endpoint: str) -> Response:
-    """Answer a GET of a protected resource (RFC 6750 section 2.1). Raises AnsweredToApp."""
-    scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
-    known = scheme.lower() in [name.lower() for name in dialect.bearer_schemes]
-    grant = state.grants.find(dialect, credentials.strip() if known else None)
-    g.client_id = grant.client_id
+    """Answer a GET of a resource: protected (RFC 6750 section 2.1), or a public document. Raises AnsweredToApp."""
     shape = dialect.resources[endpoint][1]
-    return _respond(Reply(200, shape(_asked(state, dialect, grant)), (("Cache-Control", "no-store"),)))
-
-
-def refused(dialect: Dialect, error: AnsweredToApp) -> Response:
-    """Return the error in the shape of the dialect, with the challenge that HTTP wants (RFC 9110 section 15.5.2)."""
-    response = _respond(dialect.error_reply(error.code, error.description, error.status))
+    if isinstance(shape, Document):
+        return _respond(Reply(200, shape.at(f"{request.host_url}{dialect.name}")))
+    grant = state.grants.find(dialect, _access_token(dialect))
+    g.client_id = grant.client_id
+    answer = shape(_asked(state, dialect, grant))
+    response = _respond(answer if isinstance(answer, Reply) else Reply(200, answer))
     response.headers["Cache-Control"] = "no-store"
-    if error.challenge == "Bearer":
-        response.headers["WWW-Authenticate"] = f'Bearer error="{error.code}"'
-    elif error.challenge is not None:
-        response.headers["WWW-Authenticate"] = error.challenge
     return response
+
+
+def refused(dialect: Dialect, endpoint: str, error: AnsweredToApp) -> Response:
+    """Return the error in the shape of the dialect, with the challenge that HTTP wants (RFC 9110 section 15.5.2)."""
+    shape = dialect.error_reply if endpoint == "token" else dialect.resource_error
+    reply = shape(error.code, error.description, error.status)
+    response = _token_response(dialect, reply) if endpoint == "token" else _respond(reply)
+    response.headers["Cache-Control"] = "no-store"
+    if response.status_code == 401 and error.challenge is not None and "WWW-Authenticate" not in response.headers:
+        bearer = f'Bearer error="{error.code}"'
+        response.headers["WWW-Authenticate"] = bearer if error.challenge == "Bearer" else error.challenge
+    return response
+
+
+def _access_token(dialect: Dialect) -> str | None:
+    scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() in [name.lower() for name in dialect.bearer_schemes]:
+        return credentials.strip()
+    return request.args.get("access_token") if dialect.token_in_query else None
 
 
 def _basic_credentials() -> tuple[str, str] | None:
@@ -72,6 +87,14 @@ def _asked(state: State, dialect: Dialect, grant: Grant) -> Asked:
         query=request.args.to_dict(),
         base_url=request.host_url.rstrip("/"),
     )
+
+
+def _token_response(dialect: Dialect, reply: Reply) -> Response:
+    if not dialect.form_unless_json or "application/json" in request.headers.get("Accept", ""):
+        return _respond(reply)
+    form = Response(urlencode(reply.json), reply.status, mimetype="application/x-www-form-urlencoded")
+    form.headers.update(reply.headers)
+    return form
 
 
 def _respond(reply: Reply) -> Response:

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from flask import Flask, g, render_template, request
+from werkzeug.routing import BaseConverter
 from werkzeug.wrappers import Response
 
 from .authorize import authorize
@@ -17,18 +18,26 @@ from .faults import Fault
 from .state import State
 
 KEPT_HEADERS = ("Accept", "Authorization", "Content-Type", "Host", "Origin", "Referer", "User-Agent")
-KEPT_REPLY_HEADERS = ("Cache-Control", "Content-Type", "Location", "WWW-Authenticate")
+KEPT_REPLY_HEADERS = ("Cache-Control", "Content-Type", "Location", "WWW-Authenticate", "X-OAuth-Scopes")
+
+
+class Version(BaseConverter):
+    """The version in a path, such as v23.0."""
+
+    regex = r"v\d+\.\d+"
 
 
 def add_endpoints(app: Flask, state: State) -> set[str]:
     """Add the endpoints of all dialects, and return the names of those that belong to the back channel."""
+    app.url_map.converters["version"] = Version
     back_channel: set[str] = set()
     for dialect in DIALECTS:
         for endpoint, paths, view, methods in _views(state, dialect):
             for path in paths:
-                name = f"{dialect.name} {endpoint} {path}"
+                name = f"{dialect.name} {endpoint} {path}".replace(".", "_")  # a dot would name a blueprint
                 traced = partial(_traced, state, dialect, endpoint, view)
-                app.add_url_rule(f"/{dialect.name}/{path}", name, traced, methods=methods)
+                rule = f"/{dialect.name}/{path}".replace("vNN.0", "<version:version>")
+                app.add_url_rule(rule, name, traced, methods=methods)
                 if endpoint != "authorization":
                     back_channel.add(name)
     return back_channel
@@ -36,7 +45,7 @@ def add_endpoints(app: Flask, state: State) -> set[str]:
 
 def _views(state: State, dialect: Dialect) -> Iterator[tuple[str, tuple[str, ...], Callable[..., Any], list[str]]]:
     yield "authorization", dialect.authorize, partial(authorize, state, dialect), ["GET", "POST"]
-    yield "token", dialect.token, partial(token, state, dialect), ["POST"]
+    yield "token", dialect.token, partial(token, state, dialect), [*dialect.token_methods]
     for endpoint, (paths, _) in dialect.resources.items():
         yield endpoint, paths, partial(resource, state, dialect, endpoint), ["GET"]
 
@@ -49,7 +58,7 @@ def _traced(state: State, dialect: Dialect, endpoint: str, view: Callable[..., A
         page = render_template("refused.html", dialect=dialect, error=error)
         response = Response(page, status=400, mimetype="text/html")
     except AnsweredToApp as error:
-        response = refused(dialect, error)
+        response = refused(dialect, endpoint, error)
     front = endpoint == "authorization"
     fault = None
     if not front or g.get("answers_app"):

@@ -89,7 +89,7 @@ class Grants:
             raise AnsweredToApp("invalid_request", "code is missing")
         with self._lock:
             grant = self._redeem(dialect, client, form["code"], form)
-            token = AccessToken(secrets.token_urlsafe(32), grant, dialect.token_lifetime)
+            token = AccessToken(dialect.new_token(), grant, dialect.token_lifetime)
             self._tokens.put(token.token, token, dialect.token_lifetime or 30 * 86_400.0)
             code = self._codes.get(form["code"])
             if code is not None:

@@ -13,7 +13,8 @@ class Person:
     """Somebody with an account at every dialect.
 
     `key` names them in forms and is their user name unless `usernames` says otherwise for a dialect; `number`
-    is what their account ids are made from; `shows` says in one sentence why they are here.
+    is what their account ids are made from; `shows` says in one sentence why they are here; `email_is_public` is
+    about providers where people choose who sees their address.
     """
 
     key: str
@@ -24,6 +25,7 @@ class Person:
     email_verified: bool = True
     has_picture: bool = True
     usernames: tuple[tuple[str, str], ...] = ()
+    email_is_public: bool = False
 
     def username(self, dialect: str) -> str:
         """Return the user name that they have at this dialect."""
@@ -32,7 +34,15 @@ class Person:
 
 PEOPLE: tuple[Person, ...] = (
     Person("ada", 1, "Ada Lovelace", "ada@example.com", "an ordinary account: start with her"),
-    Person("grace", 2, "Grace Hopper", "grace@example.com", "another ordinary account", has_picture=False),
+    Person(
+        "grace",
+        2,
+        "Grace Hopper",
+        "grace@example.com",
+        "another ordinary account",
+        has_picture=False,
+        email_is_public=True,
+    ),
     Person("emmy", 3, "Emmy Noether", None, "has given the provider no address"),
     Person("alan", 4, "Alan Turing", "alan@example.com", "is called alan at GitHub"),
     Person(

@@ -15,4 +15,14 @@ def _practice(dialect: str, folder: str, *paths: str) -> Client:
     )
 
 
-PRACTICE_CLIENTS: tuple[Client, ...] = (_practice("simplelogin", "step3-login", "/callback"),)
+PRACTICE_CLIENTS: tuple[Client, ...] = (
+    _practice("simplelogin", "step3-login", "/callback"),
+    _practice("simplelogin", "session-guard", "/oauth/callback"),
+    _practice("facebook", "facebook", "/fb-callback"),
+    _practice("github", "raw-requests", "/callback/github"),
+    _practice("github", "session-guard", "/oauth/callback"),
+    _practice("github", "terminal", "/login/github/authorized"),
+    _practice("github", "github-dance", "/login/github/authorized"),
+    _practice("google", "raw-requests", "/callback/google"),
+    _practice("google", "session-guard", "/oauth/callback"),
+)

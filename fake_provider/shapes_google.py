@@ -1,0 +1,86 @@
+"""Google: scopes have two names each, and a public document says where everything is."""
+
+from __future__ import annotations
+
+from .reasons import reason
+from .shapes import LETTERS_AND_DIGITS, Asked, Json, Reply, first_and_last_name, picture, random_text
+
+FULL = "https://www.googleapis.com/auth/userinfo"
+NAMES = {"email": f"{FULL}.email", "profile": f"{FULL}.profile"}  # short: full
+TOKEN_ERRORS = {  # which rule: error, error_description, status
+    "unknown client": ("invalid_client", "The OAuth client was not found.", 401),
+    "wrong secret": ("invalid_client", "Unauthorized", 401),
+    "no code": ("invalid_request", "Missing required parameter: code", 400),
+    "unknown code": ("invalid_grant", "Malformed auth code.", 400),
+    "used code": ("invalid_grant", "Bad Request", 400),
+    "other redirect_uri": ("redirect_uri_mismatch", "Bad Request", 400),
+    "verifier without challenge": ("invalid_grant", "code_verifier or verifier is not needed.", 400),
+    "no verifier": ("invalid_grant", "Missing code verifier.", 400),
+    "wrong verifier": ("invalid_grant", "Invalid code verifier.", 400),
+}
+
+
+def token(token: str, lifetime: float | None, scopes: tuple[str, ...], asked: Asked) -> Json:
+    """Return the token reply. Scopes come back under their full names, and `openid` with them, asked for or not."""
+    return {
+        "access_token": token,
+        "expires_in": int(lifetime or 0),
+        "scope": " ".join(_full_names(scopes)),
+        "token_type": "Bearer",
+    }
+
+
+def new_token() -> str:
+    """Return a token that begins as Google's do."""
+    return f"ya29.{random_text(150, LETTERS_AND_DIGITS + '-_')}"
+
+
+def token_error(code: str, description: str, status: int) -> Reply:
+    """Return the error of the token endpoint; the sentence is our own where Google's is not known."""
+    error, sentence, status = TOKEN_ERRORS.get(reason(description), (code, description, status))
+    return Reply(status, {"error": error, "error_description": sentence})
+
+
+def userinfo_error(code: str, description: str, status: int) -> Reply:
+    """Return the error of the userinfo endpoint: the token is wrong, yet the word is `invalid_request`."""
+    challenge = 'Bearer realm="https://accounts.google.com/", error="invalid_token"'
+    body = {"error": "invalid_request", "error_description": "Invalid Credentials"}
+    return Reply(status, body, (("WWW-Authenticate", challenge),))
+
+
+def userinfo(asked: Asked) -> Json:
+    """Return what the scopes allow to see, and `sub` in any case."""
+    scopes = _full_names(asked.scopes)
+    person = asked.person
+    first, last = first_and_last_name(person.name)
+    claims: Json = {"sub": f"1{person.number:020}"}  # 21 digits, and a string: it is too long for many a number type
+    if NAMES["profile"] in scopes:
+        claims |= {"name": person.name, "given_name": first, "family_name": last}
+        claims["picture"] = picture(asked)
+    if NAMES["email"] in scopes and person.email is not None:
+        claims |= {"email": person.email, "email_verified": person.email_verified}
+    return claims
+
+
+def discovery(base_url: str) -> Json:
+    """Return the discovery document (OpenID Connect Discovery section 4.2, RFC 9207 section 3)."""
+    return {
+        "issuer": base_url,
+        "authorization_endpoint": f"{base_url}/o/oauth2/v2/auth",
+        "token_endpoint": f"{base_url}/token",
+        "userinfo_endpoint": f"{base_url}/v1/userinfo",
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "subject_types_supported": ["public"],
+        "scopes_supported": ["openid", "email", "profile"],
+        "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
+        "claims_supported": ["email", "email_verified", "family_name", "given_name", "name", "picture", "sub"],
+        "code_challenge_methods_supported": ["S256"],
+        "grant_types_supported": ["authorization_code"],
+        "authorization_response_iss_parameter_supported": True,
+    }
+
+
+def _full_names(scopes: tuple[str, ...]) -> list[str]:
+    full = [NAMES.get(name, name) for name in scopes if name != "openid"]
+    return [*dict.fromkeys(full), "openid"] if scopes else []
