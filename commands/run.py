@@ -1,0 +1,166 @@
+"""The provider and every app run side by side: an app that stops is told of, and the others go on."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+from queue import Empty, SimpleQueue
+
+from . import ladder, lock, ports, processes
+from .browser import open_browser
+from .console import Problem, say
+from .environment import ensure
+from .gallery import Gallery
+from .places import CLIENTS, GALLERY, LOGS, ROOT, RUNNING, from_root
+
+PATIENCE = 30.0  # seconds until everything must answer
+PROVIDER = "fake_provider"
+STOP = ("stop", "")
+
+
+def run(arguments: list[str]) -> int:
+    """Start the provider and the apps, say where they are, and stop them on Ctrl-C."""
+    parser = argparse.ArgumentParser("learn.py", description=__doc__)
+    parser.add_argument("--no-browser", action="store_true", help="print the gallery's address, and do not open it")
+    options = parser.parse_args(arguments)
+    python = ensure("requirements.txt")
+    with lock.hold(RUNNING, _refuse_a_second):
+        apps = ladder.find_apps()
+        _check_ports([ladder.PROVIDER_PORT, *(app.port for app in apps)])
+        return Show(python, apps).go_on(with_browser=not options.no_browser)
+
+
+class Show:
+    """Everything that runs, from the start to the end."""
+
+    def __init__(self, python: Path, apps: list[ladder.App]) -> None:
+        self.python = python
+        self.apps = apps
+        self.events: SimpleQueue[tuple[str, str]] = SimpleQueue()
+        self.children: dict[str, processes.Child] = {}
+        self.silent = {PROVIDER, *(app.folder for app in apps)}  # not yet heard of
+        self.gallery = Gallery(GALLERY, apps)
+
+    def go_on(self, with_browser: bool) -> int:
+        """Start all at once, wait until all answer, then until Ctrl-C."""
+        self._listen_to_signals()
+        try:
+            self._start_all()
+            stopped = self._follow(until_all_answer=True)
+            if not stopped:
+                self._say_where()
+                if with_browser:
+                    open_browser(_url())
+                self._follow(until_all_answer=False)
+        finally:
+            processes.stop(child.process for child in self.children.values())
+        say("Stopped.")
+        return 0
+
+    def _listen_to_signals(self) -> None:
+        """From here on a signal is an event like any other, so that none, and no second one, breaks the stopping."""
+        for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
+            number = getattr(signal, name, None)
+            if number is not None and not (name == "SIGHUP" and signal.getsignal(number) is signal.SIG_IGN):
+                signal.signal(number, lambda *_: self.events.put(STOP))
+
+    def _start_all(self) -> None:
+        say(f"Starting the fake provider and {len(self.apps)} apps.")
+        LOGS.mkdir(parents=True, exist_ok=True)
+        command = ["-m", PROVIDER, "--port", str(ladder.PROVIDER_PORT), "--gallery", str(GALLERY)]
+        self._start(PROVIDER, [*command, "--clients", str(CLIENTS)], ROOT, ladder.PROVIDER_PORT)
+        for app in self.apps:
+            self._start(app.folder, ["app.py"], ROOT / app.folder, app.port)
+
+    def _start(self, name: str, command: list[str], folder: Path, port: int) -> None:
+        environment = processes.clean_environment() if name == PROVIDER else processes.clean_environment(PORT=str(port))
+        process = processes.start([str(self.python), *command], folder, environment)
+        self.children[name] = processes.Child(process, _log_of(name), lambda: self.events.put(("ended", name)))
+        threading.Thread(target=self._wait_for_answer, args=[name, port], daemon=True).start()
+
+    def _wait_for_answer(self, name: str, port: int) -> None:
+        answers = ports.is_provider if name == PROVIDER else ports.answers
+        while self.children[name].process.poll() is None:
+            if answers(port):
+                self.events.put(("answers", name))
+                return
+            time.sleep(0.05)
+
+    def _follow(self, until_all_answer: bool) -> bool:
+        """Take events as they come; return True when asked to stop, False when all have been heard of."""
+        end = time.monotonic() + PATIENCE
+        while self.silent or not until_all_answer:
+            try:  # a bound, because Windows takes no signal while it waits
+                what, name = self.events.get(timeout=0.5)
+            except Empty:
+                if until_all_answer and time.monotonic() > end:
+                    return self._give_up_waiting()
+                continue
+            if (what, name) == STOP:
+                return True
+            self._take(what, name)
+        return False
+
+    def _take(self, what: str, name: str) -> None:
+        self.silent.discard(name)
+        if what == "answers":
+            if name != PROVIDER and self.gallery.state_of(name) == "starting":
+                self.gallery.note(name, "running")
+            return
+        words = self.children[name].last_words
+        if name == PROVIDER:
+            raise Problem(f"The fake provider has stopped, and so has everything else: {words or 'it said nothing'}")
+        self.gallery.note(name, "stopped", words)
+        say(f"{name} has stopped; the others go on. It said: {words or 'nothing'}")
+
+    def _give_up_waiting(self) -> bool:
+        if PROVIDER in self.silent:
+            raise Problem(f"The fake provider does not answer: {from_root(_log_of(PROVIDER))} may say why.")
+        for name in sorted(self.silent):
+            say(f"{name} does not answer; {from_root(_log_of(name))} may say why.")
+        self.silent.clear()
+        return False
+
+    def _say_where(self) -> None:
+        activate = r".venv\Scripts\activate" if os.name == "nt" else "source .venv/bin/activate"
+        width = max((len(app.folder) for app in self.apps), default=0)
+        say(f"\nThe gallery is at {_url()}\n")
+        for app in self.apps:
+            state = self.gallery.state_of(app.folder)
+            say(f"  {app.folder:<{width}}  {app.url if state != 'stopped' else 'stopped'}")
+        if self.apps:
+            say("\nTo run one of them yourself, in another terminal:\n")
+            say(f"  {activate}\n  cd {self.apps[0].folder}\n  python app.py")
+        say("\nCtrl-C stops all of it.")
+
+
+def _check_ports(wanted: list[int]) -> None:
+    taken = sorted(ports.find_taken(wanted))
+    if ladder.PROVIDER_PORT in taken and ports.is_provider(ladder.PROVIDER_PORT):
+        raise Problem(
+            f"A gallery seems to be running already, at {_url()}, another folder's or one that was left behind: "
+            f"use it there, or stop it ({ports.who_takes(ladder.PROVIDER_PORT)})."
+        )
+    if taken:
+        some = "Port" if len(taken) == 1 else "Ports"
+        verb = "is" if len(taken) == 1 else "are"
+        raise Problem(
+            f"{some} {' and '.join(map(str, taken))} {verb} taken by another program: stop it "
+            f"({ports.who_takes(taken[0])}), then run this again."
+        )
+
+
+def _refuse_a_second() -> None:
+    raise Problem(f"The gallery is running already, at {_url()}: use it there, or press Ctrl-C in its terminal.")
+
+
+def _url() -> str:
+    return f"http://localhost:{ladder.PROVIDER_PORT}/"
+
+
+def _log_of(name: str) -> Path:
+    return LOGS / f"{name.replace('/', '-')}.log"

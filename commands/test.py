@@ -1,0 +1,60 @@
+"""All checks run, whichever fails, and pytest runs last, so that the last line is its own."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+from .console import say
+from .environment import ensure, ensure_newest
+from .places import ROOT
+
+CHECKS = (
+    ("ruff", "check", "."),
+    ("ruff", "format", "--check", "."),
+    ("mypy",),
+)
+
+
+def test(arguments: list[str]) -> int:
+    """Run the checks and the suite; with arguments, only pytest, with these."""
+    newest = "--newest" in arguments
+    arguments = [argument for argument in arguments if argument != "--newest"]
+    python = ensure_newest() if newest else ensure("requirements-dev.txt")
+    passed = True
+    for check in () if arguments else CHECKS:
+        say(f"{' '.join(check)}:")
+        if _run(python, *check) != 0:
+            say(f"{' '.join(check)} failed.")
+            passed = False
+    status = _run(python, "pytest", *arguments)
+    return status if passed else status or 1
+
+
+def _run(python: Path, *module: str) -> int:
+    """Run a module in the foreground. Ctrl-C is its to take: pytest then stops what its tests have started."""
+    process = subprocess.Popen([str(python), "-m", *module], cwd=ROOT)  # noqa: S603 - our own tools
+    interrupted = False
+
+    def pass_on(as_signal: Callable[[], None]) -> Callable[[int, FrameType | None], None]:
+        def take(*_: object) -> None:
+            nonlocal interrupted
+            interrupted = True
+            as_signal()
+
+        return take
+
+    # The terminal sends Ctrl-C to both of us; somebody who asks us to end asks us alone.
+    previous = {signal.SIGINT: signal.signal(signal.SIGINT, pass_on(lambda: None))}
+    previous[signal.SIGTERM] = signal.signal(signal.SIGTERM, pass_on(process.terminate))
+    try:
+        status = process.wait()
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+    if interrupted:
+        raise KeyboardInterrupt
+    return status

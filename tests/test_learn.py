@@ -1,0 +1,572 @@
+"""`learn.py` as learners meet it: real processes, in a copy of the tree with small apps of its own."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import zipfile
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from support.apps import ROOT, find_apps
+
+from commands import ports
+
+ON_WINDOWS = sys.platform == "win32"
+ENDINGS = ["SIGBREAK"] if ON_WINDOWS else ["SIGINT", "SIGTERM", "SIGHUP"]
+KEPT = ("requirements.txt", "requirements-dev.txt", ".venv/learn.json")
+LEFT_OUT = (".git", ".venv", ".learn", ".env", "__pycache__", ".*_cache", "articles", "notebooks")
+
+RUN_WITH_THIS_PYTHON = """
+import pathlib, sys
+from commands.ladder import find_apps
+from commands.run import Show
+sys.exit(Show(pathlib.Path(sys.executable), find_apps()).go_on(with_browser=False))
+"""
+
+APP = '''"""Shows one page. It is small.
+
+New is nothing.
+"""
+import os
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+
+class Page(BaseHTTPRequestHandler):
+    def do_GET(self):
+        if self.path == "/stop":
+            print("I have had enough.\\n", flush=True)
+            os._exit(3)
+        self.send_response(200)
+        self.send_header("X-Fake-Provider", "1")
+        self.end_headers()
+
+    def log_message(self, *words):
+        pass
+
+
+if __name__ == "__main__":
+    HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Page).serve_forever()
+'''
+
+# As the real one: a process that only minds its worker, and the worker that answers.
+PROVIDER = """import os, subprocess, sys
+here = os.path.dirname(__file__)
+port = sys.argv[sys.argv.index("--port") + 1]
+sys.exit(subprocess.call([sys.executable, os.path.join(here, "worker.py")], env={**os.environ, "PORT": port}))
+"""
+
+# Stands for ruff, mypy and pytest: says who it is, and fails when the file FAIL names it.
+TOOL = """import pathlib, sys
+tool = pathlib.Path(sys.argv[0]).stem
+print(tool, *sys.argv[1:], "was here", flush=True)
+fail = pathlib.Path("FAIL")
+sys.exit(fail.exists() and fail.read_text() == tool)
+"""
+
+
+class Copy:
+    """A folder with a `learn.py`, whose gallery has ports of its own."""
+
+    def __init__(self, home: Path, **settings: str) -> None:
+        self.home = home
+        self.settings = settings
+        self.started: list[subprocess.Popen[str]] = []
+        self.provider_port, self.first_port = find_free_ports()
+        table = (ROOT / "commands" / "ladder.py").read_text("utf-8")
+        assert table.count(" = 9000\n") == table.count(" = 5001\n") == 1
+        table = table.replace(" = 9000\n", f" = {self.provider_port}\n").replace(" = 5001\n", f" = {self.first_port}\n")
+        self.write("commands/ladder.py", table)
+
+    def write(self, path: str, text: str) -> None:
+        (self.home / path).parent.mkdir(exist_ok=True)
+        (self.home / path).write_text(text, "utf-8")
+
+    def start(self, *arguments: str, **settings: str) -> subprocess.Popen[str]:
+        """Start `python learn.py` with these arguments, and with these settings in its environment."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
+        process = subprocess.Popen(
+            [sys.executable, *(arguments if "-c" in arguments else ("learn.py", *arguments))],
+            cwd=self.home,
+            env={**kept, **self.settings, **settings},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            creationflags=subprocess.CREATE_NEW_PROCESS_GROUP if ON_WINDOWS else 0,
+        )
+        self.started.append(process)
+        return process
+
+    def run(self, *arguments: str, **settings: str) -> tuple[int, str]:
+        """Run `python learn.py` to its end; return its status and what it said."""
+        process = self.start(*arguments, **settings)
+        said = process.communicate(timeout=60)[0]
+        return process.returncode, said
+
+    @contextmanager
+    def running(self, *arguments: str):
+        """The gallery and its apps, running."""
+        process = self.start(*arguments)
+        process.said = read_until("Ctrl-C stops", process)
+        yield process
+        end(process)
+
+    def gallery(self) -> dict[str, dict[str, object]]:
+        """The rows of the gallery's file, by folder."""
+        rows = json.loads((self.home / ".learn" / "gallery.json").read_text("utf-8"))["apps"]
+        return {row["folder"]: row for row in rows}
+
+    def leftovers(self) -> list[str]:
+        """What is left of this copy: ports in use, and processes."""
+        used = ports.find_taken([self.provider_port, *(row["port"] for row in self.gallery().values())])
+        return [*map(str, used), *self.processes()]
+
+    def processes(self) -> list[str]:
+        """The command lines of this copy's processes; its environment's Python is in each."""
+        if ON_WINDOWS:
+            return []
+        listed = subprocess.check_output(["ps", "-A", "-o", "args"], text=True).splitlines()  # noqa: S607
+        return [line for line in listed if str(self.home) in line]
+
+    def end_all(self) -> None:
+        """End what was started here."""
+        for process in self.started:
+            end(process)
+        self.started.clear()
+
+
+class Tree(Copy):
+    """A small copy: three small apps, a small provider, and lock files with packages that are made here."""
+
+    def __init__(self, home: Path) -> None:
+        shutil.copytree(ROOT / "commands", home / "commands", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(ROOT / "learn.py", home / "learn.py")
+        self.wheels = home.parent / "wheels"
+        self.wheels.mkdir()
+        pip = {
+            "PIP_CONFIG_FILE": os.devnull,
+            "PIP_FIND_LINKS": str(self.wheels),
+            "PIP_NO_INDEX": "1",
+            "PIP_RETRIES": "0",
+        }
+        super().__init__(home, **pip)
+        self.write("fake_provider/__main__.py", PROVIDER)
+        self.write("fake_provider/worker.py", APP)
+        for folder in ("step1_bootstrap", "step2_credentials", "zebra"):
+            self.write(f"{folder}/app.py", APP)
+        self.lock("requirements.txt", parrot="1.0")
+        self.lock("requirements-dev.txt", parrot="1.0", ruff="1.0", mypy="1.0", pytest="1.0")
+
+    def lock(self, file: str, **packages: str) -> None:
+        """Write a lock file, and the packages that it names; one of them is for another system."""
+        rows = [f"{name}=={version} --hash=sha256:{self._pack(name, version)}" for name, version in packages.items()]
+        ghost = f"ghost==1.0 ; sys_platform == 'amiga' --hash=sha256:{'0' * 64}"
+        self.write(file, "\n".join([*rows, ghost, ""]))
+
+    def _pack(self, name: str, version: str) -> str:
+        wheel = self.wheels / f"{name}-{version}-py3-none-any.whl"
+        about = f"{name}-{version}.dist-info"
+        files = {
+            f"{name}.py": TOOL,
+            f"{about}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+            f"{about}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+            f"{about}/RECORD": f"{name}.py,,\n{about}/METADATA,,\n{about}/WHEEL,,\n{about}/RECORD,,\n",
+        }
+        with zipfile.ZipFile(wheel, "w") as package:
+            for path, text in files.items():
+                package.writestr(zipfile.ZipInfo(path), text)
+        return hashlib.sha256(wheel.read_bytes()).hexdigest()
+
+
+def read_until(words: str, process: subprocess.Popen[str]) -> str:
+    """Read what a process says, up to the line with these words."""
+    said = ""
+    for line in process.stdout:
+        said += line
+        if words in line:
+            return said
+    raise AssertionError(f"{words!r} was never said, but: {said}")
+
+
+def interrupt(process: subprocess.Popen[str]) -> None:
+    """Press Ctrl-C."""
+    process.send_signal(signal.CTRL_BREAK_EVENT if ON_WINDOWS else signal.SIGINT)
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """Press Ctrl-C, if it is still there, and wait until it is gone."""
+    if process.poll() is None:
+        interrupt(process)
+    if not process.stdout.closed:
+        process.communicate(timeout=20)
+
+
+def one_sentence(said: str) -> str:
+    """Return what was said, which has to be one line without a traceback."""
+    assert len(said.splitlines()) == 1 and "Traceback" not in said, said
+    return said.strip()
+
+
+def find_old_pythons() -> list[str]:
+    """Return the Pythons of this machine that are too old, by PATH and by pyenv."""
+    names = [shutil.which(f"python{version}") for version in ("2", "2.7", "3.6", "3.8", "3.9", "3.10")]
+    pyenv = Path.home().glob(".pyenv/versions/*/bin/python")
+    asked = {str(path): _version(str(path)) for path in [*filter(None, names), *pyenv]}
+    return [path for path, version in asked.items() if version is not None and version < (3, 11)]
+
+
+def _version(python: str) -> tuple[int, ...] | None:
+    asks = "import sys; sys.stdout.write('%d %d' % sys.version_info[:2])"
+    done = subprocess.run([python, "-c", asks], capture_output=True, text=True, check=False)
+    return tuple(map(int, done.stdout.split())) if done.returncode == 0 else None  # pyenv's shims may lead nowhere
+
+
+def find_free_ports() -> tuple[int, int]:
+    """Return a port, and the first of twelve in a row, that nobody listens at."""
+    while True:
+        first = random.randrange(20000, 30000)  # noqa: S311 - not a secret
+        if not ports.find_taken(list(range(first, first + 13))):
+            return first, first + 1
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """A tree in which everything is installed; made once."""
+    home = tmp_path_factory.mktemp("learn") / "tree"
+    home.mkdir()
+    tree = Tree(home)
+    status, said = tree.run("test", "anything")
+    assert status == 0, said
+    yield tree
+    tree.end_all()
+
+
+@pytest.fixture
+def tree(installed):
+    """A tree in which everything is installed, with nothing left from the test before."""
+    kept = {path: (installed.home / path).read_bytes() for path in KEPT}
+    yield installed
+    installed.end_all()
+    for path, content in kept.items():
+        (installed.home / path).write_bytes(content)
+
+
+@pytest.fixture
+def bare_tree(tmp_path):
+    """A tree in which nothing is installed."""
+    (tmp_path / "tree").mkdir()
+    tree = Tree(tmp_path / "tree")
+    yield tree
+    tree.end_all()
+
+
+@pytest.fixture
+def silent_registry():
+    """A package registry that takes requests and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(20)
+        yield server
+
+
+def address_of(server: socket.socket) -> dict[str, str]:
+    """The settings that send pip there, and nowhere else."""
+    address = f"http://127.0.0.1:{server.getsockname()[1]}/simple"
+    return {"PIP_INDEX_URL": address, "PIP_NO_INDEX": "0", "PIP_FIND_LINKS": ""}
+
+
+class TestPython:
+    def test_old_pythons_can_read_it(self):
+        """Without f-strings and annotations every Python parses it, and runs up to its sentence."""
+        parsed = ast.parse((ROOT / "learn.py").read_text("utf-8"), feature_version=(3, 7))
+
+        modern = (ast.JoinedStr, ast.AnnAssign, ast.NamedExpr, ast.FunctionDef, ast.Starred)
+        assert [node for node in ast.walk(parsed) if isinstance(node, modern)] == []
+
+    def test_too_old_is_one_sentence(self):
+        """A Python that is too old gets one sentence that names both versions."""
+        pretend = "import runpy, sys; sys.version_info = (3, 8, 18); runpy.run_path('learn.py', run_name='__main__')"
+        done = subprocess.run([sys.executable, "-c", pretend], cwd=ROOT, capture_output=True, text=True)
+
+        assert done.returncode == 1
+        assert one_sentence(done.stderr).startswith("Python 3.11 or newer is needed, and this is Python 3.8.18: ")
+
+    def test_real_old_pythons_say_so(self):
+        """Whichever old Pythons this machine has say the same."""
+        old = find_old_pythons()
+        if not old:
+            pytest.skip("no Python older than 3.11 is installed")
+        done = [subprocess.run([python, "learn.py"], cwd=ROOT, capture_output=True, text=True) for python in old]
+
+        assert {one.returncode for one in done} == {1}
+        assert all(one_sentence(one.stderr).startswith("Python 3.11 or newer is needed") for one in done)
+
+
+class TestInstall:
+    def test_nothing_is_installed_twice(self, tree):
+        """What the apps need came with what the tests need, and is there."""
+        with tree.running() as process:
+            assert process.said.startswith("Starting")
+
+    def test_a_changed_lock_is_installed(self, tree):
+        """A lock file that has changed is installed before anything else is done, without a new environment."""
+        tree.lock("requirements-dev.txt", parrot="2.0", ruff="1.0", mypy="1.0", pytest="1.0")
+        status, said = tree.run("test", "anything")
+
+        assert status == 0 and "Making" not in said
+        assert "Installed 4 packages" in said and "installing 1 of 4: parrot" in said
+
+    def test_a_moved_folder_begins_anew(self, tree, tmp_path):
+        """An environment holds its own path, so one that was copied or moved is made anew."""
+        shutil.copytree(tree.home, tmp_path / "moved", symlinks=True)
+        moved = Copy(tmp_path / "moved").start()
+        said = read_until("Making .venv", moved)
+        end(moved)
+
+        assert said.startswith("Making .venv") and moved.returncode == 130
+
+    def test_without_venv_it_says_so(self, bare_tree, tmp_path):
+        """Debian's Python without python3-venv gets the name of the package."""
+        (tmp_path / "ensurepip.py").write_text("raise ImportError", "utf-8")
+        status, said = bare_tree.run(PYTHONPATH=str(tmp_path))
+
+        assert status == 1
+        assert "sudo apt install python3-venv" in one_sentence(said.partition("\n")[2])
+
+    def test_without_network_it_says_so(self, tree):
+        """Without a way to the registry there is a sentence, and not what pip says."""
+        tree.lock("requirements.txt", parrot="3.0")
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            closed = address_of(server)
+        status, said = tree.run(**closed)
+
+        assert status == 1
+        assert one_sentence(said).startswith("The package registry cannot be reached")
+
+    def test_a_foreign_package_is_refused(self, tree):
+        """A package whose hash is not the lock file's is not installed."""
+        tree.lock("requirements.txt", parrot="3.0")
+        (tree.wheels / "parrot-3.0-py3-none-any.whl").write_bytes(b"another")
+        status, said = tree.run()
+
+        assert status == 1
+        assert one_sentence(said.splitlines()[-1]).startswith("A package is not the one that the lock file names")
+
+    def test_an_unwritable_folder_is_named(self, bare_tree):
+        """Where nothing can be written, it says where."""
+        bare_tree.write(".learn", "a file where a folder has to be")
+        status, said = bare_tree.run()
+
+        assert status == 1
+        assert one_sentence(said).startswith(f"Nothing can be written in {bare_tree.home}")
+
+    def test_ctrl_c_ends_an_install(self, tree, silent_registry):
+        """Ctrl-C while pip works ends pip too."""
+        tree.lock("requirements.txt", parrot="3.0")
+        process = tree.start(**address_of(silent_registry))
+        silent_registry.accept()[0].close()
+        interrupt(process)
+        said = process.communicate(timeout=20)[0]
+
+        assert process.returncode == 130 and one_sentence(said).startswith("Interrupted")
+        assert tree.processes() == []
+
+    def test_a_killed_install_begins_anew(self, tree, silent_registry):
+        """What a killed install has left is not taken for an environment."""
+        lock = tree.home / "requirements-dev.txt"
+        lock.write_text(lock.read_text("utf-8") + "# changed", "utf-8")
+        process = tree.start("test", "anything", **address_of(silent_registry))
+        with silent_registry.accept()[0]:
+            process.kill()
+        silent_registry.close()
+        status, said = tree.run("test", "anything")
+
+        assert status == 0
+        assert "Making .venv" in said and "Installed 4 packages" in said
+
+
+class TestRun:
+    def test_every_app_is_shown(self, tree):
+        """The gallery's file has the apps of the ladder in its order, then the others."""
+        with tree.running():
+            rows = tree.gallery()
+
+        assert list(rows) == ["step1_bootstrap", "step2_credentials", "zebra"]
+        assert rows["zebra"] == {
+            "folder": "zebra",
+            "shows": "Shows one page. It is small.",
+            "new": "New is nothing.",
+            "port": tree.first_port + 8,
+            "url": f"http://localhost:{tree.first_port + 8}/",
+            "state": "running",
+            "last_words": "",
+        }
+
+    def test_a_taken_port_is_named(self, tree):
+        """Every port that is taken is named before anything is started."""
+        with (
+            socket.create_server(("127.0.0.1", tree.provider_port)),
+            socket.create_server(("127.0.0.1", tree.first_port)),
+        ):
+            status, said = tree.run()
+
+        assert status == 1
+        assert one_sentence(said).startswith(f"Ports {tree.provider_port} and {tree.first_port} are taken")
+
+    def test_a_second_run_points_to_the_first(self, tree):
+        """Who starts it twice is told where it runs already."""
+        with tree.running():
+            status, said = tree.run()
+
+        assert status == 1
+        assert f"running already, at http://localhost:{tree.provider_port}/" in one_sentence(said)
+
+    def test_another_folder_points_to_the_first(self, tree):
+        """A gallery of another folder is recognised by its answer."""
+        with tree.running():
+            (tree.home / ".learn" / "running.lock").unlink()
+            status, said = tree.run()
+
+        assert status == 1
+        assert f"running already, at http://localhost:{tree.provider_port}/" in one_sentence(said)
+
+    @pytest.mark.parametrize("name", ENDINGS)
+    def test_a_signal_stops_all_of_it(self, tree, name):
+        """After Ctrl-C, and after whatever else may end it, there is no process and no port in use."""
+        with tree.running() as process:
+            process.send_signal(signal.CTRL_BREAK_EVENT if ON_WINDOWS else getattr(signal, name))
+            said = process.communicate(timeout=20)[0]
+
+        assert process.returncode == 0 and said == "Stopped.\n"
+        assert tree.leftovers() == []
+
+    def test_a_second_ctrl_c_changes_nothing(self, tree):
+        """Who is impatient gets no traceback, and no process is left."""
+        with tree.running() as process:
+            interrupt(process)
+            interrupt(process)
+            said = process.communicate(timeout=20)[0]
+
+        assert process.returncode == 0 and said == "Stopped.\n"
+        assert tree.leftovers() == []
+
+    def test_an_app_that_stops_is_shown(self, tree):
+        """An app that stops is shown as stopped, with its last sentence, and the others go on."""
+        with tree.running() as process:
+            ports.answers(tree.first_port, "/stop")
+            said = read_until("step1_bootstrap", process)
+            rows = tree.gallery()
+            others = ports.answers(tree.first_port + 1)
+
+        assert (rows["step1_bootstrap"]["state"], rows["step1_bootstrap"]["last_words"]) == (
+            "stopped",
+            "I have had enough.",
+        )
+        assert "I have had enough." in said and others and rows["zebra"]["state"] == "running"
+
+    def test_an_app_that_never_starts_is_shown(self, tree):
+        """An app that cannot start keeps nobody waiting."""
+        tree.write("yak/app.py", "raise SystemExit('CLIENT_ID is missing.')")
+        with tree.running() as process:
+            row = tree.gallery()["yak"]
+        shutil.rmtree(tree.home / "yak")
+
+        assert (row["state"], row["last_words"]) == ("stopped", "CLIENT_ID is missing.")
+        assert "CLIENT_ID is missing." in process.said
+
+    def test_without_the_provider_all_stops(self, tree):
+        """Without the provider no login works, so nothing goes on."""
+        with tree.running() as process:
+            ports.answers(tree.provider_port, "/stop")
+            said = process.communicate(timeout=20)[0]
+
+        assert process.returncode == 1 and said.startswith("The fake provider has stopped")
+        assert tree.leftovers() == []
+
+    def test_real_apps_all_answer(self, tmp_path):
+        """The apps of this repository, and its provider, start together and answer."""
+        shutil.copytree(ROOT, tmp_path / "tree", ignore=shutil.ignore_patterns(*LEFT_OUT))
+        real = Copy(tmp_path / "tree")
+        with real.running("-c", RUN_WITH_THIS_PYTHON):
+            rows = real.gallery()
+
+        assert sorted(rows) == find_apps()
+        assert {row["state"] for row in rows.values()} == {"running"}
+
+
+class TestTest:
+    def test_pytest_has_the_last_word(self, tree):
+        """All checks run, in order, and pytest last."""
+        status, said = tree.run("test")
+
+        assert status == 0
+        assert [line.split()[0] for line in said.splitlines() if "was here" in line] == [
+            "ruff",
+            "ruff",
+            "mypy",
+            "pytest",
+        ]
+
+    def test_a_check_that_fails_is_named(self, tree):
+        """A check that fails is named at once, fails the whole, and the others run all the same."""
+        tree.write("FAIL", "mypy")
+        status, said = tree.run("test")
+        (tree.home / "FAIL").unlink()
+
+        assert status == 1
+        assert said.splitlines()[-2:] == ["mypy failed.", "pytest was here"]
+
+    def test_arguments_are_for_pytest_alone(self, tree):
+        """With arguments only pytest runs, with them."""
+        status, said = tree.run("test", "tests/test_login.py", "-k", "deny")
+
+        assert (status, said) == (0, "pytest tests/test_login.py -k deny was here\n")
+
+
+class TestClean:
+    def test_clean_keeps_what_people_wrote(self, bare_tree):
+        """What a run has left goes; .env and the rest stay."""
+        bare_tree.write("zebra/.env", "CLIENT_SECRET=mine")
+        for path in ("zebra/db.sqlite", "zebra/flask_session/1", ".venv/pyvenv.cfg", ".learn/clients.json"):
+            bare_tree.write(path, "left")
+        status, said = bare_tree.run("clean")
+
+        kept = {path.name for path in [*bare_tree.home.iterdir(), *(bare_tree.home / "zebra").iterdir()]}
+        assert status == 0 and "removed zebra/db.sqlite (0.0 MB)" in said
+        assert {"app.py", ".env"} <= kept and not {"db.sqlite", "flask_session", ".venv", ".learn"} & kept
+
+    def test_clean_stays_in_the_tree(self, bare_tree, tmp_path):
+        """A symbolic link goes, or is passed by; what it leads to stays."""
+        (tmp_path / "mine").mkdir()
+        (tmp_path / "mine" / "my.db").write_text("mine", "utf-8")
+        for link in (".venv", "zebra/elsewhere"):
+            (bare_tree.home / link).symlink_to(tmp_path / "mine", target_is_directory=True)
+        bare_tree.run("clean")
+
+        assert (tmp_path / "mine" / "my.db").exists()
+        assert not (bare_tree.home / ".venv").is_symlink()
+
+    def test_clean_waits_for_the_end(self, tree):
+        """While the apps run, nothing is taken away from under them."""
+        with tree.running():
+            status, said = tree.run("clean")
+
+        assert status == 1
+        assert one_sentence(said).startswith("The apps are running")
+
+
+class TestUsage:
+    def test_an_unknown_command_shows_the_others(self, bare_tree):
+        """An unknown command is named, and what there is instead."""
+        status, said = bare_tree.run("dance")
+
+        assert status == 2
+        assert said.startswith("There is no command dance.\nUsage:\n  python3 learn.py")
