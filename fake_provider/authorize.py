@@ -8,7 +8,6 @@ from werkzeug.wrappers import Response
 from .authorization import AuthorizationRequest, ReturnAddress, authorization_request, return_address
 from .dialects import Dialect
 from .errors import SentToApp
-from .people import PEOPLE, find_person
 from .state import State
 
 
@@ -25,10 +24,10 @@ def authorize(state: State, dialect: Dialect) -> Response | str:
     except SentToApp as error:
         return _back(dialect, address, {"error": error.code, "error_description": error.description})
     if "person" in request.form:
-        return _sign_in(dialect, request.form["person"])
-    person = find_person(session.get(dialect.name, ""))
+        return _sign_in(state, dialect, request.form["person"])
+    person = state.cast.find(session.get(dialect.name, ""))
     if person is None:
-        return render_template("choose.html", dialect=dialect, client=asked.client, people=PEOPLE)
+        return render_template("choose.html", dialect=dialect, client=asked.client, people=state.cast.everybody())
     if request.form.get("decision") == "deny":
         return _back(dialect, address, {"error": dialect.refusal, **dict(dialect.refusal_details)})
     if request.form.get("decision") == "allow":
@@ -38,8 +37,8 @@ def authorize(state: State, dialect: Dialect) -> Response | str:
     return _back(dialect, address, {"code": state.grants.issue_code(dialect, asked, person.key)})
 
 
-def _sign_in(dialect: Dialect, key: str) -> Response:
-    if key and find_person(key) is None:
+def _sign_in(state: State, dialect: Dialect, key: str) -> Response:
+    if key and state.cast.find(key) is None:
         abort(400, f"There is nobody called {key} here.")
     session[dialect.name] = key
     return redirect(request.full_path, 303)

@@ -10,7 +10,6 @@ from werkzeug.wrappers import Response
 from .dialects import Dialect
 from .errors import AnsweredToApp
 from .grants import Grant, authenticate
-from .people import find_person
 from .shapes import Asked, Document, Reply
 from .state import State
 
@@ -75,7 +74,7 @@ def _basic_credentials() -> tuple[str, str] | None:
 
 
 def _asked(state: State, dialect: Dialect, grant: Grant) -> Asked:
-    person = find_person(grant.person)
+    person = state.cast.find(grant.person)
     client = state.clients.find(dialect.name, grant.client_id)
     if person is None or client is None:
         raise AnsweredToApp("invalid_token", "the app of this token has been removed", 401, "Bearer")

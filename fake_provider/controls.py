@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Blueprint, jsonify, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from .faults import Fault
-from .people import PEOPLE
+from .people import Person
 from .state import State, endpoint_names
+
+JSON_PLEASE = "Send it as JSON, with the header Content-Type: application/json."
 
 
 def controls(state: State) -> Blueprint:
@@ -23,7 +27,17 @@ def controls(state: State) -> Blueprint:
 
     @routes.get("/_people")
     def people() -> Response:
-        return jsonify(people=[{"key": p.key, "name": p.name, "email": p.email, "shows": p.shows} for p in PEOPLE])
+        return jsonify(people=[_as_json(person) for person in state.cast.everybody()])
+
+    @routes.post("/_people")
+    def add_person() -> tuple[Response, int]:
+        """Add somebody: JSON with `name`, and if wanted `email` and `email_verified`."""
+        if not request.is_json:
+            return jsonify(error=JSON_PLEASE), 415
+        try:
+            return jsonify(_as_json(state.cast.add(**_person(request.get_json(silent=True))))), 201
+        except ValueError as error:
+            return jsonify(error=str(error)), 400
 
     @routes.get("/_faults")
     def waiting() -> Response:
@@ -33,7 +47,7 @@ def controls(state: State) -> Blueprint:
     def break_next() -> tuple[Response, int]:
         """Take one fault as JSON, with the content type application/json, which no form can send."""
         if not request.is_json:
-            return jsonify(error="Send the fault as JSON, with the header Content-Type: application/json."), 415
+            return jsonify(error=JSON_PLEASE), 415
         try:
             fault = Fault.from_json(request.get_json(silent=True), endpoint_names())
             state.faults.add(fault)
@@ -52,3 +66,19 @@ def controls(state: State) -> Blueprint:
         return redirect(url_for("pages.home"), 303)
 
     return routes
+
+
+def _as_json(person: Person) -> dict[str, Any]:
+    return {"key": person.key, "name": person.name, "email": person.email, "shows": person.shows}
+
+
+def _person(data: object) -> dict[str, Any]:
+    """Return the arguments of Cast.add. Raises ValueError with a sentence that names the wrong member."""
+    if not isinstance(data, dict) or not isinstance(data.get("name"), str):
+        raise ValueError("A person is a JSON object with at least the member name, a text.")
+    for name, value in data.items():
+        if name not in ("name", "email", "email_verified"):
+            raise ValueError(f"{name} is not known here. Members: name, email, email_verified.")
+        if not isinstance(value, bool if name == "email_verified" else str):
+            raise ValueError(f"{name} is {value!r}: expected a text, and true or false for email_verified.")
+    return data

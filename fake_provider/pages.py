@@ -7,7 +7,6 @@ from werkzeug.wrappers import Response
 
 from .dialects import BY_NAME, DIALECTS
 from .gallery import read_gallery
-from .people import PEOPLE, find_person
 from .state import State
 
 
@@ -19,11 +18,11 @@ def pages(state: State) -> Blueprint:
     @routes.get("/")
     def home() -> str:
         apps = read_gallery(state.gallery)
-        return render_template("home.html", apps=apps, dialects=DIALECTS, people=PEOPLE)
+        return render_template("home.html", apps=apps, dialects=DIALECTS, people=state.cast.everybody())
 
     @routes.get(one)
     def provider(name: str) -> str:
-        person = find_person(session.get(name, ""))
+        person = state.cast.find(session.get(name, ""))
         allowed = [
             client
             for client in state.clients.of(name)
@@ -42,7 +41,7 @@ def pages(state: State) -> Blueprint:
 
     @routes.get("/_avatars/<key>.svg")
     def avatar(key: str) -> Response:
-        person = find_person(key) or abort(404)
+        person = state.cast.find(key) or abort(404)
         picture = render_template("avatar.svg", letter=person.name[0], hue=person.number * 47 % 360)
         return Response(picture, mimetype="image/svg+xml", headers={"Cache-Control": "max-age=3600"})
 

@@ -69,8 +69,3 @@ PEOPLE: tuple[Person, ...] = (
         "has a name that is dangerous to a page that does not escape it",
     ),
 )
-
-
-def find_person(key: str) -> Person | None:
-    """Return the person with this key, or None."""
-    return next((person for person in PEOPLE if person.key == key), None)

@@ -36,6 +36,13 @@ class Provider:
         """The people one can be: dictionaries with `key`, `name`, `email`, `shows`."""
         return list(self._ask("GET", "/_people")["people"])
 
+    def add_person(self, name: str, **more: Any) -> dict[str, Any]:
+        """Add somebody one can be, with `email` and `email_verified` if wanted, until the next reset.
+
+        Raises ValueError with the provider's sentence.
+        """
+        return self._ask("POST", "/_people", {"name": name, **more})
+
     def trace(self, client_id: str | None = None, dialect: str | None = None, after: int = 0) -> list[dict[str, Any]]:
         """Return the messages with a number above `after`, oldest first, as `GET /_trace` has them."""
         wanted = {"client_id": client_id, "dialect": dialect, "after": after}
@@ -54,7 +61,7 @@ class Provider:
         self._ask("DELETE", "/_faults")
 
     def reset(self) -> None:
-        """Forget logins, consents, faults and messages. Registered apps stay."""
+        """Forget logins, consents, faults, messages and the people who were added. Registered apps stay."""
         self._ask("POST", "/_reset")
 
     def _ask(self, method: str, path: str, data: object = None) -> dict[str, Any]:

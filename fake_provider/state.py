@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .cast import Cast
 from .clients import ClientRegistry
 from .consents import Consents
 from .dialects import DIALECTS
@@ -20,6 +21,7 @@ class State:
 
     clients: ClientRegistry
     gallery: Path | None = None
+    cast: Cast = field(default_factory=Cast)
     grants: Grants = field(default_factory=Grants)
     consents: Consents = field(default_factory=Consents)
     trace: Trace = field(default_factory=Trace)
@@ -31,7 +33,8 @@ class State:
         return cls(clients=ClientRegistry(PRACTICE_CLIENTS, clients_file), gallery=gallery)
 
     def start_over(self) -> None:
-        """Forget logins, consents, faults and the trace. Registered apps stay."""
+        """Forget logins, consents, faults, the trace and the people who were added. Registered apps stay."""
+        self.cast.clear()
         self.faults.clear()
         self.grants.clear()
         self.consents.clear()

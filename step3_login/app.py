@@ -89,6 +89,8 @@ def login():
 
 @app.get("/callback")
 def callback():
+    if any(len(values) > 1 for values in request.args.listvalues()):  # one of them checked, the other used
+        abort(400, "This answer says something twice.")
     if "state" not in session or request.args.get("state") != session["state"]:
         abort(400, "This answer does not belong to a login that began in this browser.")
     session.pop("state")  # good once, or an old answer could be sent again
@@ -123,8 +125,9 @@ def callback():
         abort(502, "SimpleLogin gave an answer that this app cannot use.")
 
     session.clear()
-    # Only what the page shows, and short: a cookie holds 4 KB.
-    session["user"] = {key: str(profile.get(key) or "")[:250] for key in ("sub", "name", "email", "avatar_url")}
+    # Only what the page shows, and short: a cookie holds 4 KB. JSON has half characters, which no page can show.
+    text = {key: str(profile.get(key) or "") for key in ("sub", "name", "email", "avatar_url")}
+    session["user"] = {key: value.encode(errors="replace").decode()[:250] for key, value in text.items()}
     return redirect("/")
 
 

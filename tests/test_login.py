@@ -1,10 +1,12 @@
 """What every app must do. The headings are those of the README's list; the fixture `app` is each app in turn."""
 
+import secrets
 import time
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import pytest
 from support.apps import parameters
-from support.visitor import with_parameters
+from support.visitor import Visitor, with_parameters
 
 NOT_THE_VISITORS_FAULT = (502, 504)
 
@@ -12,6 +14,23 @@ NOT_THE_VISITORS_FAULT = (502, 504)
 def requests_to(provider, endpoint):
     """Return what has reached this endpoint of the provider since the test began."""
     return [message for message in provider.trace() if message["endpoint"] == endpoint]
+
+
+def asks_for_profile(provider):
+    """Return what apps have asked with a token, whatever a provider calls the endpoint."""
+    back = [message for message in provider.trace() if message["channel"] == "back" and message["endpoint"] != "token"]
+    return [message for message in back if "Authorization" in message["request"]["headers"]]
+
+
+@pytest.fixture
+def profile_endpoint(app, provider):
+    """The provider's name for the endpoint that this app asks who somebody is, seen in a login."""
+    visitor = Visitor(app)
+    visitor.log_in_as("Grace Hopper")
+    visitor.close()
+    endpoint = asks_for_profile(provider)[0]["endpoint"]
+    provider.reset()
+    return endpoint
 
 
 def is_refused(browser):
@@ -67,6 +86,16 @@ def test_shows_a_person_without_email(app, browser):
     assert browser.is_logged_in_as("Emmy Noether")
 
 
+def test_keeps_its_cookies_small(app, browser, provider):
+    """Browsers drop a cookie of more than 4,096 bytes, so what a profile holds may not make it grow without end."""
+    name = secrets.token_hex(4_000)
+    provider.add_person(name, email=f"{secrets.token_hex(4_000)}@example.com")
+    browser.log_in_as(name)
+
+    assert browser.is_logged_in_as(name[:50])
+    assert all(len(cookie.name) + len(cookie.value) < 4_000 for cookie in browser.cookies if "_" in cookie.name)
+
+
 def test_shows_markup_in_a_name_as_text(app, browser):
     """A name is text, whatever is in it."""
     browser.log_in_as("Bobby")
@@ -74,6 +103,20 @@ def test_shows_markup_in_a_name_as_text(app, browser):
 
     assert 'Logged in as Bobby <script>document.title="broken"</script>' in browser.text
     assert not browser.page.select("script, b")
+
+
+def test_shows_a_name_with_half_a_character(app, browser, provider, profile_endpoint):
+    """JSON can hold half of a surrogate pair, and no page can: it is replaced or refused, without an error."""
+    browser.log_in_as("Ada Lovelace")
+    profile = requests_to(provider, profile_endpoint)[0]["reply"]["body"]
+    browser.visit("/")
+    browser.click("Log out")
+    provider.break_next(profile_endpoint, body=profile.replace("Ada Lovelace", r"\ud800 Lovelace"))
+    browser.log_in_as("Ada Lovelace")
+
+    assert browser.status == 200 or is_refused(browser)
+    browser.visit("/")
+    assert browser.status == 200
 
 
 # Logging out
@@ -172,6 +215,77 @@ def test_refuses_an_answer_in_another_browser(app, browser, another_browser, pro
     assert browser.is_logged_in_as("Ada Lovelace")
 
 
+@pytest.mark.parametrize("state", ["", None], ids=["empty", "missing"])
+def test_refuses_an_answer_that_nobody_asked_for(app, browser, another_browser, provider, state):
+    """A browser without a pending login has no state, and no state in the answer is not the same as that."""
+    answer = another_browser.ask_as("Grace Hopper")
+    browser.visit(with_parameters(answer, state=state))
+
+    assert is_refused(browser)
+    assert not requests_to(provider, "token")
+    another_browser.visit(answer)
+    assert another_browser.is_logged_in_as("Grace Hopper")
+
+
+def test_reads_an_error_only_after_its_state(app, browser):
+    """Whoever forges a refusal does not choose what the page says, and ends no pending login."""
+    answer = browser.ask_as("Ada Lovelace")
+    forged = with_parameters(answer, state="wrong")
+    browser.visit(forged)
+    words = browser.text
+    browser.visit(with_parameters(forged, code=None, error="access_denied", error_description="Call 555-0100!"))
+
+    assert is_refused(browser)
+    browser.visit(with_parameters(forged, code=None, error="access_denied", error_description="Call 555-0100!"))
+    assert browser.text == words
+    browser.visit(answer)
+    assert browser.is_logged_in_as("Ada Lovelace")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"error": "access_denied"}, {"code": None}, {"code": ""}],
+    ids=["with an error", "without a code", "with an empty code"],
+)
+def test_refuses_an_answer_that_is_none(app, browser, provider, change):
+    """An error beside a code is a refusal, and an answer without a code is not tried."""
+    answer = browser.ask_as("Ada Lovelace")
+    browser.visit(with_parameters(answer, **change))
+
+    assert is_refused(browser)
+    assert not requests_to(provider, "token")
+    browser.visit(browser.ask_as("Ada Lovelace"))
+    assert browser.is_logged_in_as("Ada Lovelace")
+
+
+@pytest.mark.parametrize("name", ["state", "code"])
+@pytest.mark.parametrize("place", ["first", "last"])
+def test_refuses_a_repeated_parameter(app, browser, provider, name, place):
+    """Two programs read two values of one name differently: one would check what the other does not use."""
+    answer = browser.ask_as("Ada Lovelace")
+    fields = parse_qsl(urlsplit(answer).query)
+    fields.insert(0 if place == "first" else len(fields), (name, "another"))
+    browser.visit(urlunsplit(urlsplit(answer)._replace(query=urlencode(fields))))
+
+    assert is_refused(browser)
+    assert not requests_to(provider, "token")
+    browser.visit(browser.ask_as("Ada Lovelace"))
+    assert browser.is_logged_in_as("Ada Lovelace")
+
+
+def test_a_failed_answer_is_not_tried_again(app, browser, provider):
+    """Loading the page of a failed login again begins nothing: its state is used up."""
+    answer = browser.ask_as("Ada Lovelace")
+    provider.break_next("token", status=500)
+    browser.visit(answer)
+    browser.visit(answer)
+
+    assert is_refused(browser)
+    assert len(requests_to(provider, "token")) == 1
+    browser.visit(browser.ask_as("Ada Lovelace"))
+    assert browser.is_logged_in_as("Ada Lovelace")
+
+
 def test_refuses_a_state_used_twice(app, browser, another_browser, provider):
     """A state is good once, even with a new code that is valid."""
     first = browser.ask_as("Ada Lovelace")
@@ -202,7 +316,10 @@ def test_refuses_a_code_of_somebody_else(app, browser, another_browser, provider
     browser.visit(with_parameters(own, code=parameters(stolen)["code"]))
 
     assert is_refused(browser)
-    assert len(requests_to(provider, "userinfo")) == 0
+    assert len(requests_to(provider, "token")) == 1
+    assert not asks_for_profile(provider)
+    another_browser.log_in_as("Grace Hopper")
+    assert len(asks_for_profile(provider)) >= 1
 
 
 # Refusals: a provider that fails
@@ -239,9 +356,9 @@ BROKEN_PROFILES = {
 
 
 @pytest.mark.parametrize("change", BROKEN_PROFILES.values(), ids=BROKEN_PROFILES)
-def test_refuses_a_broken_profile(app, browser, provider, change):
+def test_refuses_a_broken_profile(app, browser, provider, profile_endpoint, change):
     """A profile counts only when the provider says that it is one."""
-    provider.break_next("userinfo", **change)
+    provider.break_next(profile_endpoint, **change)
     browser.log_in_as("Ada Lovelace")
 
     assert is_refused(browser)
@@ -249,10 +366,28 @@ def test_refuses_a_broken_profile(app, browser, provider, change):
     assert browser.is_logged_in_as("Ada Lovelace")
 
 
-@pytest.mark.parametrize("endpoint", ["token", "userinfo"])
-def test_does_not_wait_for_ever(app, browser, provider, endpoint):
+@pytest.mark.parametrize("endpoint", ["token", "profile"])
+def test_follows_no_redirect(app, browser, provider, profile_endpoint, endpoint):
+    """A redirect of the back channel would take code, secret or token to an address that nobody has checked."""
+    endpoint = profile_endpoint if endpoint == "profile" else endpoint
+    browser.log_in_as("Ada Lovelace")
+    path = requests_to(provider, endpoint)[0]["request"]["path"]
+    browser.visit("/")
+    browser.click("Log out")
+    before = len(requests_to(provider, endpoint))
+    provider.break_next(endpoint, status=307, headers={"Location": provider.url + path})
+    browser.log_in_as("Ada Lovelace")
+
+    assert is_refused(browser)
+    assert len(requests_to(provider, endpoint)) == before + 1
+    browser.log_in_as("Ada Lovelace")
+    assert browser.is_logged_in_as("Ada Lovelace")
+
+
+@pytest.mark.parametrize("endpoint", ["token", "profile"])
+def test_does_not_wait_for_ever(app, browser, provider, profile_endpoint, endpoint):
     """A provider that does not answer costs a visitor seconds, not the app."""
-    provider.break_next(endpoint, delay=30)
+    provider.break_next(profile_endpoint if endpoint == "profile" else endpoint, delay=30)
     began = time.monotonic()
     browser.log_in_as("Ada Lovelace")
 
