@@ -12,17 +12,18 @@ from .run import run
 from .test import test
 
 COMMANDS: dict[str, tuple[Callable[[list[str]], int], str]] = {
-    "": (run, "start everything and open the gallery; --no-browser prints its address and no more"),
+    "run": (run, "start everything and open the gallery; --no-browser prints its address and no more"),
     "test": (test, "run the checks and the whole suite; with arguments, pytest alone with these"),
     "clean": (clean, "remove what runs have left: .venv, databases, sessions, caches; never a .env"),
 }
+DEFAULT = "run"
 
 
 def main(arguments: list[str]) -> int:
     """Do what the command line asks and return the exit status."""
     prepare_output()
-    name = arguments[0] if arguments and not arguments[0].startswith("-") else ""
-    rest = arguments[1:] if name else arguments
+    name = arguments[0] if arguments and not arguments[0].startswith("-") else DEFAULT
+    rest = arguments[1:] if arguments[:1] == [name] else arguments
     if name not in COMMANDS:
         say(f"There is no command {name}.\n{_usage()}", to=sys.stderr)
         return 2
@@ -46,7 +47,8 @@ def main(arguments: list[str]) -> int:
 
 
 def _usage() -> str:
-    rows = [f"  {f'python3 learn.py {name}'.strip():<24}{does}" for name, (_, does) in COMMANDS.items()]
+    typed = {name: f"python3 learn.py {'' if name == DEFAULT else name}" for name in COMMANDS}
+    rows = [f"  {typed[name].strip():<24}{does}" for name, (_, does) in COMMANDS.items()]
     return "\n".join(["Usage:", *rows])
 
 

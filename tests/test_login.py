@@ -1,11 +1,14 @@
 """What every app must do. The headings are those of the README's list; the fixture `app` is each app in turn."""
 
+import re
 import secrets
 import time
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
 import pytest
-from support.apps import parameters
+import requests
+from bs4 import BeautifulSoup
+from support.apps import parameters, prepare
 from support.visitor import Visitor, with_parameters
 
 NOT_THE_VISITORS_FAULT = (502, 504)
@@ -392,6 +395,7 @@ def test_does_not_wait_for_ever(app, browser, provider, profile_endpoint, endpoi
     browser.log_in_as("Ada Lovelace")
 
     assert time.monotonic() - began < 12
+    assert browser.status == 504
     assert is_refused(browser)
     provider.mend()
     browser.log_in_as("Ada Lovelace")
@@ -407,6 +411,38 @@ def test_says_where_it_lives(app, browser):
 
     assert browser.status == 400
     assert browser.page.select(f'a[href^="{app.url}/"]')
+
+
+def test_lives_at_its_public_address(app, provider, tmp_path):
+    """Behind a tunnel or a proxy, redirect URI and cookie are those of the public https address."""
+    public = prepare(app.folder, provider, tmp_path, URL="https://app.example.com", SECRET_KEY=secrets.token_hex())
+    public.start()
+    with requests.Session() as tunnel:
+        tunnel.headers["Host"] = "app.example.com"
+        home = tunnel.get(f"{public.url}/", timeout=5)
+        link = BeautifulSoup(home.text, "lxml").find("a", string=re.compile(app.login_words))
+        reply = tunnel.get(urljoin(f"{public.url}/", link["href"]), timeout=5, allow_redirects=False)
+        for_the_provider = parameters(reply.headers["Location"])
+    public.stop()
+
+    assert for_the_provider["redirect_uri"].startswith("https://app.example.com/")
+    assert "; Secure" in reply.headers["Set-Cookie"]
+
+
+def test_no_cache_keeps_its_pages(app, browser):
+    """After a log out, neither the back button nor a proxy shows the person's page again."""
+    browser.log_in_as("Ada Lovelace")
+    browser.visit("/")
+
+    assert "no-store" in browser.response.headers["Cache-Control"]
+
+
+def test_no_other_site_learns_its_addresses(app, browser):
+    """The address of a refused login has a code in it, and the page's links and pictures do not pass it on."""
+    answer = browser.ask_as("Ada Lovelace")
+    browser.visit(with_parameters(answer, state="wrong"))
+
+    assert browser.response.headers["Referrer-Policy"] in ("no-referrer", "same-origin", "strict-origin")
 
 
 def test_an_unknown_address_is_a_page(app, browser):
