@@ -105,7 +105,11 @@ class App:
 def prepare(folder: str, provider: Provider, where: Path, **settings: str) -> App:
     """Copy an app to a folder of its own and point its practice settings at the provider."""
     home = where / folder
-    shutil.copytree(ROOT / folder, home, ignore=shutil.ignore_patterns(".env", "__pycache__", "*.sqlite", "*.db"))
+    shutil.copytree(
+        ROOT / folder,
+        home,
+        ignore=shutil.ignore_patterns(".env", "__pycache__", "instance", "flask_session", "*.sqlite", "*.db"),
+    )
     practice = dotenv_values(home / ".env.example")
     port = free_port()
     environment = {name: value for name, value in os.environ.items() if name not in practice}
