@@ -126,8 +126,12 @@ def callback():
 
     session.clear()
     # Only what the page shows, and short: a cookie holds 4 KB. JSON has half characters, which no page can show.
-    text = {key: str(profile.get(key) or "") for key in ("sub", "name", "email", "avatar_url")}
-    session["user"] = {key: value.encode(errors="replace").decode()[:250] for key, value in text.items()}
+    text = {key: str(profile.get(key) or "")[:100] for key in ("sub", "name", "email")}
+    session["user"] = {key: value.encode(errors="replace").decode() for key, value in text.items()}
+    picture = str(profile.get("avatar_url") or "")
+    session["user"]["avatar_url"] = (
+        picture if picture.isascii() and len(picture) < 700 else ""
+    )  # half an address is none
     return redirect("/")
 
 

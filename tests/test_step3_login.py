@@ -1,5 +1,6 @@
 """What is step 3's own: its settings, its start, and a provider that goes away."""
 
+import secrets
 import subprocess
 import sys
 
@@ -135,8 +136,11 @@ def test_shows_no_picture_from_a_strange_address(new_app, browser, provider, add
 def test_keeps_its_cookie_small(new_app, browser, provider):
     """A profile of any size still fits into a cookie of 4 KB, and the visitor is really logged in."""
     new_app.start()
-    provider.break_next("userinfo", set={"name": "N" * 10**6, "email": "é" * 5000, "avatar_url": "http://x/" * 999})
+    emoji = "".join(chr(0x1F300 + number * 37 % 3000) for number in range(5000))  # 12 bytes each in JSON
+    address = "http://x/" + secrets.token_hex(340)
+    provider.break_next("userinfo", set={"name": "N" + emoji, "email": emoji[::-1], "avatar_url": address})
     browser.log_in_as("Ada Lovelace")
 
-    assert browser.is_logged_in_as("NNNNNNNNNN")
+    assert browser.is_logged_in_as(f"N{emoji[:50]}")
+    assert browser.page.select_one("img")["src"] == address
     assert all(len(cookie.value) < 4000 for cookie in browser.cookies)

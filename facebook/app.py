@@ -1,0 +1,174 @@
+"""Facebook: the same dance, at a provider with habits of its own.
+
+New since step 3: a scope to ask for, a compliance fix, a picture inside a picture, a public address behind a tunnel.
+"""
+
+import os
+import secrets
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import requests
+from dotenv import load_dotenv
+from flask import Flask, abort, redirect, render_template_string, request, session
+from oauthlib.oauth2 import OAuth2Error, WebApplicationClient
+from requests_oauthlib import OAuth2Session
+from requests_oauthlib.compliance_fixes import facebook_compliance_fix
+from werkzeug.exceptions import HTTPException
+
+here = Path(__file__).parent
+load_dotenv(here / ".env") or load_dotenv(here / ".env.example")
+
+
+def setting(name):
+    return os.environ.get(name) or sys.exit(f"{name} is missing: set it in .env, as .env.example shows.")
+
+
+FB_CLIENT_ID = setting("FB_CLIENT_ID")
+FB_CLIENT_SECRET = setting("FB_CLIENT_SECRET")
+FB_AUTHORIZATION_BASE_URL = setting("FB_AUTHORIZATION_BASE_URL")
+FB_TOKEN_URL = setting("FB_TOKEN_URL")
+FB_USERINFO_URL = setting("FB_USERINFO_URL")
+FB_SCOPE = ["email"]  # name and picture come unasked
+
+PORT = int(os.environ.get("PORT", 5000))
+URL = os.environ.get("URL") or f"http://localhost:{PORT}"
+REDIRECT_URI = URL + "/fb-callback"
+on_this_machine = urlsplit(URL).hostname in ("localhost", "127.0.0.1")
+
+app = Flask(__name__)
+app.config.update(
+    # Signs the session cookie: whoever knows it can be anybody. So it is not in the code, and random for practice.
+    SECRET_KEY=os.environ.get("SECRET_KEY") or (secrets.token_hex() if on_this_machine else setting("SECRET_KEY")),
+    SESSION_COOKIE_NAME="facebook",  # all apps on localhost share their cookies, whatever the port
+    SESSION_COOKIE_SAMESITE="Lax",  # another site's page cannot post our log-out form
+    SESSION_COOKIE_SECURE=URL.startswith("https"),
+    TRUSTED_HOSTS=[urlsplit(URL).hostname],  # our address is ours to say, not the Host header's
+)
+
+PAGE = """<!doctype html>
+<html lang="en">
+<meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark">
+<title>{{ title }}</title>
+<h1>{{ title }}</h1>
+{% if problem %}
+<p>{{ problem }}</p>
+<p><a href="{{ url }}/">Try again</a></p>
+{% elif user %}
+<p>Logged in as {{ user.name or user.email or user.id }}</p>
+<p>{% if user.email %}E-mail: {{ user.email }}{% else %}Facebook gave no e-mail{% endif %}</p>
+{% if user.picture.startswith(("https://", "http://")) %}<img src="{{ user.picture }}" alt="Picture">{% endif %}
+<form method="post" action="/logout"><button>Log out</button></form>
+{% else %}
+<p><a href="/fb-login">Log in with Facebook</a></p>
+{% endif %}
+</html>"""
+
+
+@app.get("/")
+def home():
+    title = "User information" if "user" in session else "Facebook: the same dance"
+    return render_template_string(PAGE, title=title, user=session.get("user"))
+
+
+@app.get("/fb-login")
+def login():
+    client = WebApplicationClient(FB_CLIENT_ID)
+    # PKCE: the provider gets the hash now and the secret with the code, so a stolen code is no use (RFC 7636).
+    code_verifier = client.create_code_verifier(64)
+    code_challenge = client.create_code_challenge(code_verifier, "S256")
+    oauth = OAuth2Session(client=client, redirect_uri=REDIRECT_URI, scope=FB_SCOPE)
+    # state: comes back with the answer and shows that this browser asked for it (RFC 6749 section 10.12).
+    address, state = oauth.authorization_url(
+        FB_AUTHORIZATION_BASE_URL, code_challenge=code_challenge, code_challenge_method="S256"
+    )
+    session["state"], session["code_verifier"] = state, code_verifier
+    return redirect(address)
+
+
+@app.get("/fb-callback")
+def callback():
+    if any(len(values) > 1 for values in request.args.listvalues()):  # one of them checked, the other used
+        abort(400, "This answer says something twice.")
+    if "state" not in session or request.args.get("state") != session["state"]:
+        abort(400, "This answer does not belong to a login that began in this browser.")
+    state = session.pop("state")  # good once, or an old answer could be sent again
+    code_verifier = session.pop("code_verifier")
+    if "error" in request.args or "code" not in request.args:
+        abort(403, "You did not allow the login, or Facebook refused it.")
+
+    # Facebook has sent tokens as a form that calls itself plain text. Today's JSON passes through unchanged.
+    oauth = facebook_compliance_fix(OAuth2Session(FB_CLIENT_ID, redirect_uri=REDIRECT_URI, state=state))
+    oauth.max_redirects = 0  # a redirect would take code and secret to another address
+    oauth.hooks["response"].append(check_status)
+    try:
+        oauth.fetch_token(
+            FB_TOKEN_URL,
+            authorization_response=URL + request.full_path,  # behind a tunnel request.url begins with http
+            code_verifier=code_verifier,
+            client_secret=FB_CLIENT_SECRET,
+            include_client_id=True,  # id and secret go in the body, where every character survives
+            timeout=5,
+        )
+        # Graph gives id and name alone unless it is told what else; braces choose inside a field.
+        profile = oauth.get(FB_USERINFO_URL, params={"fields": "id,name,email,picture{url}"}, timeout=5).json()
+        if not isinstance(profile["id"], str) or not profile["id"]:
+            raise ValueError("a profile without a subject is nobody's")
+    except requests.Timeout:
+        abort(504, "Facebook took too long to answer.")
+    except OAuth2Error as error:
+        app.logger.warning("Facebook refused: %r", error)
+        abort(400, "Facebook did not accept the code, or does not know this app.")
+    except Exception as error:  # the library meets a malformed reply with many kinds of exception
+        app.logger.warning("Facebook's reply is of no use: %r", error)
+        abort(502, "Facebook gave an answer that this app cannot use.")
+
+    session.clear()
+    # Only what the page shows, and short: a cookie holds 4 KB. JSON has half characters, which no page can show.
+    text = {key: str(profile.get(key) or "")[:100] for key in ("id", "name", "email")}
+    session["user"] = {key: value.encode(errors="replace").decode() for key, value in text.items()}
+    picture = picture_of(profile)
+    session["user"]["picture"] = picture if picture.isascii() and len(picture) < 700 else ""  # half an address is none
+    return redirect("/")
+
+
+def picture_of(profile):
+    try:
+        return str(profile["picture"]["data"]["url"])  # {"picture": {"data": {"url": ...}}}, if there is one
+    except (KeyError, TypeError):
+        return ""
+
+
+def check_status(reply, **options):
+    # The library reads a reply whatever its status: an error page with a profile in it would log somebody in.
+    if reply.status_code == 400:
+        raise OAuth2Error(reply.text[:200])
+    reply.raise_for_status()
+
+
+@app.post("/logout")
+def logout():
+    # A form on another site comes here without the cookie. Clearing what is empty would delete it all the same.
+    if "user" in session:
+        session.clear()
+    return redirect("/")
+
+
+@app.errorhandler(HTTPException)
+def problem(error):
+    title = "Login failed" if request.path == "/fb-callback" else error.name
+    sentence = "Use the button Log out." if error.code == 405 else error.description
+    return render_template_string(PAGE, title=title, problem=sentence, url=URL), error.code
+
+
+@app.after_request
+def keep_private(response):
+    response.headers["Cache-Control"] = "no-store"  # after a log out the back button shows nothing
+    response.headers["Referrer-Policy"] = "no-referrer"  # the code in our address goes to no other site
+    return response
+
+
+if __name__ == "__main__":
+    app.run(host="localhost", port=PORT)
