@@ -46,6 +46,21 @@ def start_app(running_provider, tmp_path_factory):
         app.stop()
 
 
+@pytest.fixture
+def make_app(provider, tmp_path):
+    """A function that prepares an app of its own, with these settings, and starts it; it is stopped at the end."""
+    apps: list[App] = []
+
+    def make(folder: str, **settings: str) -> App:
+        apps.append(prepare(folder, provider, tmp_path / str(len(apps)), **settings))
+        apps[-1].start()
+        return apps[-1]
+
+    yield make
+    for app in apps:
+        app.stop()
+
+
 def _name(login: tuple[str, str | None]) -> str:
     return "-".join(filter(None, login))
 
