@@ -31,6 +31,7 @@ FB_AUTHORIZATION_BASE_URL = setting("FB_AUTHORIZATION_BASE_URL")
 FB_TOKEN_URL = setting("FB_TOKEN_URL")
 FB_USERINFO_URL = setting("FB_USERINFO_URL")
 FB_SCOPE = ["email"]  # name and picture come unasked
+ISSUER = os.environ.get("ISSUER")  # for a provider that sends iss; Facebook does not
 
 PORT = int(os.environ.get("PORT", 5000))
 URL = os.environ.get("URL") or f"http://localhost:{PORT}"
@@ -96,6 +97,8 @@ def callback():
         abort(400, "This answer does not belong to a login that began in this browser.")
     state = session.pop("state")  # good once, or an old answer could be sent again
     code_verifier = session.pop("code_verifier")
+    if request.args.get("iss") != ISSUER:  # another provider's answer (RFC 9207)
+        abort(400, "This answer comes from another provider.")
     if "error" in request.args or "code" not in request.args:
         abort(403, "You did not allow the login, or Facebook refused it.")
 
@@ -129,16 +132,12 @@ def callback():
     # Only what the page shows, and short: a cookie holds 4 KB. JSON has half characters, which no page can show.
     text = {key: str(profile.get(key) or "")[:100] for key in ("id", "name", "email")}
     session["user"] = {key: value.encode(errors="replace").decode() for key, value in text.items()}
-    picture = picture_of(profile)
+    try:
+        picture = str(profile["picture"]["data"]["url"])
+    except (KeyError, TypeError):  # any of the three may be missing, or be something else
+        picture = ""
     session["user"]["picture"] = picture if picture.isascii() and len(picture) < 700 else ""  # half an address is none
     return redirect("/")
-
-
-def picture_of(profile):
-    try:
-        return str(profile["picture"]["data"]["url"])  # {"picture": {"data": {"url": ...}}}, if there is one
-    except (KeyError, TypeError):
-        return ""
 
 
 def check_status(reply, **options):

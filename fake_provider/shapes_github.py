@@ -98,8 +98,8 @@ def user(asked: Asked) -> Reply:
         "public_gists": 0,
         "followers": 0,
         "following": 0,
-        "created_at": f"2020-01-{asked.person.number:02}T09:00:00Z",
-        "updated_at": f"2026-01-{asked.person.number:02}T09:00:00Z",
+        "created_at": f"2020-01-{asked.person.number % 28 + 1:02}T09:00:00Z",
+        "updated_at": f"2026-01-{asked.person.number % 28 + 1:02}T09:00:00Z",
     }
     return Reply(200, profile, _scope_header(asked))
 
