@@ -91,7 +91,8 @@ app.config["OAUTH2_PROVIDERS"] = {
 }
 
 db = SQLAlchemy(app)
-login_manager = LoginManager(app)
+# No current_user in every page: the page that says that the database is gone would ask it who is there.
+login_manager = LoginManager(app, add_context_processor=False)
 
 
 class User(UserMixin, db.Model):
@@ -119,7 +120,8 @@ def load_user(user_id):
 
 @app.get("/")
 def index():
-    return render_template("index.html", title="User information" if current_user.is_authenticated else "Raw requests")
+    title = "User information" if current_user.is_authenticated else "Raw requests"
+    return render_template("index.html", title=title, user=current_user)
 
 
 @app.get("/authorize/<provider>")
