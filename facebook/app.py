@@ -30,7 +30,7 @@ FB_CLIENT_SECRET = setting("FB_CLIENT_SECRET")
 FB_AUTHORIZATION_BASE_URL = setting("FB_AUTHORIZATION_BASE_URL")
 FB_TOKEN_URL = setting("FB_TOKEN_URL")
 FB_USERINFO_URL = setting("FB_USERINFO_URL")
-FB_SCOPE = ["email"]  # name and picture come unasked
+FB_SCOPE = ["email"]  # name and picture need no scope
 ISSUER = os.environ.get("ISSUER")  # for a provider that sends iss; Facebook does not
 
 PORT = int(os.environ.get("PORT", 5000))

@@ -129,9 +129,8 @@ def callback():
     text = {key: str(profile.get(key) or "")[:100] for key in ("sub", "name", "email")}
     session["user"] = {key: value.encode(errors="replace").decode() for key, value in text.items()}
     picture = str(profile.get("avatar_url") or "")
-    session["user"]["avatar_url"] = (
-        picture if picture.isascii() and len(picture) < 700 else ""
-    )  # half an address is none
+    # Half an address is none.
+    session["user"]["avatar_url"] = picture if picture.isascii() and len(picture) < 700 else ""
     return redirect("/")
 
 

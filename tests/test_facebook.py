@@ -2,12 +2,15 @@
 
 import json
 import secrets
+from threading import Thread
 
 import pytest
 import requests
 from bs4 import BeautifulSoup
 from support.apps import parameters
 from support.visitor import Visitor, with_parameters
+from werkzeug.serving import make_server, make_ssl_devcert
+from werkzeug.wrappers import Request, Response
 
 PICTURE = "http://pictures.example/ada.jpg?size=" + "9" * 400  # the real ones are as long
 
@@ -65,18 +68,46 @@ def test_says_that_there_is_no_email(browser):
     assert "Facebook gave no e-mail" in browser.text
 
 
+def test_says_that_the_person_said_no(browser):
+    """A refusal is told apart from a mistake, and the words that came with it are not repeated."""
+    browser.visit("/")
+    browser.click("Log in with Facebook")
+    browser.click("Ada Lovelace")
+    browser.click("Deny")
+
+    assert (browser.title, browser.status) == ("Login failed", 403)
+    assert "You did not allow the login" in browser.text
+    assert "Permissions error" not in browser.text
+    browser.log_in_as("Ada Lovelace")
+    assert browser.is_logged_in_as("Ada Lovelace")
+
+
 @pytest.mark.parametrize(
     ("picture", "shown"),
     [
         ({"data": {"url": PICTURE}}, [PICTURE]),
+        ({"data": {"url": PICTURE * 10}}, []),
         ({"data": {"url": "javascript:alert(1)"}}, []),
         ({"data": {"url": None}}, []),
         ({"data": {"url": ["http://x"]}}, []),
+        ({"data": {}}, []),
         ({"data": []}, []),
+        ({}, []),
         ("http://x", []),
         (None, []),
     ],
-    ids=["a long address", "a script", "null", "a list", "no object", "a text", "none"],
+    ids=[
+        "a long address",
+        "too long",
+        "a script",
+        "null",
+        "a list",
+        "no address",
+        "no object",
+        "no data",
+        "a text",
+        "none",
+    ],
 )
 def test_shows_the_picture_inside_the_picture(browser, provider, picture, shown):
     """Whatever stands in place of the nested address, the login works, and only http and https become a picture."""
@@ -111,17 +142,18 @@ def test_takes_an_error_object_for_an_error(browser, provider, endpoint):
     assert browser.is_logged_in_as("Ada Lovelace")
 
 
-def test_takes_a_token_in_plain_text(browser, provider):
-    """The compliance fix: a form that calls itself plain text, as Facebook once sent it, is a token reply."""
+@pytest.mark.parametrize(("expires", "logged_in"), [(5_184_000, True), (-1, False)], ids=["fresh", "ended"])
+def test_reads_a_token_in_plain_text(browser, provider, expires, logged_in):
+    """The compliance fix: a form that calls itself plain text is a token reply, and `expires` in it is `expires_in`."""
     browser.log_in_as("Ada Lovelace")
     (reply,) = [message["reply"]["json"] for message in provider.trace() if message["endpoint"] == "token"]
     browser.visit("/")
     browser.click("Log out")
-    form = f"access_token={reply['access_token']}&expires=5184000"
+    form = f"access_token={reply['access_token']}&expires={expires}"
     provider.break_next("token", body=form, headers={"Content-Type": "text/plain"})
     browser.log_in_as("Ada Lovelace")
 
-    assert browser.is_logged_in_as("Ada Lovelace")
+    assert browser.is_logged_in_as("Ada Lovelace") == logged_in
 
 
 @pytest.fixture
@@ -134,27 +166,67 @@ def registered(provider):
     requests.post(page.url, timeout=5)
 
 
-def test_logs_in_behind_a_tunnel(make_app, visit, registered):
-    """The app hears http and is known by https: redirect URI and cookie are those of the public address."""
-    app = make_app("facebook", URL="https://tunnel.example", SECRET_KEY=secrets.token_hex(), **registered)
-    person = visit(app)
-    with requests.Session() as tunnel:
-        tunnel.headers["Host"] = "tunnel.example"
-        asked = tunnel.get(f"{app.url}/fb-login", allow_redirects=False, timeout=5)
-        cookie = asked.headers["Set-Cookie"].split(";")[0]
-        person.visit(asked.headers["Location"])
+@pytest.fixture
+def over_https(provider, tmp_path):
+    """The settings of an app that speaks https alone with the provider, as it has to with the real Facebook."""
+    certificate, key = make_ssl_devcert(str(tmp_path / "provider"), host="localhost")
+
+    @Request.application
+    def pass_on(asked):
+        headers = {name: value for name, value in asked.headers.items() if name in ("Authorization", "Content-Type")}
+        address = f"{provider.url}{asked.full_path}"
+        reply = requests.request(asked.method, address, data=asked.get_data(), headers=headers, timeout=5)
+        return Response(reply.content, reply.status_code, content_type=reply.headers["Content-Type"])
+
+    server = make_server("127.0.0.1", 0, pass_on, threaded=True, ssl_context=(certificate, key))
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    facebook = f"https://localhost:{server.port}/facebook"
+    yield {
+        "FB_AUTHORIZATION_BASE_URL": f"{facebook}/www/dialog/oauth",
+        "FB_TOKEN_URL": f"{facebook}/graph/oauth/access_token",
+        "FB_USERINFO_URL": f"{facebook}/graph/me",
+        "OAUTHLIB_INSECURE_TRANSPORT": "",
+        "REQUESTS_CA_BUNDLE": certificate,
+    }
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+class Tunnel(requests.Session):
+    """What brings requests for https://tunnel.example to an app, over http; its visitor's browser has one cookie."""
+
+    def __init__(self, app):
+        super().__init__()
+        self.app = app
+        self.headers["Host"] = "tunnel.example"
+
+    def bring(self, address):
+        """Bring one request, and keep the cookie of the answer although this side of the tunnel is not secure."""
+        address = address.removeprefix("https://tunnel.example")
+        reply = self.get(f"{self.app.url}{address}", allow_redirects=False, timeout=20)
+        if "Set-Cookie" in reply.headers:
+            self.headers["Cookie"] = reply.headers["Set-Cookie"].split(";")[0]
+        return reply
+
+
+def test_logs_in_behind_a_tunnel(make_app, visit, provider, registered, over_https):
+    """The app hears http, is known by https, and allows no http: address, cookie and answer are the public ones."""
+    settings = {"URL": "https://tunnel.example", "SECRET_KEY": secrets.token_hex()}
+    app = make_app("facebook", **settings, **registered, **over_https)
+    with Tunnel(app) as tunnel:
+        asked = tunnel.bring("/fb-login")
+        person = visit(app)
+        person.visit(f"{provider.url}/facebook/{asked.headers['Location'].split('/facebook/')[1]}")
         person.click("Ada Lovelace")
-        answer = person.click("Allow", stop_before="https://tunnel.example/")
-        reply = tunnel.get(
-            answer.replace("https://tunnel.example", app.url),
-            headers={"Cookie": cookie},
-            allow_redirects=False,
-            timeout=5,
-        )
+        reply = tunnel.bring(person.click("Allow", stop_before="https://tunnel.example/"))
+        home = tunnel.bring("/")
 
     assert parameters(asked.headers["Location"])["redirect_uri"] == "https://tunnel.example/fb-callback"
     assert "; Secure" in asked.headers["Set-Cookie"]
-    assert (reply.status_code, reply.headers["Location"]) == (302, "/")
+    assert "; Secure" in reply.headers["Set-Cookie"]
+    assert "Logged in as Ada Lovelace" in home.text
 
 
 def test_speaks_to_a_version(make_app, visit, provider):
@@ -171,6 +243,72 @@ def test_speaks_to_a_version(make_app, visit, provider):
 
     assert browser.is_logged_in_as("Ada Lovelace")
     assert all("/v23.0/" in message["request"]["path"] for message in provider.trace())
+
+
+@pytest.mark.parametrize(
+    ("profile", "name"),
+    [
+        ({"name": None}, "ada@example.com"),
+        ({"name": "", "email": None}, "10150"),
+        ({"name": 1815, "email": ["a", "b"]}, "1815"),
+        ({"email": "\ud800"}, "Ada Lovelace"),
+        ({"picture": {"data": {"url": "http://x/\ud800"}}}, "Ada Lovelace"),
+    ],
+    ids=["no name", "neither name nor e-mail", "a number and a list", "half an e-mail", "half a picture"],
+)
+def test_names_somebody_by_what_there_is(browser, provider, profile, name):
+    """A name, else an e-mail, else the id; whatever Graph puts there is text to this app."""
+    provider.break_next("me", set=profile)
+    browser.log_in_as("Ada Lovelace")
+
+    assert browser.is_logged_in_as(name)
+
+
+def test_keeps_its_cookie_small(browser, provider):
+    """The largest profile that is kept still fits into a cookie of 4 KB."""
+    texts = ["".join(chr(0x10000 + secrets.randbelow(0xF0000)) for _ in range(200)) for _ in range(3)]
+    address = "http://x/" + secrets.token_urlsafe(1000)[:690]
+    profile = dict(zip(("id", "name", "email"), texts, strict=True)) | {"picture": {"data": {"url": address}}}
+    provider.break_next("me", set=profile)
+    browser.log_in_as("Ada Lovelace")
+
+    assert browser.is_logged_in_as(texts[1][:100])
+    assert browser.page.select_one("img")["src"] == address
+    assert all(len(cookie.name) + len(cookie.value) < 4_000 for cookie in browser.cookies)
+
+
+@pytest.mark.parametrize("granted", ["public_profile", "email,public_profile", "", None], ids=str)
+def test_takes_what_the_person_grants(browser, provider, granted):
+    """Facebook's dialog lets people take the e-mail off the list: a scope other than the one asked for is no error."""
+    provider.break_next("token", set={"scope": granted})
+    provider.break_next("me", remove=["email"])
+    browser.log_in_as("Ada Lovelace")
+
+    assert browser.is_logged_in_as("Ada Lovelace")
+    assert "Facebook gave no e-mail" in browser.text
+
+
+@pytest.mark.parametrize("name", ["code", "state", "granted_scopes"])
+def test_refuses_a_name_that_comes_twice(browser, provider, name):
+    """Flask reads the first value of a name, oauthlib the last; so not even the same value may come twice."""
+    answer = with_parameters(browser.ask_as("Ada Lovelace"), granted_scopes="email")
+    value = parameters(answer)[name]
+    browser.visit(answer.replace("#_=_", f"&{name}={value}"))
+
+    assert (browser.title, browser.status) == ("Login failed", 400)
+    assert not [message for message in provider.trace() if message["endpoint"] == "token"]
+    browser.visit(answer)
+    assert browser.is_logged_in_as("Ada Lovelace")
+
+
+def test_refuses_an_issuer_it_does_not_know(browser):
+    """RFC 9207: Facebook sends no iss, so an answer with one is another provider's."""
+    answer = browser.ask_as("Ada Lovelace")
+    browser.visit(with_parameters(answer, iss="https://evil.example"))
+
+    assert (browser.title, browser.status) == ("Login failed", 400)
+    browser.log_in_as("Ada Lovelace")
+    assert browser.is_logged_in_as("Ada Lovelace")
 
 
 def test_comes_back_with_the_fragment(browser):
