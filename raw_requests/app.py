@@ -166,9 +166,7 @@ def oauth2_callback(provider):
     code_verifier = session.pop("oauth2_code_verifier")
     if request.args.get("iss") != provider_data["issuer"]:  # the provider says its name in its answer (RFC 9207)
         abort(400, "This answer comes from another provider.")
-    if "error" in request.args or not request.args.get(
-        "code"
-    ):  # only now: anybody can write an error (section 4.1.2.1)
+    if "error" in request.args or not request.args.get("code"):  # only now: anybody can write it (section 4.1.2.1)
         abort(403, f"You did not allow the login, or {provider_data['title']} refused it.")
 
     try:

@@ -344,6 +344,7 @@ BROKEN_TOKEN_REPLIES = {
     "a list": {"body": "[]"},
     "no token": {"remove": ["access_token"]},
     "half a reply": {"drop": True},
+    "another type of token": {"set": {"token_type": "mac"}},
 }
 
 
