@@ -39,11 +39,17 @@ app.config.update(
     SESSION_COOKIE_SAMESITE="Lax",  # another site's page cannot post our log-out form
     SESSION_COOKIE_SECURE=URL.startswith("https"),
     TRUSTED_HOSTS=[urlsplit(URL).hostname],  # our address is ours to say, not the Host header's
-    # psycopg is the name of PostgreSQL's driver; addresses are mostly written without it.
+    # Addresses mostly name no driver, and SQLAlchemy before 2.1 then takes one that is not in requirements.txt.
     SQLALCHEMY_DATABASE_URI=(os.environ.get("DATABASE_URL") or "sqlite:///db.sqlite").replace(
         "postgresql://", "postgresql+psycopg://", 1
     ),
+    SQLALCHEMY_ENGINE_OPTIONS={"pool_pre_ping": True},  # the database was started anew: nobody notices
 )
+
+
+def if_confirmed(profile):
+    # A Boolean by the standard, and in some of Google's replies the text "true" (OpenID Connect Core section 5.1).
+    return profile.get("email") if profile.get("email_verified") in (True, "true") else None
 
 
 def first_confirmed(emails):
@@ -64,7 +70,7 @@ app.config["OAUTH2_PROVIDERS"] = {
             "url": setting("GOOGLE_API_URL") + "/oauth2/v3/userinfo",
             "subject": lambda profile: profile["sub"],
             "name": lambda profile: profile.get("name"),
-            "email": lambda profile: profile.get("email") if profile.get("email_verified") is True else None,
+            "email": if_confirmed,
         },
         "scopes": [
             "https://www.googleapis.com/auth/userinfo.email",
@@ -172,12 +178,13 @@ def oauth2_callback(provider):
     try:
         token = fetch_token(provider, provider_data, request.args["code"], code_verifier)
         subject, name, email = fetch_user(provider_data["userinfo"], token)
-    except HTTPException:  # a page of ours, see ask()
-        raise
     except requests.Timeout:
         abort(504, f"{provider_data['title']} took too long to answer.")
+    except Refused as error:
+        app.logger.warning("%s refused: %.200r", provider_data["title"], error)
+        abort(400, f"{provider_data['title']} did not accept the code, or does not know this app.")
     except Exception as error:  # what a malformed reply leads to is as various as the ways to be malformed
-        app.logger.warning("%s's reply is of no use: %r", provider_data["title"], error)
+        app.logger.warning("%s's reply is of no use: %.200r", provider_data["title"], error)
         abort(502, f"{provider_data['title']} gave an answer that this app cannot use.")
 
     user = find_or_create(provider, subject, name, email)
@@ -200,7 +207,7 @@ def fetch_token(provider, provider_data, code, code_verifier):
         "client_secret": provider_data["client_secret"],  # we are the app that asked (section 2.3.1)
         "code_verifier": code_verifier,  # and this is the login that asked (RFC 7636 section 4.5)
     }
-    reply = ask("POST", provider_data["token_url"], provider_data["title"], data=form)
+    reply = ask("POST", provider_data["token_url"], data=form)
     if reply["token_type"].lower() != "bearer":  # how to use it, and we know one way (section 7.1)
         raise ValueError("a token of a type that this app does not know")
     return reply["access_token"]
@@ -217,7 +224,11 @@ def fetch_user(userinfo, token):
     return str(subject), text(userinfo["name"](profile)), text(userinfo["email"](emails))
 
 
-def ask(method, url, title="The provider", headers=None, data=None):
+class Refused(Exception):
+    pass
+
+
+def ask(method, url, headers=None, data=None):
     with requests.Session() as http:
         http.trust_env = False  # or a password for this host in ~/.netrc would take the place of our token
         reply = http.request(
@@ -230,8 +241,7 @@ def ask(method, url, title="The provider", headers=None, data=None):
         )
     answer = reply.json()
     if "error" in answer:  # also under status 200: GitHub's way (the RFC's is 400, section 5.2)
-        app.logger.warning("%s refused: %.200r", title, answer)
-        abort(400, f"{title} did not accept the code, or does not know this app.")
+        raise Refused(answer)
     if reply.status_code != 200:  # an error page may well have a profile in it
         raise ValueError(f"status {reply.status_code}")
     return answer
@@ -269,7 +279,7 @@ def logout():
 
 @app.errorhandler(HTTPException)
 def problem(error):
-    title = "Login failed" if request.endpoint == "oauth2_callback" and error.code != 404 else error.name
+    title = "Login failed" if request.path.startswith("/callback/") and error.code != 404 else error.name
     sentence = "Use the button Log out." if error.code == 405 else error.description
     return render_template("problem.html", title=title, problem=sentence, url=URL), error.code
 

@@ -9,7 +9,7 @@ import os
 import secrets
 import sys
 from pathlib import Path
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode
 
 import requests
 from dotenv import load_dotenv
@@ -42,7 +42,7 @@ def main():
         "code_challenge_method": "S256",
     }
     print(f"Authorization URL: {GITHUB_URL}/login/oauth/authorize?{urlencode(query)}")
-    print("Open it, allow, and copy the address of the page that cannot be opened: all of it, or what follows code=")
+    print("Open it, allow, and copy the whole address of the page that cannot be opened, or the code in it.")
     code = read_answer(input("Enter the code: ").strip(), state)
 
     form = {
@@ -64,12 +64,14 @@ def read_answer(pasted, state):
         sys.exit("Nothing was pasted. Begin again, and copy the address after you have clicked Allow.")
     if "=" not in pasted:
         return pasted  # a code alone says nothing about its login; PKCE has the provider see to that
-    answer = dict(parse_qsl(urlsplit(pasted).query or pasted))
+    answer = dict(parse_qsl(pasted.partition("?")[2] or pasted))
     if answer.get("state") != state:  # the answer to another login (RFC 6749 section 10.12)
         sys.exit("This address does not belong to this login. Begin again, and copy the newest one.")
+    if not answer.get("code") and "error" not in answer:
+        sys.exit("There is no code in it. Begin again, and copy the address after you have clicked Allow.")
     if answer.get("iss") != f"{GITHUB_URL}/login/oauth":  # another provider's (RFC 9207)
         sys.exit("This address comes from another provider.")
-    if "error" in answer or not answer.get("code"):
+    if "error" in answer:
         sys.exit("You did not allow the login, or GitHub refused it.")
     return answer["code"]
 
@@ -92,7 +94,7 @@ if __name__ == "__main__":
         main()
     except (KeyboardInterrupt, EOFError):
         sys.exit("\nNobody was logged in.")
-    except requests.ConnectionError:
+    except (requests.ConnectionError, requests.Timeout):
         sys.exit(f"Nobody answers at {GITHUB_URL}. For practice start the fake provider: python3 learn.py")
     except Exception as error:  # what a malformed reply leads to is as various as the ways to be malformed
         sys.exit(f"GitHub gave an answer that cannot be used: {error!r:.200}")

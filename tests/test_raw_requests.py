@@ -1,10 +1,15 @@
 """What is raw_requests' own: two providers from one table, and accounts in a database."""
 
+import json
+import re
 import sqlite3
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
+from itsdangerous import base64_decode
+from support.apps import PRACTICE_PROVIDER, ROOT
 from support.visitor import Visitor, with_parameters
 
 GOOGLE, GITHUB = "Log in with Google", "Log in with GitHub"
@@ -226,12 +231,31 @@ def test_refuses_broken_emails(app, browser, provider, change):
     assert browser.is_logged_in_as("Ada Lovelace")
 
 
+@pytest.mark.parametrize(("verified", "shown"), [(True, True), ("true", True), ("false", False), (None, False)])
+def test_shows_googles_email_when_it_is_confirmed(browser, provider, verified, shown):
+    """`email_verified` is a Boolean or a text, and only a yes is a yes."""
+    provider.break_next("userinfo", set={"email_verified": verified})
+    log_in(browser, GOOGLE, "Ada Lovelace")
+    browser.visit("/")
+
+    assert ("E-mail: ada@example.com" in browser.text) is shown
+    assert ("E-mail: none that is confirmed" in browser.text) is not shown
+
+
 def test_takes_the_user_name_where_there_is_no_name(browser, provider):
     """A name is a choice at GitHub, and a user name is not."""
     provider.break_next("user", set={"name": None})
     log_in(browser, GITHUB, "Ada Lovelace")
 
-    assert browser.is_logged_in_as("ada")
+    assert browser.is_logged_in_as("ada Account")  # and not by her address, which begins in the same way
+
+
+def test_keeps_a_name_that_fits(app, browser, provider):
+    """PostgreSQL refuses NUL, and a text that is longer than its column."""
+    provider.break_next("userinfo", set={"name": "Ada\0 " + "x" * 300, "email": "a" * 300})
+    log_in(browser, GOOGLE, "Ada Lovelace")
+
+    assert accounts(app)[0][2:] == ("Ada " + "x" * 246, "a" * 250)
 
 
 @pytest.mark.parametrize("subject", [None, "", 0, True, [], {}, 1.5, "\ud800", "a\0b", "9" * 256], ids=repr)
@@ -289,6 +313,15 @@ def test_a_database_that_is_gone_is_a_page(app, browser):
     assert browser.can_click("Try again")
 
 
+def test_says_that_there_is_no_database(make_app):
+    """An address of PostgreSQL, as everybody writes it, is one for psycopg; where nobody answers, it says so."""
+    with pytest.raises(RuntimeError) as start:
+        make_app("raw_requests", DATABASE_URL="postgresql://somebody:secret-of-postgres@127.0.0.1:9/none")
+
+    assert "The database does not answer: check DATABASE_URL. (psycopg.OperationalError)" in str(start.value)
+    assert "secret-of-postgres" not in str(start.value)
+
+
 def test_a_deleted_account_is_nobody(app, browser, new_browser):
     """Its cookie is worth nothing, and does not become the next account's."""
     log_in(browser, GOOGLE, "Ada Lovelace")
@@ -314,6 +347,36 @@ def test_accounts_outlive_the_app(app, browser):
     assert accounts(app) == before
 
 
+# The session
+
+
+def test_nothing_of_the_login_stays_in_the_session(browser):
+    """After the login the cookie says who it is, and has no state, no verifier and no token."""
+    log_in(browser, GOOGLE, "Ada Lovelace")
+    (cookie,) = [cookie for cookie in browser.cookies if cookie.name == "raw_requests"]
+    payload, _, _ = cookie.value.lstrip(".").partition(".")
+    content = base64_decode(payload)
+    content = json.loads(zlib.decompress(content) if cookie.value.startswith(".") else content)
+
+    assert set(content) == {"_fresh", "_id", "_user_id"}
+
+
+# The provider says no
+
+
+@pytest.mark.parametrize(("words", "name"), [(GOOGLE, "Google"), (GITHUB, "GitHub")], ids=PEOPLE_WITH)
+def test_says_that_the_code_was_refused(browser, provider, words, name):
+    """A code that the provider does not take is nobody's fault, under Google's status 400 as under GitHub's 200."""
+    browser.visit("/")
+    answer = browser.arrive_at_provider_as("Ada Lovelace", first=words, stop_before=browser.app.url + "/callback")
+    browser.visit(with_parameters(answer, code="wrong"))
+
+    assert (browser.title, browser.status) == ("Login failed", 400)
+    assert f"{name} did not accept the code" in browser.text
+    log_in(browser, words, "Ada Lovelace")
+    assert browser.is_logged_in_as("Ada Lovelace")
+
+
 # Passwords of this computer
 
 
@@ -331,38 +394,46 @@ def test_no_password_of_netrc_takes_the_tokens_place(make_app, tmp_path, provide
     assert not [header for header in sent if header and header.startswith("Basic")]
 
 
+# Settings
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [({"GITHUB_CLIENT_SECRET": ""}, "GITHUB_CLIENT_SECRET"), ({"URL": "https://app.example.com"}, "SECRET_KEY")],
+    ids=["a secret", "a key in public"],
+)
+def test_stops_where_a_setting_is_missing(make_app, settings, name):
+    """The sentence names the setting and the file; a public app does not make up its own key."""
+    with pytest.raises(RuntimeError, match=f"{name} is missing: set it in .env, as .env.example shows."):
+        make_app("raw_requests", **settings)
+
+
 # A third provider
 
 
 def test_a_third_provider_is_one_row(make_app, provider):
-    """The README's thing to try: SimpleLogin as one more row of the table."""
+    """The README's row for SimpleLogin, with an id and a secret from the console, is all that it takes."""
     app = make_app("raw_requests")
     app.stop()
-    row = f'''
-app.config["OAUTH2_PROVIDERS"]["simplelogin"] = {{
-    "title": "SimpleLogin",
-    "client_id": "fake-step3-login",
-    "client_secret": "fake-secret-of-step3-login",
-    "authorize_url": "{provider.url}/simplelogin/oauth2/authorize",
-    "token_url": "{provider.url}/simplelogin/oauth2/token",
-    "issuer": None,
-    "userinfo": {{
-        "url": "{provider.url}/simplelogin/oauth2/userinfo",
-        "subject": lambda profile: profile["sub"],
-        "name": lambda profile: profile.get("name"),
-        "email": lambda profile: profile.get("email") if profile.get("email_verified") is True else None,
-    }},
-    "scopes": [],
-}}
-
-db = SQLAlchemy(app)
-'''
+    console = Visitor(app)
+    console.visit(f"{provider.url}/simplelogin/developer")
+    console.fill_in(name="My app", redirect_uris=f"{app.url}/callback/simplelogin")
+    console.click("Register")
+    client_id, client_secret = [field["value"] for field in console.page.select("input[readonly]")]
+    console.close()
+    (row,) = re.findall(
+        r"```python\n( {4}\"simplelogin\".*?)```", (ROOT / "raw_requests/README.md").read_text("utf-8"), re.S
+    )
+    row = row.replace(PRACTICE_PROVIDER, provider.url)
+    row = row.replace("ID FROM THE CONSOLE", client_id).replace("SECRET FROM THE CONSOLE", client_secret)
+    table = 'app.config["OAUTH2_PROVIDERS"] = {\n'
     code = (app.home / "app.py").read_text("utf-8")
-    (app.home / "app.py").write_text(code.replace("\ndb = SQLAlchemy(app)\n", row), "utf-8")
+    (app.home / "app.py").write_text(code.replace(table, table + row), "utf-8")
     app.start()
-    visitor = Visitor(app)
-    visitor.visit("/")
-    offered = visitor.can_click("Log in with SimpleLogin")
-    visitor.close()
+    browser = Visitor(app)
+    log_in(browser, "Log in with SimpleLogin", "Ada Lovelace")
+    browser.visit("/")
+    text = browser.text
+    browser.close()
 
-    assert offered
+    assert "Logged in as Ada Lovelace Account: 1001 at simplelogin E-mail: ada@example.com" in text

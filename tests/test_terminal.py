@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 
 import pytest
 import requests
@@ -120,7 +121,7 @@ WRONG_ADDRESSES = {
     "another provider": ({"iss": "https://evil.example"}, "comes from another provider"),
     "no provider": ({"iss": None}, "comes from another provider"),
     "an error": ({"error": "access_denied", "code": None}, "You did not allow"),
-    "no code": ({"code": None}, "You did not allow"),
+    "no code": ({"code": None}, "There is no code in it"),
 }
 
 
@@ -148,6 +149,14 @@ def test_says_what_is_wrong_with_a_code(terminal, text, sentence):
     assert status == 1
 
 
+def test_says_that_the_address_is_the_wrong_one(terminal):
+    """Whoever pastes the address that the script has printed learns what to copy."""
+    said, status = terminal.paste(terminal.address())
+
+    assert "copy the address after you have clicked Allow" in said
+    assert status == 1
+
+
 def test_refuses_a_code_of_another_login(terminal, settings, tmp_path):
     """PKCE: the code of a login that somebody else began is of no use at this prompt."""
     (tmp_path / "other").mkdir()
@@ -159,6 +168,20 @@ def test_refuses_a_code_of_another_login(terminal, settings, tmp_path):
 
     assert "did not accept the code" in said
     assert status == 1
+
+
+def test_refuses_the_address_of_another_login(terminal, settings, tmp_path, provider):
+    """Each login has its own state, so an address that belongs to another is known by it, and its code is not tried."""
+    (tmp_path / "other").mkdir()
+    other = Terminal(settings, tmp_path / "other")
+    answer = allow(other.address(), "grace")
+    terminal.address()
+    said, status = terminal.paste(answer)
+
+    assert "does not belong to this login" in said
+    assert status == 1
+    assert not [message for message in provider.trace() if message["endpoint"] == "token"]
+    assert other.paste(answer) == ("You are grace on GitHub", 0)
 
 
 def test_a_refusal_is_a_sentence(terminal):
@@ -182,6 +205,37 @@ def test_a_provider_that_fails_is_a_sentence(terminal, provider, endpoint, chang
     assert said
     assert "You are" not in said
     assert status == 1
+
+
+@pytest.mark.parametrize(("endpoint", "path"), [("token", "login/oauth/access_token"), ("user", "api/user")])
+def test_follows_no_redirect(terminal, provider, endpoint, path):
+    """A redirect would take code, secret or token to another address."""
+    answer = allow(terminal.address())
+    provider.break_next(endpoint, status=307, headers={"Location": f"{provider.url}/github/{path}"})
+    said, status = terminal.paste(answer)
+
+    assert "an answer that cannot be used" in said
+    assert status == 1
+
+
+def test_does_not_wait_for_ever(terminal, provider):
+    """Whoever sits at the prompt gets it back in seconds."""
+    answer = allow(terminal.address())
+    provider.break_next("token", delay=30)
+    began = time.monotonic()
+    said, status = terminal.paste(answer)
+
+    assert "Nobody answers" in said
+    assert status == 1
+    assert time.monotonic() - began < 12
+
+
+def test_no_password_of_netrc_takes_the_tokens_place(terminal, tmp_path):
+    """requests would send a password for the provider's host from ~/.netrc, instead of the token."""
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login somebody password secret-of-netrc\n", "utf-8")
+    (tmp_path / ".netrc").chmod(0o600)
+
+    assert terminal.paste(allow(terminal.address())) == ("You are ada on GitHub", 0)
 
 
 def test_a_name_cannot_write_on_the_terminal(terminal, provider):
