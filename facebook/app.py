@@ -104,7 +104,6 @@ def callback():
 
     # Facebook has sent tokens as a form that calls itself plain text. Today's JSON passes through unchanged.
     oauth = facebook_compliance_fix(OAuth2Session(FB_CLIENT_ID, redirect_uri=REDIRECT_URI, state=state))
-    oauth.max_redirects = 0  # a redirect would take code and secret to another address
     oauth.hooks["response"].append(check_status)
     try:
         oauth.fetch_token(
@@ -142,9 +141,11 @@ def callback():
 
 def check_status(reply, **options):
     # The library reads a reply whatever its status: an error page with a profile in it would log somebody in.
+    # And it follows redirects: they would take code, secret or token to another address.
     if reply.status_code == 400:
         raise OAuth2Error(reply.text[:200])
-    reply.raise_for_status()
+    if reply.status_code != 200:
+        raise ValueError(f"status {reply.status_code}")
 
 
 @app.post("/logout")

@@ -101,7 +101,6 @@ def callback():
         abort(403, "You did not allow the login, or SimpleLogin refused it.")
 
     oauth = OAuth2Session(CLIENT_ID, redirect_uri=REDIRECT_URI)
-    oauth.max_redirects = 0  # a redirect would take code and secret to another address
     oauth.hooks["response"].append(check_status)
     try:
         oauth.fetch_token(
@@ -136,9 +135,11 @@ def callback():
 
 def check_status(reply, **options):
     # The library reads a reply whatever its status: an error page with a profile in it would log somebody in.
+    # And it follows redirects: they would take code, secret or token to another address.
     if reply.status_code == 400:
         raise OAuth2Error(reply.text[:200])
-    reply.raise_for_status()
+    if reply.status_code != 200:
+        raise ValueError(f"status {reply.status_code}")
 
 
 @app.post("/logout")

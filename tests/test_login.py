@@ -337,6 +337,7 @@ def test_refuses_a_code_of_somebody_else(app, browser, another_browser, provider
 # Refusals: a provider that fails
 
 BROKEN_TOKEN_REPLIES = {
+    "a 201": {"status": 201},
     "a 500": {"status": 500},
     "a page": {"body": "<h1>Hello</h1>", "headers": {"Content-Type": "text/html"}},
     "nothing": {"body": ""},
@@ -360,6 +361,7 @@ def test_refuses_a_broken_token_reply(app, browser, provider, change):
 
 
 BROKEN_PROFILES = {
+    "a 201 with a profile": {"status": 201},
     "a 401 with a profile": {"status": 401},
     "a 500 with a profile": {"status": 500},
     "a page": {"body": "<h1>Ada Lovelace</h1>", "headers": {"Content-Type": "text/html"}},
