@@ -3,6 +3,7 @@
 New since step 3: a scope to ask for, a compliance fix, a picture inside a picture, a public address behind a tunnel.
 """
 
+import logging
 import os
 import secrets
 import sys
@@ -19,6 +20,7 @@ from werkzeug.exceptions import HTTPException
 
 here = Path(__file__).parent
 load_dotenv(here / ".env") or load_dotenv(here / ".env.example")
+logging.getLogger("requests_oauthlib").setLevel(logging.INFO)  # its DEBUG lines hold code, secret and token
 
 
 def setting(name):
@@ -114,9 +116,12 @@ def callback():
             include_client_id=True,  # id and secret go in the body, where every character survives
             timeout=5,
         )
+        if "token_type" not in oauth.token:  # how to use it; the library would guess (RFC 6749 section 7.1)
+            raise ValueError("a token of no type")
         # Graph gives id and name alone unless it is told what else; braces choose inside a field.
         profile = oauth.get(FB_USERINFO_URL, params={"fields": "id,name,email,picture{url}"}, timeout=5).json()
-        if not isinstance(profile["id"], str) or not profile["id"]:
+        subject = profile["id"]
+        if not isinstance(subject, str) or not subject.isascii() or not 0 < len(subject) <= 255:
             raise ValueError("a profile without a subject is nobody's")
     except requests.Timeout:
         abort(504, "Facebook took too long to answer.")
@@ -129,8 +134,9 @@ def callback():
 
     session.clear()
     # Only what the page shows, and short: a cookie holds 4 KB. JSON has half characters, which no page can show.
-    text = {key: str(profile.get(key) or "")[:100] for key in ("id", "name", "email")}
+    text = {key: str(profile.get(key) or "")[:100] for key in ("name", "email")}
     session["user"] = {key: value.encode(errors="replace").decode() for key, value in text.items()}
+    session["user"]["id"] = subject
     try:
         picture = str(profile["picture"]["data"]["url"])
     except (KeyError, TypeError):  # any of the three may be missing, or be something else

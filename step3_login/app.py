@@ -3,6 +3,7 @@
 New since step 2: /login sends the visitor to the provider, /callback takes them back in, /logout lets them go.
 """
 
+import logging
 import os
 import secrets
 import sys
@@ -18,6 +19,7 @@ from werkzeug.exceptions import HTTPException
 
 here = Path(__file__).parent
 load_dotenv(here / ".env") or load_dotenv(here / ".env.example")
+logging.getLogger("requests_oauthlib").setLevel(logging.INFO)  # its DEBUG lines hold code, secret and token
 
 
 def setting(name):
@@ -111,8 +113,11 @@ def callback():
             include_client_id=True,  # id and secret go in the body, where every character survives
             timeout=5,
         )
+        if "token_type" not in oauth.token:  # how to use it; the library would guess (RFC 6749 section 7.1)
+            raise ValueError("a token of no type")
         profile = oauth.get(USERINFO_URL, timeout=5).json()
-        if not isinstance(profile["sub"], str) or not profile["sub"]:
+        subject = profile["sub"]
+        if not isinstance(subject, str) or not subject.isascii() or not 0 < len(subject) <= 255:
             raise ValueError("a profile without a subject is nobody's")
     except requests.Timeout:
         abort(504, "SimpleLogin took too long to answer.")
@@ -125,8 +130,9 @@ def callback():
 
     session.clear()
     # Only what the page shows, and short: a cookie holds 4 KB. JSON has half characters, which no page can show.
-    text = {key: str(profile.get(key) or "")[:100] for key in ("sub", "name", "email")}
+    text = {key: str(profile.get(key) or "")[:100] for key in ("name", "email")}
     session["user"] = {key: value.encode(errors="replace").decode() for key, value in text.items()}
+    session["user"]["sub"] = subject
     picture = str(profile.get("avatar_url") or "")
     # Half an address is none.
     session["user"]["avatar_url"] = picture if picture.isascii() and len(picture) < 700 else ""

@@ -71,7 +71,7 @@ def fetch_user(code, code_verifier):
         return read_user(profile)
     except (requests.Timeout, ReadTimeoutError):
         abort(504, f"{PROVIDER} took too long to answer.")
-    except (requests.RequestException, HTTPError, ValueError) as error:
+    except (requests.RequestException, HTTPError, ValueError, RecursionError) as error:  # the last: a nest of brackets
         current_app.logger.warning("%s's reply is of no use: %r", PROVIDER, error)
         abort(502, f"{PROVIDER} gave an answer that this app cannot use.")
 
