@@ -9,13 +9,16 @@ from flask import Flask, render_template
 from werkzeug.exceptions import HTTPException, SecurityError
 from werkzeug.wrappers import Response
 
+from .breaking import breaking
 from .console import console
 from .controls import controls
 from .dialects import DIALECTS
 from .endpoints import add_endpoints
 from .guard import guard
 from .pages import pages
+from .reading import reading
 from .state import State
+from .watching import watching
 
 
 def create_app(clients_file: Path | None = None, gallery: Path | None = None) -> Flask:
@@ -34,7 +37,7 @@ def create_app(clients_file: Path | None = None, gallery: Path | None = None) ->
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     state = State.make(clients_file, gallery)
     guard(app, add_endpoints(app, state))
-    for routes in (pages(state), console(state), controls(state)):
+    for routes in (pages(state), reading(state), watching(state), breaking(state), console(state), controls(state)):
         app.register_blueprint(routes)
 
     @app.get("/_style.css")

@@ -1,4 +1,6 @@
-"""What an app may ask for at the authorization endpoint (RFC 6749 section 4.1.1, RFC 7636 section 4.3).
+"""What an app may ask for at the authorization endpoint.
+
+RFC 6749 section 4.1.1, RFC 7636 section 4.3, OpenID Connect Core section 3.1.2.1.
 
 The order matters: first who asks and where the answer would go, since until both are known nobody is
 redirected; after that every mistake is sent back to the app.
@@ -7,20 +9,30 @@ redirected; after that every mistake is sent back to the app.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from . import pkce
 from .clients import Client, ClientRegistry
-from .dialects import Dialect
+from .dialect import Dialect, OpenId
 from .errors import SentToApp, ShownToPerson
+
+NOT_SUPPORTED = {  # parameter: the error that it has (OpenID Connect Core section 3.1.2.6)
+    "request": "request_not_supported",
+    "request_uri": "request_uri_not_supported",
+    "registration": "registration_not_supported",
+    "response_mode": "unsupported_response_mode",
+}
 
 Parameters = Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True)
 class AuthorizationRequest:
-    """A checked authorization request: whoever holds one may ask the person."""
+    """A checked authorization request: whoever holds one may ask the person.
+
+    From `nonce` on it is OpenID Connect's; `offline` says that a refresh token is asked for.
+    """
 
     client: Client
     redirect_uri: str
@@ -28,6 +40,11 @@ class AuthorizationRequest:
     state: str | None
     scopes: tuple[str, ...]
     code_challenge: str | None
+    nonce: str | None = None
+    prompt: tuple[str, ...] = ()
+    max_age: int | None = None
+    login_hint: str | None = None
+    offline: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,18 +104,35 @@ def authorization_request(dialect: Dialect, address: ReturnAddress, parameters: 
     for name, values in parameters.items():
         if len(values) > 1:  # RFC 6749 section 3.1
             raise SentToApp("invalid_request", f"{name} came {len(values)} times, expected once")
+    for name in dialect.requires:
+        if not _once(parameters, name):
+            raise SentToApp("invalid_request", f"{name} is missing, and is required here")
     response_type = _once(parameters, "response_type")
     if response_type is None and "response_type" not in dialect.may_omit:
         raise SentToApp("invalid_request", "response_type is missing, expected code")
     if response_type not in ("code", None):
         raise SentToApp("unsupported_response_type", f"expected response_type code, got {response_type}")
-    return AuthorizationRequest(
+    scopes = _scopes(dialect, _once(parameters, "scope") or "")
+    request = AuthorizationRequest(
         client=address.client,
         redirect_uri=address.redirect_uri,
         redirect_uri_was_sent="redirect_uri" in parameters,
         state=address.state,
-        scopes=_scopes(dialect, _once(parameters, "scope") or ""),
+        scopes=scopes,
         code_challenge=_code_challenge(dialect, parameters),
+    )
+    if dialect.openid is None:
+        return request
+    for name, error in NOT_SUPPORTED.items():
+        if name in parameters and (name, _once(parameters, name)) != ("response_mode", "query"):
+            raise SentToApp(error, f"{name} is not supported here")
+    return replace(
+        request,
+        nonce=_once(parameters, "nonce"),
+        prompt=_prompt(dialect.openid, _once(parameters, "prompt") or ""),
+        max_age=_max_age(_once(parameters, "max_age")),
+        login_hint=_once(parameters, "login_hint"),
+        offline=_offline(dialect, scopes, parameters),
     )
 
 
@@ -125,6 +159,31 @@ def _code_challenge(dialect: Dialect, parameters: Parameters) -> str | None:
     if not pkce.is_challenge(challenge):
         raise SentToApp("invalid_request", "code_challenge is not 43 characters of base64url")
     return challenge
+
+
+def _prompt(openid: OpenId, prompt: str) -> tuple[str, ...]:
+    asked = tuple(prompt.split())
+    for name in asked:
+        if name not in openid.prompts:
+            raise SentToApp("invalid_request", f"expected prompt to be of: {' '.join(openid.prompts)}, got {name}")
+    if "none" in asked and len(asked) > 1:  # no page, and a page
+        raise SentToApp("invalid_request", f"prompt none stands alone, got {prompt}")
+    return asked
+
+
+def _max_age(seconds: str | None) -> int | None:
+    if seconds is None:
+        return None
+    if not (seconds.isascii() and seconds.isdigit() and len(seconds) < 12):
+        raise SentToApp("invalid_request", f"expected max_age in seconds, got {seconds}")
+    return int(seconds)
+
+
+def _offline(dialect: Dialect, scopes: tuple[str, ...], parameters: Parameters) -> bool:
+    if dialect.offline is None:
+        return False
+    name, value = dialect.offline
+    return value in scopes if name == "scope" else _once(parameters, name) == value
 
 
 def _once(parameters: Parameters, name: str) -> str | None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from flask import abort, g, redirect, render_template, request, session
+import time
+
+from flask import abort, g, redirect, render_template, request
 from werkzeug.wrappers import Response
 
 from .authorization import AuthorizationRequest, ReturnAddress, authorization_request, return_address
 from .dialects import Dialect
 from .errors import SentToApp
+from .interaction import SignedIn, page_to_show
+from .people import Person
+from .sessions import has_answered, sign_in, sign_out, signed_in
 from .state import State
 
 
@@ -16,32 +21,57 @@ def authorize(state: State, dialect: Dialect) -> Response | str:
 
     GET shows a page or sends the person back; POST takes what they clicked there.
     """
+    dialect = state.lifetimes.of(dialect)
     parameters = request.args.to_dict(flat=False)
     g.client_id = request.args.get("client_id")
     address = return_address(dialect, state.clients, parameters)
     try:
         asked = authorization_request(dialect, address, parameters)
+        if "person" in request.form:
+            return _choose(state, dialect, request.form["person"])
+        return _go_on(state, dialect, address, asked)
     except SentToApp as error:
         return _back(dialect, address, {"error": error.code, "error_description": error.description})
-    if "person" in request.form:
-        return _sign_in(state, dialect, request.form["person"])
-    person = state.cast.find(session.get(dialect.name, ""))
-    if person is None:
-        return render_template("choose.html", dialect=dialect, client=asked.client, people=state.cast.everybody())
-    if request.form.get("decision") == "deny":
+
+
+def _go_on(state: State, dialect: Dialect, address: ReturnAddress, asked: AuthorizationRequest) -> Response | str:
+    session = signed_in(state, dialect.name)
+    decision = request.form.get("decision")
+    hinted = state.cast.hinted(dialect.name, asked.login_hint)
+    allowed = session is not None and _allowed_before(state, dialect, session.person, asked)
+    page = page_to_show(asked, session, None if hinted is None else hinted.key, allowed, time.time())
+    if session is None or page == "choose":
+        return _choose_page(state, dialect, asked, hinted)
+    if decision == "deny":
         return _back(dialect, address, {"error": dialect.refusal, **dict(dialect.refusal_details)})
-    if request.form.get("decision") == "allow":
-        state.consents.remember(dialect.name, person.key, asked.client.client_id, asked.scopes)
-    elif not _allowed_before(state, dialect, person.key, asked):
+    if decision == "allow":
+        state.consents.remember(dialect.name, session.person, asked.client.client_id, asked.scopes)
+    elif page == "consent":
+        person = state.cast.find(session.person)
         return render_template("consent.html", dialect=dialect, client=asked.client, person=person, asked=asked)
-    return _back(dialect, address, {"code": state.grants.issue_code(dialect, asked, person.key)})
+    return _back(dialect, address, {"code": _code(state, dialect, asked, session, decision == "allow")})
 
 
-def _sign_in(state: State, dialect: Dialect, key: str) -> Response:
+def _choose_page(state: State, dialect: Dialect, asked: AuthorizationRequest, hinted: Person | None) -> str:
+    people = sorted(state.cast.everybody(), key=lambda person: person != hinted)  # the one who was hinted at first
+    return render_template("choose.html", dialect=dialect, client=asked.client, people=people, hinted=hinted)
+
+
+def _choose(state: State, dialect: Dialect, key: str) -> Response:
     if key and state.cast.find(key) is None:
         abort(400, f"There is nobody called {key} here.")
-    session[dialect.name] = key
+    if key:
+        sign_in(state, dialect, key)
+    else:
+        sign_out(dialect.name)
     return redirect(request.full_path, 303)
+
+
+def _code(state: State, dialect: Dialect, asked: AuthorizationRequest, session: SignedIn, was_asked: bool) -> str:
+    has_answered(dialect.name)
+    offline = asked.offline and (was_asked or not dialect.offline_once)
+    tells = dialect.openid is not None and (dialect.openid.tells_auth_time or asked.max_age is not None)
+    return state.grants.issue_code(dialect, asked, session.person, session.at if tells else None, offline)
 
 
 def _allowed_before(state: State, dialect: Dialect, person: str, asked: AuthorizationRequest) -> bool:
@@ -50,7 +80,7 @@ def _allowed_before(state: State, dialect: Dialect, person: str, asked: Authoriz
 
 def _back(dialect: Dialect, address: ReturnAddress, answer: dict[str, str]) -> Response:
     if dialect.sends_issuer:
-        answer["iss"] = f"{request.host_url}{dialect.name}/{dialect.issuer_path}".rstrip("/")
+        answer["iss"] = dialect.issuer(request.host_url)
     g.answers_app = True
     # 303 after a form: 307 would post it again, to the app (RFC 9700 section 4.12)
     return redirect(address.with_parameters(answer) + dialect.fragment, 303 if request.method == "POST" else 302)

@@ -1,43 +1,63 @@
-"""The back channel: the token endpoint and the resources, as each dialect shapes them."""
+"""The back channel: the token endpoint, revocation and the resources, as each dialect shapes them."""
 
 from __future__ import annotations
 
+import time
 from urllib.parse import unquote_plus, urlencode
 
 from flask import g, jsonify, request
 from werkzeug.wrappers import Response
 
+from .clients import Client
 from .dialects import Dialect
 from .errors import AnsweredToApp
-from .grants import Grant, authenticate
-from .shapes import Asked, Document, Reply
+from .grant import Grant
+from .grants import authenticate
+from .openid import id_token_claims
+from .shapes import Api, Asked, Document, KeySet, Reply
 from .state import State
 
 
 def token(state: State, dialect: Dialect) -> Response:
     """Answer a request of the token endpoint (RFC 6749 section 4.1.3). Raises AnsweredToApp."""
-    sent = request.form if request.method == "POST" else request.args
-    for name, values in sent.lists():
-        if len(values) > 1:
-            raise AnsweredToApp("invalid_request", f"{name} came {len(values)} times, expected once")
-    form = sent.to_dict()
+    dialect = state.lifetimes.of(dialect)
+    form = _form()
     if "grant_type" in dialect.may_omit:
         form.setdefault("grant_type", "authorization_code")
-    basic = _basic_credentials()
-    g.client_id = basic[0] if basic else form.get("client_id")
-    client = authenticate(dialect, state.clients, basic, form)
-    issued = state.grants.exchange(dialect, client, form)
+    issued = state.grants.exchange(dialect, _client(state, dialect, form), form)
     asked = _asked(state, dialect, issued.grant)
     body = dialect.token_reply(issued.token, issued.lifetime, issued.grant.scopes, asked)
+    if issued.refresh_token is not None:
+        body["refresh_token"] = issued.refresh_token
+    if dialect.openid is not None and dialect.identifies(issued.grant.scopes):
+        about, lifetime = dialect.openid.claims(asked), dialect.openid.lifetime
+        claims = id_token_claims(dialect.issuer(request.host_url), issued, about, lifetime, time.time())
+        body["id_token"] = state.keys.of(dialect).sign(claims)
     # RFC 6749 section 5.1: nobody on the way may keep a token
     return _token_response(dialect, Reply(200, body, (("Cache-Control", "no-store"), ("Pragma", "no-cache"))))
 
 
-def resource(state: State, dialect: Dialect, endpoint: str) -> Response:
-    """Answer a GET of a resource: protected (RFC 6750 section 2.1), or a public document. Raises AnsweredToApp."""
+def revocation(state: State, dialect: Dialect) -> Response:
+    """Answer a request that takes a token back (RFC 7009 section 2). Raises AnsweredToApp."""
+    form = _form()
+    client = None if dialect.revokes_for_anybody else _client(state, dialect, form)
+    if not form.get("token"):
+        raise AnsweredToApp("invalid_request", "token is missing", reason="no token")
+    state.grants.revoke(dialect, form["token"], None if client is None else client.client_id)
+    return _respond(Reply(200, None))
+
+
+def resource(state: State, dialect: Dialect, endpoint: str, **path: str) -> Response:
+    """Answer a request of a resource: protected (RFC 6750 section 2.1), or public. Raises AnsweredToApp."""
     shape = dialect.resources[endpoint][1]
+    base_url = f"{request.host_url}{dialect.name}"
     if isinstance(shape, Document):
-        return _respond(Reply(200, shape.at(f"{request.host_url}{dialect.name}")))
+        return _respond(Reply(200, shape.at(base_url, state.keys.of(dialect).algorithm)))
+    if isinstance(shape, KeySet):
+        return _respond(Reply(200, state.keys.of(dialect).published()))
+    if isinstance(shape, Api):
+        authorization = request.headers.get("Authorization", "")
+        return _respond(shape.answer(state.cast.accounts(dialect.name), authorization, path["id"], base_url))
     grant = state.grants.find(dialect, _access_token(dialect))
     g.client_id = grant.client_id
     answer = shape(_asked(state, dialect, grant))
@@ -48,14 +68,28 @@ def resource(state: State, dialect: Dialect, endpoint: str) -> Response:
 
 def refused(dialect: Dialect, endpoint: str, error: AnsweredToApp) -> Response:
     """Return the error in the shape of the dialect, with the challenge that HTTP wants (RFC 9110 section 15.5.2)."""
-    shape = dialect.error_reply if endpoint == "token" else dialect.resource_error
-    reply = shape(error.code, error.description, error.status)
+    shape = dialect.error_reply if endpoint in ("token", "revocation") else dialect.resource_error
+    reply = shape(error)
     response = _token_response(dialect, reply) if endpoint == "token" else _respond(reply)
     response.headers["Cache-Control"] = "no-store"
     if response.status_code == 401 and error.challenge is not None and "WWW-Authenticate" not in response.headers:
         bearer = f'Bearer error="{error.code}"'
         response.headers["WWW-Authenticate"] = bearer if error.challenge == "Bearer" else error.challenge
     return response
+
+
+def _form() -> dict[str, str]:
+    sent = request.form if request.method == "POST" else request.args
+    for name, values in sent.lists():
+        if len(values) > 1:
+            raise AnsweredToApp("invalid_request", f"{name} came {len(values)} times, expected once")
+    return sent.to_dict()
+
+
+def _client(state: State, dialect: Dialect, form: dict[str, str]) -> Client:
+    basic = _basic_credentials()
+    g.client_id = basic[0] if basic else form.get("client_id")
+    return authenticate(dialect, state.clients, basic, form)
 
 
 def _access_token(dialect: Dialect) -> str | None:
@@ -97,7 +131,7 @@ def _token_response(dialect: Dialect, reply: Reply) -> Response:
 
 
 def _respond(reply: Reply) -> Response:
-    response = jsonify(reply.json)
+    response = Response() if reply.json is None else jsonify(reply.json)
     response.status_code = reply.status
     response.headers.update(reply.headers)
     return response

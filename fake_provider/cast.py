@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import time
 from threading import Lock
 
 from .people import PEOPLE, Person
+from .shapes import Account
 
 MOST_ADDED = 1_000  # the oldest goes first
 LONGEST_TEXT = 10_000  # characters
@@ -19,8 +21,17 @@ class Cast:
         self._lock = Lock()
         self._added: dict[str, Person] = {}
         self._count = 0
+        self._last_logins: dict[tuple[str, str], float] = {}  # (dialect, key) of somebody who is in the cast
 
-    def add(self, name: str, email: str | None = None, email_verified: bool = True, shows: str = "") -> Person:
+    def add(
+        self,
+        name: str,
+        email: str | None = None,
+        email_verified: bool = True,
+        shows: str = "",
+        usernames: tuple[tuple[str, str], ...] = (),
+        first_name: str = "",
+    ) -> Person:
         """Add somebody and return them.
 
         Raises ValueError with a sentence when the name is empty, or name or address are too long or no Unicode.
@@ -36,11 +47,19 @@ class Cast:
             self._count += 1
             word = re.sub(r"[^a-z0-9]+", "-", name.lower())[:30].strip("-")
             person = Person(
-                f"{word or 'person'}-{number}", number, name, email, shows or "was added by hand", email_verified
+                f"{word or 'person'}-{number}",
+                number,
+                name,
+                email,
+                shows or "was added by hand",
+                email_verified,
+                usernames=usernames,
+                joined=time.time(),
+                first_name=first_name,
             )
             self._added[person.key] = person
             if len(self._added) > MOST_ADDED:
-                del self._added[next(iter(self._added))]
+                self._forget(next(iter(self._added)))
         return person
 
     def find(self, key: str) -> Person | None:
@@ -54,7 +73,39 @@ class Cast:
         with self._lock:
             return [*PEOPLE, *self._added.values()]
 
+    def hinted(self, dialect: str, login_hint: str | None) -> Person | None:
+        """Return whom a `login_hint` names, by user name, login or address in any case, or None."""
+        if not login_hint:
+            return None
+        hint = login_hint.casefold()
+        names = (hint, hint.removesuffix("@example.com"))  # an Okta login is a user name in the form of an address
+        return next(
+            (
+                p
+                for p in self.everybody()
+                if (p.email or "").casefold() == hint or p.username(dialect).casefold() in names
+            ),
+            None,
+        )
+
+    def note_login(self, dialect: str, key: str, at: float) -> None:
+        """Remember when this person has signed in last."""
+        with self._lock:
+            self._last_logins[dialect, key] = at
+
+    def accounts(self, dialect: str) -> list[Account]:
+        """Return everybody's account at this dialect."""
+        people = self.everybody()
+        with self._lock:
+            return [Account(person, self._last_logins.get((dialect, person.key))) for person in people]
+
     def clear(self) -> None:
-        """Forget the people who were added."""
+        """Forget the people who were added, and when people have signed in."""
         with self._lock:
             self._added.clear()
+            self._last_logins.clear()
+
+    def _forget(self, key: str) -> None:
+        del self._added[key]
+        for place in [place for place in self._last_logins if place[1] == key]:
+            del self._last_logins[place]

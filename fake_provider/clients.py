@@ -23,7 +23,8 @@ LOOPBACK = ("localhost", "127.0.0.1")
 class Client:
     """An app as the provider knows it (RFC 6749 section 2).
 
-    `redirect_uris` are compared exactly; `loopback_paths` are accepted at any port of a loopback host.
+    `redirect_uris` are compared exactly; `loopback_paths` are accepted at any port of a loopback host. The same
+    goes for the addresses after a log-out. `after_sign_up` is where to go when no login was under way.
     """
 
     dialect: str
@@ -32,23 +33,34 @@ class Client:
     name: str
     redirect_uris: tuple[str, ...] = ()
     loopback_paths: tuple[str, ...] = ()
+    post_logout_redirect_uris: tuple[str, ...] = ()
+    post_logout_loopback_paths: tuple[str, ...] = ()
+    after_sign_up: str = ""
 
     def accepts_redirect_uri(self, redirect_uri: str) -> bool:
         """Tell whether the provider may send people there (RFC 6749 section 3.1.2.3, RFC 9700 section 2.1)."""
-        if redirect_uri in self.redirect_uris:
-            return True
-        try:
-            address = urlsplit(redirect_uri)
-            port = address.port
-        except ValueError:
-            return False
-        netloc = address.hostname if port is None else f"{address.hostname}:{port}"
-        exact = redirect_uri == f"http://{netloc}{address.path}"
-        return exact and address.hostname in LOOPBACK and address.path in self.loopback_paths
+        return _is_one_of(redirect_uri, self.redirect_uris, self.loopback_paths)
+
+    def accepts_post_logout_redirect_uri(self, redirect_uri: str) -> bool:
+        """Tell whether people may be sent there after a log-out (RP-Initiated Logout 1.0 section 3)."""
+        return _is_one_of(redirect_uri, self.post_logout_redirect_uris, self.post_logout_loopback_paths)
 
     def accepts_secret(self, client_secret: str) -> bool:
         """Tell whether this is the client's secret, in a time that does not tell how much of it was right."""
         return hmac.compare_digest(client_secret.encode(), self.client_secret.encode())
+
+
+def _is_one_of(redirect_uri: str, exact: tuple[str, ...], loopback_paths: tuple[str, ...]) -> bool:
+    if redirect_uri in exact:
+        return True
+    try:
+        address = urlsplit(redirect_uri)
+        port = address.port
+    except ValueError:
+        return False
+    netloc = address.hostname if port is None else f"{address.hostname}:{port}"
+    as_written = redirect_uri == f"http://{netloc}{address.path}"
+    return as_written and address.hostname in LOOPBACK and address.path in loopback_paths
 
 
 def redirect_uri_problem(redirect_uri: str) -> str | None:
@@ -85,9 +97,9 @@ class ClientRegistry:
         self._lock = Lock()
         if file is not None and file.exists():
             for row in json.loads(file.read_text("utf-8")):
-                row["redirect_uris"] = tuple(row["redirect_uris"])
-                row["loopback_paths"] = ()  # for practice clients alone
-                client = Client(**row)
+                row = {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
+                # paths at any port are for practice clients alone
+                client = Client(**{**row, "loopback_paths": (), "post_logout_loopback_paths": ()})
                 self._registered[client.dialect, client.client_id] = client
 
     def find(self, dialect: str, client_id: str) -> Client | None:
@@ -99,7 +111,9 @@ class ClientRegistry:
         """Return the clients of one dialect, the practice clients first."""
         return [c for c in (*self._practice.values(), *self._registered.values()) if c.dialect == dialect]
 
-    def register(self, dialect: str, name: str, redirect_uris: Iterable[str]) -> Client:
+    def register(
+        self, dialect: str, name: str, redirect_uris: Iterable[str], post_logout_redirect_uris: Iterable[str] = ()
+    ) -> Client:
         """Register an app and return it with a new client id and a new client secret."""
         client = Client(
             dialect=dialect,
@@ -107,6 +121,7 @@ class ClientRegistry:
             client_secret=secrets.token_urlsafe(32),
             name=name,
             redirect_uris=tuple(redirect_uris),
+            post_logout_redirect_uris=tuple(post_logout_redirect_uris),
         )
         with self._lock:
             self._registered[dialect, client.client_id] = client

@@ -25,8 +25,8 @@ def console(state: State) -> Blueprint:
         problems = _problems(request.form)
         if problems:
             return _page(BY_NAME[name], request.form, problems), 400
-        addresses = request.form["redirect_uris"].split()
-        client = state.clients.register(name, request.form["name"].strip(), addresses)
+        addresses = (request.form.get(field, "").split() for field in ("redirect_uris", "post_logout_redirect_uris"))
+        client = state.clients.register(name, request.form["name"].strip(), *addresses)
         return redirect(url_for("console.app", name=name, client_id=client.client_id), 303)
 
     @routes.get("/<client_id>")
@@ -51,11 +51,11 @@ def _problems(form: dict[str, str]) -> dict[str, str]:
     name = form.get("name", "").strip()
     if not name or len(name) > LONGEST:
         problems["name"] = f"Give the app a name of at most {LONGEST} characters; people see it on the consent page."
-    addresses = form.get("redirect_uris", "").split()
-    if not addresses:
+    if not form.get("redirect_uris", "").strip():
         problems["redirect_uris"] = "Write at least one address, such as http://localhost:5000/callback."
-    for address in addresses:
-        problem = redirect_uri_problem(address)
-        if problem:
-            problems["redirect_uris"] = f"{address}: {problem}"
+    for field in ("redirect_uris", "post_logout_redirect_uris"):
+        for address in form.get(field, "").split():
+            problem = redirect_uri_problem(address)
+            if problem:
+                problems[field] = f"{address}: {problem}"
     return problems

@@ -1,4 +1,4 @@
-"""Look at the messages, break the next one, start over: for tests, notebooks and the curious."""
+"""Look at the messages, break the next one, change keys, start over: for tests, notebooks and the curious."""
 
 from __future__ import annotations
 
@@ -10,20 +10,28 @@ from werkzeug.wrappers import Response
 from .faults import Fault
 from .people import Person
 from .state import State, endpoint_names
+from .watching import watch
 
 JSON_PLEASE = "Send it as JSON, with the header Content-Type: application/json."
 
 
 def controls(state: State) -> Blueprint:
-    """Return the routes `/_trace`, `/_faults`, `/_people` and `/_reset`."""
+    """Return the routes `/_trace`, `/_faults`, `/_people`, `/_keys`, `/_lifetimes` and `/_reset`."""
     routes = Blueprint("controls", __name__)
 
     @routes.get("/_trace")
     def trace() -> Response:
-        """Return the messages as JSON; `client_id`, `dialect` and `after` (a number) narrow them down."""
+        """Return the messages; `client_id`, `dialect` and `after` (a number) narrow them down.
+
+        Programs get JSON, also without an Accept header; who asks for text/html gets a page.
+        """
+        if request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html":
+            return watch(state, request.args.get("client_id"), request.args.get("dialect"))
         after = request.args.get("after", 0, int)
         found = state.trace.messages(request.args.get("client_id"), request.args.get("dialect"), after)
-        return jsonify(messages=[message.as_json() for message in found], forgotten=state.trace.forgotten)
+        reply = jsonify(messages=[message.as_json() for message in found], forgotten=state.trace.forgotten)
+        reply.headers["Vary"] = "Accept"
+        return reply
 
     @routes.get("/_people")
     def people() -> Response:
@@ -60,6 +68,29 @@ def controls(state: State) -> Blueprint:
         state.faults.clear()
         return "", 204
 
+    @routes.post("/_keys")
+    def rotate_keys() -> tuple[Response, int]:
+        """Sign with new keys from now on: JSON with, if wanted, `dialect`, `algorithm`, `withdraw`, `same_kid`."""
+        if not request.is_json:
+            return jsonify(error=JSON_PLEASE), 415
+        try:
+            return jsonify(kid=state.keys.rotate(**_rotation(request.get_json(silent=True)))), 201
+        except ValueError as error:
+            return jsonify(error=str(error)), 400
+
+    @routes.post("/_lifetimes")
+    def change_lifetimes() -> tuple[Response, int]:
+        """Change how long things are good: JSON with `dialect`, and seconds by the names in `lifetimes.NAMES`."""
+        if not request.is_json:
+            return jsonify(error=JSON_PLEASE), 415
+        data = request.get_json(silent=True)
+        seconds = {name: value for name, value in data.items() if name != "dialect"} if isinstance(data, dict) else {}
+        try:
+            state.lifetimes.change(data.get("dialect") if isinstance(data, dict) else None, seconds)
+        except ValueError as error:
+            return jsonify(error=str(error)), 400
+        return jsonify(data), 201
+
     @routes.post("/_reset")
     def reset() -> Response:
         state.start_over()
@@ -70,6 +101,17 @@ def controls(state: State) -> Blueprint:
 
 def _as_json(person: Person) -> dict[str, Any]:
     return {"key": person.key, "name": person.name, "email": person.email, "shows": person.shows}
+
+
+def _rotation(data: object) -> dict[str, Any]:
+    """Return the arguments of KeyRings.rotate. Raises ValueError with a sentence that names the wrong member."""
+    kinds = {"dialect": str, "algorithm": str, "withdraw": bool, "same_kid": bool}
+    if not isinstance(data, dict):
+        raise ValueError("A rotation is a JSON object; it may be empty.")
+    for name, value in data.items():
+        if name not in kinds or not isinstance(value, kinds[name]):
+            raise ValueError(f"{name} is {value!r}. Members: dialect and algorithm, texts; withdraw, same_kid, bools.")
+    return data
 
 
 def _person(data: object) -> dict[str, Any]:

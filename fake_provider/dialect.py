@@ -6,9 +6,10 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from .shapes import Asked, Document, Json, Reply, Shape, rfc_error
+from .errors import AnsweredToApp
+from .shapes import Api, Asked, Document, Json, KeySet, Reply, Shape, rfc_error
 
-ErrorReply = Callable[[str, str, int], Reply]  # from an RFC's error code, a sentence and a status
+ErrorReply = Callable[[AnsweredToApp], Reply]
 
 
 def opaque_token() -> str:
@@ -17,11 +18,29 @@ def opaque_token() -> str:
 
 
 @dataclass(frozen=True)
+class OpenId:
+    """What an OpenID provider has beside OAuth (OpenID Connect Core).
+
+    `claims` is what its ID tokens say of the person; `scopes` are those that bring an ID token; `prompts` are the
+    values that it knows; `lifetime` is that of an ID token, in seconds; `tells_auth_time` whether it says unasked when
+    the person signed in, which it has to when `max_age` was asked for.
+    """
+
+    claims: Callable[[Asked], Json]
+    prompts: tuple[str, ...]
+    scopes: tuple[str, ...] = ("openid",)
+    algorithm: str = "RS256"
+    lifetime: float = 3600.0
+    tells_auth_time: bool = True
+
+
+@dataclass(frozen=True)
 class Dialect:
     """One provider. Paths are relative to its prefix, `/NAME/`; lifetimes are in seconds.
 
     In a path, `vNN.0` stands for any version. `may_omit` are parameters that need not be sent, since they have
-    one value alone; `issuer_path` is what the issuer has after the prefix.
+    one value alone; `issuer_path` is what the issuer has after the prefix; `offline` is the parameter, and its value,
+    that asks for a refresh token, and `offline_once` whether one comes only when the person has been asked.
     """
 
     name: str
@@ -29,7 +48,7 @@ class Dialect:
     color: str
     authorize: tuple[str, ...]
     token: tuple[str, ...]
-    resources: Mapping[str, tuple[tuple[str, ...], Shape | Document]]  # endpoint: (its paths, its reply)
+    resources: Mapping[str, tuple[tuple[str, ...], Shape | Document | KeySet | Api]]  # endpoint: (its paths, its reply)
     scopes: Mapping[str, str]  # scope: what the consent page says
     token_reply: Callable[[str, float | None, tuple[str, ...], Asked], Json]
     error_reply: ErrorReply = rfc_error  # of the token endpoint
@@ -39,6 +58,7 @@ class Dialect:
     refusal_details: tuple[tuple[str, str], ...] = ()  # what goes back to the app with it
     fragment: str = ""  # at the end of each address that a person is sent back to
     default_scopes: tuple[str, ...] = ()
+    requires: tuple[str, ...] = ()  # parameters of the authorization request
     comma_in_scope: bool = False
     ignores_unknown_scopes: bool = False
     may_omit: tuple[str, ...] = ()
@@ -53,4 +73,22 @@ class Dialect:
     new_token: Callable[[], str] = opaque_token
     code_lifetime: float = 60.0
     token_lifetime: float | None = 3600.0
+    openid: OpenId | None = None
+    offline: tuple[str, str] | None = None
+    offline_once: bool = False
+    rotates_refresh_tokens: bool = True
+    refresh_lifetime: float = 30 * 86_400.0
+    revocation: tuple[str, ...] = ()
+    revokes_all: bool = False  # an access token takes its refresh token with it
+    revokes_for_anybody: bool = False  # who holds a token may take it back
+    logout: tuple[str, ...] = ()
+    sign_up: tuple[str, ...] = ()
     differs: tuple[str, ...] = ()  # where this row is stricter or kinder than the real provider
+
+    def issuer(self, host_url: str) -> str:
+        """Return who signs and answers here (RFC 9207 section 2, OpenID Connect Core section 2)."""
+        return f"{host_url.rstrip('/')}/{self.name}/{self.issuer_path}".rstrip("/")
+
+    def identifies(self, scopes: tuple[str, ...]) -> bool:
+        """Tell whether these scopes bring an ID token."""
+        return self.openid is not None and not set(self.openid.scopes).isdisjoint(scopes)

@@ -5,13 +5,16 @@ To add a provider, add a row and its practice clients. No rule has to know of it
 
 from __future__ import annotations
 
+from . import okta_users
 from . import shapes_facebook as facebook
 from . import shapes_github as github
 from . import shapes_google as google
+from . import shapes_okta as okta
 from . import shapes_simplelogin as simplelogin
-from .dialect import Dialect
+from . import shapes_x as x
+from .dialect import Dialect, OpenId
 from .differences import DIFFERENCES
-from .shapes import Document
+from .shapes import Api, Document, KeySet
 
 __all__ = ["BY_NAME", "DIALECTS", "Dialect"]
 
@@ -105,6 +108,7 @@ DIALECTS: tuple[Dialect, ...] = (
         resources={
             "userinfo": (("oauth2/v3/userinfo", "v1/userinfo"), google.userinfo),
             "discovery": ((".well-known/openid-configuration",), Document(google.discovery)),
+            "keys": (("oauth2/v3/certs",), KeySet()),
         },
         scopes={
             "openid": "who you are at Google",
@@ -120,7 +124,62 @@ DIALECTS: tuple[Dialect, ...] = (
         sends_issuer=True,
         new_token=google.new_token,
         token_lifetime=3599.0,
+        openid=OpenId(google.id_token, google.PROMPTS, scopes=google.IDENTITY, tells_auth_time=False),
+        offline=("access_type", "offline"),
+        offline_once=True,
+        rotates_refresh_tokens=False,
+        revocation=("revoke",),
+        revokes_all=True,
+        revokes_for_anybody=True,
         differs=DIFFERENCES["google"],
+    ),
+    Dialect(
+        name="x",
+        title="X",
+        color="#0f1419",
+        authorize=("i/oauth2/authorize",),
+        token=("2/oauth2/token",),
+        resources={"me": (("2/users/me",), x.me)},
+        scopes={
+            "tweet.read": "the posts that you can see, and so your profile",
+            "users.read": "the accounts that you can see, and so your profile",
+            "users.email": "your confirmed e-mail address",
+            "offline.access": "all this while you are away as well",
+        },
+        token_reply=x.token,
+        error_reply=x.token_error,
+        resource_error=x.api_error,
+        client_authentication=("basic",),
+        requires_pkce=True,
+        new_token=x.new_token,
+        code_lifetime=30.0,
+        token_lifetime=7200.0,
+        differs=DIFFERENCES["x"],
+    ),
+    Dialect(
+        name="okta",
+        title="Okta",
+        color="#4740d4",
+        authorize=(f"{okta.SERVER}/v1/authorize",),
+        token=(f"{okta.SERVER}/v1/token",),
+        resources={
+            "userinfo": ((f"{okta.SERVER}/v1/userinfo",), okta.userinfo),
+            "discovery": ((f"{okta.SERVER}/.well-known/openid-configuration",), Document(okta.discovery)),
+            "keys": ((f"{okta.SERVER}/v1/keys",), KeySet()),
+            "user": (("api/v1/users/ID",), Api(okta_users.user)),
+        },
+        scopes=okta.SCOPES,
+        requires=("scope", "state"),
+        token_reply=okta.token,
+        error_reply=okta.token_error,
+        resource_error=okta.userinfo_error,
+        issuer_path=okta.SERVER,
+        openid=OpenId(okta.id_token, okta.PROMPTS),
+        offline=("scope", "offline_access"),
+        revocation=(f"{okta.SERVER}/v1/revoke",),
+        logout=(f"{okta.SERVER}/v1/logout",),
+        sign_up=("signin/register",),
+        differs=DIFFERENCES["okta"],
     ),
 )
 

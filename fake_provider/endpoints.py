@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from flask import Flask, g, render_template, request
+from flask import Flask, g, make_response, render_template, request
 from werkzeug.routing import BaseConverter
 from werkzeug.wrappers import Response
 
 from .authorize import authorize
-from .back_channel import refused, resource, token
+from .back_channel import refused, resource, revocation, token
 from .dialects import DIALECTS, Dialect
 from .errors import AnsweredToApp, ShownToPerson
 from .faults import Fault
+from .forgery import forged
+from .logout import log_out
+from .sign_up import sign_up
 from .state import State
 
 KEPT_HEADERS = ("Accept", "Authorization", "Content-Type", "Host", "Origin", "Referer", "User-Agent")
+FRONT_CHANNEL = ("authorization", "logout", "sign-up")
 KEPT_REPLY_HEADERS = ("Cache-Control", "Content-Type", "Location", "WWW-Authenticate", "X-OAuth-Scopes")
 
 
@@ -28,53 +32,66 @@ class Version(BaseConverter):
 
 
 def add_endpoints(app: Flask, state: State) -> set[str]:
-    """Add the endpoints of all dialects, and return the names of those that belong to the back channel."""
+    """Add the endpoints of all dialects, and return the names of those that other sites may send forms to.
+
+    These are the back channel's, which no browser asks, and the log-out, which begins on the app's own site.
+    """
     app.url_map.converters["version"] = Version
-    back_channel: set[str] = set()
+    open_to_all: set[str] = set()
     for dialect in DIALECTS:
         for endpoint, paths, view, methods in _views(state, dialect):
             for path in paths:
                 name = f"{dialect.name} {endpoint} {path}".replace(".", "_")  # a dot would name a blueprint
                 traced = partial(_traced, state, dialect, endpoint, view)
-                rule = f"/{dialect.name}/{path}".replace("vNN.0", "<version:version>")
+                rule = f"/{dialect.name}/{path}".replace("vNN.0", "<version:version>").replace("ID", "<id>")
                 app.add_url_rule(rule, name, traced, methods=methods)
-                if endpoint != "authorization":
-                    back_channel.add(name)
-    return back_channel
+                if endpoint not in ("authorization", "sign-up"):
+                    open_to_all.add(name)
+    return open_to_all
 
 
 def _views(state: State, dialect: Dialect) -> Iterator[tuple[str, tuple[str, ...], Callable[..., Any], list[str]]]:
     yield "authorization", dialect.authorize, partial(authorize, state, dialect), ["GET", "POST"]
     yield "token", dialect.token, partial(token, state, dialect), [*dialect.token_methods]
     for endpoint, (paths, _) in dialect.resources.items():
-        yield endpoint, paths, partial(resource, state, dialect, endpoint), ["GET"]
+        # UserInfo has to take both (OpenID Connect Core section 5.3.1)
+        methods = ["GET", "POST"] if endpoint == "userinfo" and dialect.openid is not None else ["GET"]
+        yield endpoint, paths, partial(resource, state, dialect, endpoint), methods
+    yield "revocation", dialect.revocation, partial(revocation, state, dialect), ["POST"]
+    yield "logout", dialect.logout, partial(log_out, state, dialect), ["GET", "POST"]
+    yield "sign-up", dialect.sign_up, partial(sign_up, state, dialect), ["GET", "POST"]
 
 
-def _traced(state: State, dialect: Dialect, endpoint: str, view: Callable[..., Any], **version: str) -> Response:
+def _traced(state: State, dialect: Dialect, endpoint: str, view: Callable[..., Any], **path: str) -> Response:
+    path.pop("version", None)  # all versions are alike
     try:
-        answer = view()
-        response = answer if isinstance(answer, Response) else Response(answer, mimetype="text/html")
+        answer = view(**path)
+        response = answer if isinstance(answer, Response) else make_response(answer)
     except ShownToPerson as error:
-        page = render_template("refused.html", dialect=dialect, error=error)
+        page = render_template("refused.html", dialect=dialect, endpoint=endpoint, error=error)
         response = Response(page, status=400, mimetype="text/html")
     except AnsweredToApp as error:
         response = refused(dialect, endpoint, error)
-    front = endpoint == "authorization"
+    front = endpoint in FRONT_CHANNEL
     fault = None
     if not front or g.get("answers_app"):
         fault = state.faults.take(dialect.name, endpoint, g.get("client_id"))
     if fault is None or not fault.drop:
-        return _kept(state, dialect, endpoint, _changed(state, fault, response), fault)
+        return _kept(state, dialect, endpoint, _changed(state, dialect, fault, response), fault)
     _kept(state, dialect, endpoint, response, fault)
-    return _changed(state, fault, response)
+    return _changed(state, dialect, fault, response)
 
 
-def _changed(state: State, fault: Fault | None, response: Response) -> Response:
-    return response if fault is None else state.faults.change(fault, response)
+def _changed(state: State, dialect: Dialect, fault: Fault | None, response: Response) -> Response:
+    def forge(token: str, change: Mapping[str, Any]) -> str:
+        client = state.clients.find(dialect.name, g.get("client_id") or "")
+        return forged(token, change, state.keys.of(dialect).current(), client.client_secret if client else "")
+
+    return response if fault is None else state.faults.change(fault, response, forge)
 
 
 def _kept(state: State, dialect: Dialect, endpoint: str, response: Response, fault: Fault | None) -> Response:
-    front = endpoint == "authorization"
+    front = endpoint in FRONT_CHANNEL
     is_page = response.mimetype == "text/html" and fault is None
     state.trace.add(
         dialect=dialect.name,

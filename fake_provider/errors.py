@@ -36,12 +36,16 @@ class AnsweredToApp(Exception):
     """A back-channel request is refused: RFC 6749 section 5.2 (token), RFC 6750 section 3.1 (resources).
 
     `code` is an error code of these sections, `description` a sentence for the developer, `status` the HTTP
-    status, `challenge` the authentication scheme to name in `WWW-Authenticate`, if any.
+    status, `challenge` the authentication scheme to name in `WWW-Authenticate`, if any. `reason` names the rule
+    that was broken, for providers that have a word of their own for it.
     """
 
-    def __init__(self, code: str, description: str, status: int = 400, challenge: str | None = None) -> None:
+    def __init__(
+        self, code: str, description: str, status: int = 400, challenge: str | None = None, reason: str = ""
+    ) -> None:
         super().__init__(f"{code}: {description}")
         self.code = code
         self.description = description
         self.status = status
         self.challenge = challenge
+        self.reason = reason

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from threading import Event, Lock
 from typing import Any
@@ -11,9 +11,13 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from werkzeug.wrappers import Response
 
+from . import forgery
+
 MOST_FAULTS = 1_000
 LONGEST_DELAY = 120.0  # seconds
 LONGEST_SHOWN = 2_000  # characters
+
+Forge = Callable[[str, Mapping[str, Any]], str]  # from a token and a change to it
 
 
 @dataclass
@@ -22,7 +26,8 @@ class Fault:
 
     `endpoint` is `authorization` (the redirect back to the app), `token`, `userinfo` or another resource of a
     dialect. `dialect` and `client_id` narrow it down; None means any. It happens `times` times.
-    `set` and `remove` change the members of a JSON or form reply, or the parameters of the redirect.
+    `set` and `remove` change the members of a JSON or form reply, or the parameters of the redirect; `id_token`
+    changes the ID token in it, as `forgery.py` says.
     """
 
     endpoint: str
@@ -37,6 +42,7 @@ class Fault:
     delay: float = 0.0
     drop: bool = False
     redirect: str | None = None
+    id_token: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, data: object, endpoints: Mapping[str, tuple[str, ...]]) -> Fault:
@@ -58,6 +64,9 @@ class Fault:
         names = endpoints[dialect] if dialect else sorted({name for all_ in endpoints.values() for name in all_})
         if data.get("endpoint") not in names:
             raise ValueError(f"endpoint has to be one of: {', '.join(names)}.")
+        wrong = forgery.problem(data.get("id_token", {}))
+        if wrong is not None:
+            raise ValueError(wrong)
         if not 1 <= data.get("times", 1) <= 1_000_000:
             raise ValueError("times has to be between 1 and 1000000.")
         if not 0 <= data.get("delay", 0) <= LONGEST_DELAY:
@@ -113,10 +122,12 @@ class Faults:
             self._called_off.set()
             self._called_off = Event()
 
-    def change(self, fault: Fault, response: Response) -> Response:
-        """Return the reply as the fault wants it, after its delay."""
+    def change(self, fault: Fault, response: Response, forge: Forge | None = None) -> Response:
+        """Return the reply as the fault wants it, after its delay; `forge` changes an ID token."""
         if fault.delay:
             self._called_off.wait(fault.delay)
+        if fault.id_token and forge is not None:
+            _change_id_token(fault, response, forge)
         if fault.set or fault.remove:
             _change_members(fault, response)
         if fault.body is not None:
@@ -133,6 +144,12 @@ class Faults:
             response.response = _broken_off(whole[: len(whole) // 2])
             response.headers["Content-Length"] = str(len(whole) + 1)
         return response
+
+
+def _change_id_token(fault: Fault, response: Response, forge: Forge) -> None:
+    data = response.get_json(silent=True)
+    if isinstance(data, dict) and "id_token" in data:
+        response.set_data(json.dumps({**data, "id_token": forge(data["id_token"], fault.id_token)}))
 
 
 def _change_members(fault: Fault, response: Response) -> None:

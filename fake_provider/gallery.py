@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
+
+from .practice import PRACTICE_CLIENTS
+from .source import ROOT, count_lines
 
 PATIENCE = 1.0  # seconds
 
 
 @dataclass(frozen=True)
 class App:
-    """One app of the ladder. `state` is answering, starting, stopped or silent (it runs and does not answer)."""
+    """One app of the ladder. `state` is answering, starting, stopped or silent (it runs and does not answer).
+
+    `before` is the folder of the app that its first lines compare it with, when that is in the gallery too.
+    """
 
     folder: str
     shows: str
@@ -22,33 +30,81 @@ class App:
     url: str
     state: str
     last_words: str
+    before: str | None = None
+
+    @property
+    def home(self) -> Path:
+        """Where its files are."""
+        return ROOT / self.folder
+
+    @cached_property
+    def lines(self) -> int:
+        """How many lines of code it has; 0 when its files are not here."""
+        return count_lines(self.home)
+
+    @property
+    def has_readme(self) -> bool:
+        """Tell whether there is something to read."""
+        return (self.home / "README.md").is_file()
+
+    @property
+    def client_id(self) -> str:
+        """The id of its practice client, after its folder."""
+        return f"fake-{self.folder.split('/')[-1].replace('_', '-')}"
+
+    @property
+    def dialects(self) -> list[str]:
+        """The dialects at which its practice client is registered."""
+        return [client.dialect for client in PRACTICE_CLIENTS if client.client_id == self.client_id]
+
+
+def read_rows(file: Path | None) -> list[App]:
+    """Return the apps that learn.py runs, in the order of the ladder, in the state that it has noted."""
+    if file is None or not file.exists():
+        return []
+    apps = [
+        App(
+            folder=str(row["folder"]),
+            shows=str(row["shows"]),
+            new=str(row["new"]),
+            port=int(str(row["port"])),
+            url=str(row["url"]),
+            state=str(row["state"]),
+            last_words=str(row["last_words"]),
+        )
+        for row in json.loads(file.read_text("utf-8"))["apps"]
+    ]
+    return [replace(app, before=_before(app, apps)) for app in apps]
 
 
 def read_gallery(file: Path | None) -> list[App]:
-    """Return the apps that learn.py runs, in the order of the ladder; none without its file."""
-    if file is None or not file.exists():
+    """Return the apps with the states that they are found in; none without learn.py's file."""
+    apps = read_rows(file)
+    if not apps:
         return []
-    rows = json.loads(file.read_text("utf-8"))["apps"]
-    if not rows:
-        return []
-    with ThreadPoolExecutor(len(rows)) as pool:
-        return list(pool.map(_app, rows))
+    with ThreadPoolExecutor(len(apps)) as pool:
+        return list(pool.map(_looked_at, apps))
 
 
-def _app(row: dict[str, object]) -> App:
-    state = str(row["state"])
-    if state != "stopped":
-        answers = _answers(int(str(row["port"])))
-        state = "answering" if answers else "silent" if state == "running" else state
-    return App(
-        folder=str(row["folder"]),
-        shows=str(row["shows"]),
-        new=str(row["new"]),
-        port=int(str(row["port"])),
-        url=str(row["url"]),
-        state=state,
-        last_words=str(row["last_words"]),
-    )
+def _before(app: App, apps: list[App]) -> str | None:
+    """Find the app of the words "New since step 3:": the first whose folder begins with them."""
+    words = re.match(r"New since ([\w ]+):", app.new)
+    if words is None:
+        return None
+    folders = [other.folder for other in apps if other.folder != app.folder]
+    plain = _plain(words[1])
+    return next((folder for folder in folders if _plain(folder.split("/")[-1]).startswith(plain)), None)
+
+
+def _plain(words: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", words.lower())
+
+
+def _looked_at(app: App) -> App:
+    if app.state == "stopped":
+        return app
+    answers = _answers(app.port)
+    return replace(app, state="answering" if answers else "silent" if app.state == "running" else app.state)
 
 
 def _answers(port: int) -> bool:

@@ -1,6 +1,6 @@
 """A code is good once, for one client, at one address, for one minute; a token is good until it ends.
 
-The rules of RFC 6749 sections 4.1.3 and 5.2, RFC 7636 section 4.6 and RFC 6750, without HTTP.
+The rules of RFC 6749 sections 4.1.3, 5.2 and 6, RFC 7636 section 4.6, RFC 6750 and RFC 7009, without HTTP.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 
 from . import pkce
@@ -17,37 +17,17 @@ from .bounded import BoundedStore
 from .clients import Client, ClientRegistry
 from .dialects import Dialect
 from .errors import AnsweredToApp
+from .grant import Grant, Issued
+from .refresh_tokens import RefreshTokens, narrowed
 
 MOST_CODES = 2_000
 MOST_TOKENS = 5_000
-
-
-@dataclass(frozen=True)
-class Grant:
-    """What a person allowed: who, which client, which scopes, and what binds the code to its login."""
-
-    dialect: str
-    client_id: str
-    person: str
-    scopes: tuple[str, ...]
-    redirect_uri: str
-    redirect_uri_was_sent: bool
-    code_challenge: str | None
-
-
-@dataclass(frozen=True)
-class AccessToken:
-    """An access token as the token endpoint hands it out; `lifetime` is in seconds, None for no end."""
-
-    token: str
-    grant: Grant
-    lifetime: float | None
+NO_END = 30 * 86_400.0  # seconds that a token without an end is good
 
 
 @dataclass
 class _Code:
     grant: Grant
-    token: str | None = None  # the access token it was exchanged for
     used: bool = False
 
 
@@ -57,10 +37,18 @@ class Grants:
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._lock = Lock()
         self._codes: BoundedStore[_Code] = BoundedStore(MOST_CODES, clock)
-        self._tokens: BoundedStore[AccessToken] = BoundedStore(MOST_TOKENS, clock)
+        self._tokens: BoundedStore[Issued] = BoundedStore(MOST_TOKENS, clock)
+        self._refresh_tokens = RefreshTokens(clock)
 
-    def issue_code(self, dialect: Dialect, asked: AuthorizationRequest, person: str) -> str:
-        """Return a new code for what this person has allowed (RFC 6749 section 4.1.2)."""
+    def issue_code(
+        self,
+        dialect: Dialect,
+        asked: AuthorizationRequest,
+        person: str,
+        auth_time: float | None = None,
+        offline: bool = False,
+    ) -> str:
+        """Return a new code for what this person, signed in since then, has allowed (RFC 6749 section 4.1.2)."""
         code = secrets.token_urlsafe(24)
         grant = Grant(
             dialect=dialect.name,
@@ -70,31 +58,35 @@ class Grants:
             redirect_uri=asked.redirect_uri,
             redirect_uri_was_sent=asked.redirect_uri_was_sent,
             code_challenge=asked.code_challenge,
+            nonce=asked.nonce,
+            auth_time=auth_time,
+            offline=offline,
         )
         with self._lock:
             self._codes.put(code, _Code(grant), dialect.code_lifetime)
         return code
 
-    def exchange(self, dialect: Dialect, client: Client, form: Mapping[str, str]) -> AccessToken:
-        """Exchange a code for an access token (RFC 6749 section 4.1.3).
+    def exchange(self, dialect: Dialect, client: Client, form: Mapping[str, str]) -> Issued:
+        """Exchange a code, or a refresh token, for an access token (RFC 6749 sections 4.1.3 and 6).
 
         `form` is the token request's body; `client` has authenticated. Raises AnsweredToApp.
         """
         grant_type = form.get("grant_type")
+        known = ("authorization_code", "refresh_token") if dialect.offline else ("authorization_code",)
         if grant_type is None:
-            raise AnsweredToApp("invalid_request", "grant_type is missing, expected authorization_code")
-        if grant_type != "authorization_code":
-            raise AnsweredToApp("unsupported_grant_type", f"expected grant_type authorization_code, got {grant_type}")
-        if not form.get("code"):
-            raise AnsweredToApp("invalid_request", "code is missing")
+            raise AnsweredToApp("invalid_request", f"grant_type is missing, expected {' or '.join(known)}")
+        if grant_type not in known:
+            sentence = f"expected grant_type {' or '.join(known)}, got {grant_type}"
+            raise AnsweredToApp("unsupported_grant_type", sentence, reason="other grant type")
+        credential = "code" if grant_type == "authorization_code" else "refresh_token"
+        if not form.get(credential):
+            reason = "no code" if credential == "code" else "no refresh token"
+            raise AnsweredToApp("invalid_request", f"{credential} is missing", reason=reason)
         with self._lock:
-            grant = self._redeem(dialect, client, form["code"], form)
-            token = AccessToken(dialect.new_token(), grant, dialect.token_lifetime)
-            self._tokens.put(token.token, token, dialect.token_lifetime or 30 * 86_400.0)
-            code = self._codes.get(form["code"])
-            if code is not None:
-                code.token = token.token
-        return token
+            redeem = self._redeem if credential == "code" else self._refresh
+            issued = redeem(dialect, client, form[credential], form)
+            self._tokens.put(issued.token, issued, NO_END if issued.lifetime is None else issued.lifetime)
+        return issued
 
     def find(self, dialect: Dialect, token: str | None) -> Grant:
         """Return what the token stands for. Raises AnsweredToApp (RFC 6750 section 3.1)."""
@@ -102,24 +94,45 @@ class Grants:
             raise AnsweredToApp("invalid_request", "no access token came", 401, "Bearer")
         with self._lock:
             found = self._tokens.get(token)
-        if found is None or found.grant.dialect != dialect.name:
+            over = found is None or found.grant.dialect != dialect.name or self._refresh_tokens.ended(found.family)
+        if found is None or over:
             raise AnsweredToApp("invalid_token", "this access token is unknown or has expired", 401, "Bearer")
         return found.grant
+
+    def revoke(self, dialect: Dialect, token: str, client_id: str | None) -> None:
+        """Take a token back (RFC 7009 section 2.1): with a refresh token, all that came of the same login.
+
+        `client_id` is the client that asks, None where nobody has to say who they are. An unknown token is as good
+        as taken back. Raises AnsweredToApp for a token of another client.
+        """
+        with self._lock:
+            issued = self._tokens.get(token)
+            found = issued or self._refresh_tokens.find(dialect, token)
+            if found is None or found.grant.dialect != dialect.name:
+                return
+            if client_id not in (None, found.grant.client_id):
+                raise AnsweredToApp("invalid_grant", "this token was issued to another app")
+            if issued is not None and not dialect.revokes_all:
+                self._tokens.pop(token)
+            else:
+                self._refresh_tokens.end(found.family)
 
     def clear(self) -> None:
         """Forget all codes and tokens."""
         with self._lock:
             self._codes.clear()
             self._tokens.clear()
+            self._refresh_tokens.clear()
 
-    def _redeem(self, dialect: Dialect, client: Client, code: str, form: Mapping[str, str]) -> Grant:
+    def _redeem(self, dialect: Dialect, client: Client, code: str, form: Mapping[str, str]) -> Issued:
         held = self._codes.get(code)
         if held is None or held.grant.dialect != dialect.name or held.grant.client_id != client.client_id:
-            raise AnsweredToApp("invalid_grant", "this code is unknown, has expired or is another app's")
+            sentence = "this code is unknown, has expired or is another app's"
+            raise AnsweredToApp("invalid_grant", sentence, reason="unknown code")
         if held.used:
-            if held.token is not None:
-                self._tokens.pop(held.token)  # RFC 6749 section 4.1.2: what a stolen code got is taken back
-            raise AnsweredToApp("invalid_grant", "this code was used before; its tokens have been revoked")
+            self._refresh_tokens.end(code)  # RFC 6749 section 4.1.2: what a stolen code got is taken back
+            sentence = "this code was used before; its tokens have been revoked"
+            raise AnsweredToApp("invalid_grant", sentence, reason="used code")
         held.used = True  # before the checks below: one code, one try
         grant = held.grant
         redirect_uri = form.get("redirect_uri")
@@ -128,9 +141,20 @@ class Grants:
                 "invalid_grant",
                 f"expected the redirect_uri of the authorization request, {grant.redirect_uri}, "
                 f"got {redirect_uri or 'none'}",
+                reason="other redirect_uri",
             )
-        _check_verifier(grant.code_challenge, form.get("code_verifier"))
-        return grant
+        pkce.check(grant.code_challenge, form.get("code_verifier"))
+        refresh_token = self._refresh_tokens.issue(dialect, grant, code) if grant.offline else None
+        return Issued(dialect.new_token(), grant, dialect.token_lifetime, code, refresh_token)
+
+    def _refresh(self, dialect: Dialect, client: Client, token: str, form: Mapping[str, str]) -> Issued:
+        held = self._refresh_tokens.usable(dialect, client.client_id, token)
+        grant = replace(held.grant, scopes=narrowed(held.grant.scopes, form.get("scope")))
+        held.used = dialect.rotates_refresh_tokens
+        rotated = None
+        if dialect.rotates_refresh_tokens:  # the new one has all that the old one had, not what was narrowed now
+            rotated = self._refresh_tokens.issue(dialect, held.grant, held.family)
+        return Issued(dialect.new_token(), grant, dialect.token_lifetime, held.family, rotated, refreshed=True)
 
 
 def authenticate(
@@ -144,7 +168,8 @@ def authenticate(
     `basic` is the id and the secret from the Authorization header. Raises AnsweredToApp.
     """
     if basic is not None and "client_secret" in form:
-        raise AnsweredToApp("invalid_request", "the client authenticated twice: in the header and in the body")
+        sentence = "the client authenticated twice: in the header and in the body"
+        raise AnsweredToApp("invalid_request", sentence, reason="two credentials")
     method = "body" if basic is None else "basic"
     client_id, client_secret = basic or (form.get("client_id", ""), form.get("client_secret", ""))
     if "client_id" in form and form["client_id"] != client_id:
@@ -155,18 +180,9 @@ def authenticate(
         raise AnsweredToApp("invalid_client", f"expected client authentication by {expected}", 401, challenge)
     client = clients.find(dialect.name, client_id)
     if client is None:
-        raise AnsweredToApp("invalid_client", f"no app is registered as {client_id or '(nothing)'}", 401, challenge)
+        reason = "unknown client" if client_id else "no client"
+        sentence = f"no app is registered as {client_id or '(nothing)'}"
+        raise AnsweredToApp("invalid_client", sentence, 401, challenge, reason)
     if not client.accepts_secret(client_secret):
-        raise AnsweredToApp("invalid_client", "the client secret is wrong or missing", 401, challenge)
+        raise AnsweredToApp("invalid_client", "the client secret is wrong or missing", 401, challenge, "wrong secret")
     return client
-
-
-def _check_verifier(challenge: str | None, verifier: str | None) -> None:
-    if challenge is None:
-        if verifier is not None:  # RFC 9700 section 4.8.2: somebody took the challenge out
-            raise AnsweredToApp("invalid_grant", "code_verifier came, but this code was asked for without PKCE")
-        return
-    if verifier is None:
-        raise AnsweredToApp("invalid_grant", "code_verifier is missing, and this code was asked for with PKCE")
-    if not pkce.matches(verifier, challenge):
-        raise AnsweredToApp("invalid_grant", "code_verifier does not match the code_challenge")

@@ -16,17 +16,20 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'"
 )
 
+# The pages that are drawn while a login happens run one script, of this provider, and it asks this provider alone.
+WITH_SCRIPT = f"{CONTENT_SECURITY_POLICY}; script-src 'self'; connect-src 'self'"
 
-def guard(app: Flask, back_channel: set[str]) -> None:
+
+def guard(app: Flask, open_to_all: set[str]) -> None:
     """Refuse foreign hosts everywhere, and foreign origins wherever something is changed.
 
-    `back_channel` are the Flask endpoints that apps call themselves, without a browser.
+    `open_to_all` are the Flask endpoints that apps call themselves, without a browser, or send people to by a form.
     """
     app.config["TRUSTED_HOSTS"] = TRUSTED_HOSTS
 
     @app.before_request
     def refuse_foreign_origin() -> None:
-        if request.method in ("GET", "HEAD", "OPTIONS") or request.endpoint in back_channel:
+        if request.method in ("GET", "HEAD", "OPTIONS") or request.endpoint in open_to_all:
             return
         origin = request.headers.get("Origin")
         if origin is not None and urlsplit(origin).netloc != request.host:
@@ -38,7 +41,7 @@ def guard(app: Flask, back_channel: set[str]) -> None:
     def set_headers(response: Response) -> Response:
         response.headers["X-Fake-Provider"] = "1"
         if response.mimetype == "text/html":
-            response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+            response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
             response.headers["Referrer-Policy"] = "same-origin"
             response.headers["Cache-Control"] = "no-store"
         response.headers["X-Content-Type-Options"] = "nosniff"

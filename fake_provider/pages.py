@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, abort, redirect, render_template, request, session, url_for
+from flask import Blueprint, abort, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from .dialects import BY_NAME, DIALECTS
 from .gallery import read_gallery
+from .sessions import person_signed_in, sign_out
 from .state import State
 
 
@@ -22,7 +23,7 @@ def pages(state: State) -> Blueprint:
 
     @routes.get(one)
     def provider(name: str) -> str:
-        person = state.cast.find(session.get(name, ""))
+        person = person_signed_in(state, name)
         allowed = [
             client
             for client in state.clients.of(name)
@@ -34,9 +35,10 @@ def pages(state: State) -> Blueprint:
     def change(name: str) -> Response:
         """Sign out, or forget what an app was allowed."""
         if "forget" in request.form:
-            state.consents.forget(name, session.get(name, ""), request.form["forget"])
+            person = person_signed_in(state, name)
+            state.consents.forget(name, person.key if person else "", request.form["forget"])
         else:
-            session.pop(name, None)
+            sign_out(name)
         return redirect(url_for("pages.provider", name=name), 303)
 
     @routes.get("/_avatars/<key>.svg")

@@ -14,7 +14,7 @@ class Person:
 
     `key` names them in forms and is their user name unless `usernames` says otherwise for a dialect; `number`
     is what their account ids are made from; `shows` says in one sentence why they are here; `email_is_public` is
-    about providers where people choose who sees their address.
+    about providers where people choose who sees their address; `joined` is when they did, in seconds.
     """
 
     key: str
@@ -26,6 +26,14 @@ class Person:
     has_picture: bool = True
     usernames: tuple[tuple[str, str], ...] = ()
     email_is_public: bool = False
+    joined: float = 1_577_869_200.0  # on the first of January 2020
+    first_name: str = ""  # where it is not the first word of the name
+
+    @property
+    def first_and_last_name(self) -> tuple[str, str]:
+        """The name in two parts, as providers store it."""
+        first = self.first_name or self.name.partition(" ")[0]
+        return first, self.name[len(first) :].strip()
 
     def username(self, dialect: str) -> str:
         """Return the user name that they have at this dialect."""

@@ -10,6 +10,8 @@ import hashlib
 import hmac
 import re
 
+from .errors import AnsweredToApp
+
 VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 
@@ -30,3 +32,18 @@ def matches(verifier: str, challenge: str) -> bool:
     if not VERIFIER.fullmatch(verifier):
         return False
     return hmac.compare_digest(challenge_of(verifier), challenge)
+
+
+def check(challenge: str | None, verifier: str | None) -> None:
+    """Compare what came at the two ends of a login. Raises AnsweredToApp (RFC 7636 section 4.6)."""
+    if challenge is None:
+        if verifier is not None:  # RFC 9700 section 4.8.2: somebody took the challenge out
+            sentence = "code_verifier came, but this code was asked for without PKCE"
+            raise AnsweredToApp("invalid_grant", sentence, reason="verifier without challenge")
+        return
+    if verifier is None:
+        sentence = "code_verifier is missing, and this code was asked for with PKCE"
+        raise AnsweredToApp("invalid_grant", sentence, reason="no verifier")
+    if not matches(verifier, challenge):
+        sentence = "code_verifier does not match the code_challenge"
+        raise AnsweredToApp("invalid_grant", sentence, reason="wrong verifier")

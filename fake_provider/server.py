@@ -60,8 +60,27 @@ class Provider:
         """Take back the faults that have not happened yet; replies that are held up go out."""
         self._ask("DELETE", "/_faults")
 
+    def rotate_keys(self, dialect: str | None = None, **how: Any) -> dict[str, str]:
+        """Sign ID tokens with new keys from now on, and return their names by dialect.
+
+        `algorithm` changes it, `withdraw=True` takes older keys out of the key set at once, `same_kid=True` gives
+        the new key the name of the old. Raises ValueError with the provider's sentence.
+        """
+        wanted = how if dialect is None else {"dialect": dialect, **how}
+        return dict(self._ask("POST", "/_keys", wanted)["kid"])
+
+    def set_lifetimes(self, dialect: str, **seconds: float) -> None:
+        """Change how long a `code`, `token`, `id_token` or `refresh_token` of a dialect is good, until the next reset.
+
+        Raises ValueError with the provider's sentence.
+        """
+        self._ask("POST", "/_lifetimes", {"dialect": dialect, **seconds})
+
     def reset(self) -> None:
-        """Forget logins, consents, faults, messages and the people who were added. Registered apps stay."""
+        """Forget logins, consents, faults, messages, new keys and lifetimes, and the people who were added.
+
+        Registered apps stay.
+        """
         self._ask("POST", "/_reset")
 
     def _ask(self, method: str, path: str, data: object = None) -> dict[str, Any]:

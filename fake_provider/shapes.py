@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import secrets
 import string
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .errors import AnsweredToApp
 from .people import Person
 
 Json = dict[str, Any]
@@ -16,7 +17,7 @@ LETTERS_AND_DIGITS = string.ascii_letters + string.digits
 
 @dataclass(frozen=True)
 class Reply:
-    """What goes back to an app: a status, a JSON value or a form, and headers."""
+    """What goes back to an app: a status, a JSON value or a form (None for no body), and headers."""
 
     status: int
     json: Any
@@ -37,17 +38,44 @@ class Asked:
 
 @dataclass(frozen=True)
 class Document:
-    """A resource that needs no token: `at` makes it from the address of the dialect, without a slash at the end."""
+    """A resource that needs no token.
 
-    at: Callable[[str], Json]
+    `at` makes it from the address of the dialect, without a slash at the end, and the algorithm of its ID tokens.
+    """
+
+    at: Callable[[str, str], Json]
+
+
+@dataclass(frozen=True)
+class KeySet:
+    """The public keys that ID tokens are signed with (RFC 7517 section 5)."""
+
+
+@dataclass(frozen=True)
+class Api:
+    """A resource that opens to a key of its own and not to a person's token.
+
+    `answer` gets all accounts, what came in the Authorization header, the last part of the path, and the address of
+    the dialect without a slash at the end.
+    """
+
+    answer: Callable[[Sequence[Account], str, str, str], Reply]
+
+
+@dataclass(frozen=True)
+class Account:
+    """A person's account at a dialect: when they were last signed in there, in seconds, if ever."""
+
+    person: Person
+    last_login: float | None
 
 
 Shape = Callable[[Asked], Any]  # a JSON value, or a Reply where the status or a header matters
 
 
-def rfc_error(code: str, description: str, status: int) -> Reply:
+def rfc_error(error: AnsweredToApp) -> Reply:
     """Return the error as RFC 6749 section 5.2 and RFC 6750 section 3 have it."""
-    return Reply(status, {"error": code, "error_description": description})
+    return Reply(error.status, {"error": error.code, "error_description": error.description})
 
 
 def random_text(length: int, alphabet: str = LETTERS_AND_DIGITS) -> str:
@@ -58,9 +86,3 @@ def random_text(length: int, alphabet: str = LETTERS_AND_DIGITS) -> str:
 def picture(asked: Asked) -> str:
     """Return the address of a picture: the person's own, or the one that a provider puts in its place."""
     return f"{asked.base_url}/_avatars/{asked.person.key}.svg"
-
-
-def first_and_last_name(name: str) -> tuple[str, str]:
-    """Return the name in two parts, as providers store it."""
-    first, _, last = name.partition(" ")
-    return first, last

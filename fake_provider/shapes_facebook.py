@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from .reasons import reason
-from .shapes import Asked, Json, Reply, first_and_last_name, picture, random_text
+from .errors import AnsweredToApp
+from .shapes import Asked, Json, Reply, picture, random_text
 
 # a field, perhaps with modifiers, perhaps with fields of its own: picture.width(200){url}
 FIELD = re.compile(r"(?P<name>\w+)(?P<modifiers>(?:\.\w+\([^()]*\))*)(?:\{(?P<inner>[\w,]*)\})?(?:,|$)")
@@ -33,18 +33,18 @@ def new_token() -> str:
     return f"EAA{random_text(150)}"
 
 
-def token_error(code: str, description: str, status: int) -> Reply:
+def token_error(error: AnsweredToApp) -> Reply:
     """Return the error of the token endpoint; the sentence is our own where Facebook's is not known."""
-    message, number, subcode = TOKEN_ERRORS.get(reason(description), (description, 100, None))
-    return _error(message, number, subcode, "invalid_code" if code == "invalid_grant" else code)
+    message, number, subcode = TOKEN_ERRORS.get(error.reason, (error.description, 100, None))
+    return _error(message, number, subcode, "invalid_code" if error.code == "invalid_grant" else error.code)
 
 
-def graph_error(code: str, description: str, status: int) -> Reply:
+def graph_error(error: AnsweredToApp) -> Reply:
     """Return the error of the Graph API for a token that is missing or wrong: status 400, not 401."""
-    if code == "invalid_request":
+    if error.code == "invalid_request":
         message = "An active access token must be used to query information about the current user."
-        return _error(message, 2500, None, code)
-    return _error("Invalid OAuth access token - Cannot parse access token", 190, None, code)
+        return _error(message, 2500, None, error.code)
+    return _error("Invalid OAuth access token - Cannot parse access token", 190, None, error.code)
 
 
 def me(asked: Asked) -> Json | Reply:
@@ -70,7 +70,7 @@ def me(asked: Asked) -> Json | Reply:
 
 
 def _fields(asked: Asked) -> dict[str, str | None]:
-    first, last = first_and_last_name(asked.person.name)
+    first, last = asked.person.first_and_last_name
     return {
         "id": f"{10_150_000_000_000_000 + asked.person.number}",
         "name": asked.person.name,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 
-from .reasons import reason
+from .errors import AnsweredToApp
 from .shapes import Asked, Json, Reply, picture, random_text
 
 DOCS = "https://docs.github.com"
@@ -40,24 +40,25 @@ def new_token() -> str:
     return f"gho_{random_text(36)}"
 
 
-def token_error(code: str, description: str, status: int) -> Reply:
+def token_error(error: AnsweredToApp) -> Reply:
     """Return the error of the token endpoint, with status 200."""
-    if code == "invalid_client":
+    if error.code == "invalid_client":
         word, sentence, page = BAD_CLIENT
-    elif reason(description) == "other redirect_uri":
+    elif error.reason == "other redirect_uri":
         word, sentence, page = MISMATCH
-    elif code == "invalid_grant" or reason(description) == "no code":
+    elif error.code == "invalid_grant" or error.reason == "no code":
         word, sentence, page = BAD_CODE
     else:
-        return Reply(200, {"error": code, "error_description": description, "error_uri": f"{DOCS}/apps/oauth-apps"})
+        more = {"error_description": error.description, "error_uri": f"{DOCS}/apps/oauth-apps"}
+        return Reply(200, {"error": error.code, **more})
     return Reply(200, {"error": word, "error_description": sentence, "error_uri": f"{TROUBLE}-{page}"})
 
 
-def api_error(code: str, description: str, status: int) -> Reply:
+def api_error(error: AnsweredToApp) -> Reply:
     """Return the error of the API for a token that is missing or wrong."""
-    if code == "invalid_request":
-        return _message(status, "Requires authentication", "users/users#get-the-authenticated-user")
-    return _message(status, "Bad credentials")
+    if error.code == "invalid_request":
+        return _message(error.status, "Requires authentication", "users/users#get-the-authenticated-user")
+    return _message(error.status, "Bad credentials")
 
 
 def user(asked: Asked) -> Reply:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from .reasons import reason
-from .shapes import LETTERS_AND_DIGITS, Asked, Json, Reply, first_and_last_name, picture, random_text
+from .errors import AnsweredToApp
+from .shapes import LETTERS_AND_DIGITS, Asked, Json, Reply, picture, random_text
 
 FULL = "https://www.googleapis.com/auth/userinfo"
 NAMES = {"email": f"{FULL}.email", "profile": f"{FULL}.profile"}  # short: full
+IDENTITY = ("openid", *NAMES, *NAMES.values())  # the scopes that bring an ID token
+PROMPTS = ("none", "consent", "select_account")
+CLAIMS = ("aud", "email", "email_verified", "exp", "family_name", "given_name", "iat", "iss", "name", "picture", "sub")
 TOKEN_ERRORS = {  # which rule: error, error_description, status
     "unknown client": ("invalid_client", "The OAuth client was not found.", 401),
     "wrong secret": ("invalid_client", "Unauthorized", 401),
@@ -17,6 +20,7 @@ TOKEN_ERRORS = {  # which rule: error, error_description, status
     "verifier without challenge": ("invalid_grant", "code_verifier or verifier is not needed.", 400),
     "no verifier": ("invalid_grant", "Missing code verifier.", 400),
     "wrong verifier": ("invalid_grant", "Invalid code verifier.", 400),
+    "unknown refresh token": ("invalid_grant", "Token has been expired or revoked.", 400),
 }
 
 
@@ -35,24 +39,29 @@ def new_token() -> str:
     return f"ya29.{random_text(150, LETTERS_AND_DIGITS + '-_')}"
 
 
-def token_error(code: str, description: str, status: int) -> Reply:
+def token_error(error: AnsweredToApp) -> Reply:
     """Return the error of the token endpoint; the sentence is our own where Google's is not known."""
-    error, sentence, status = TOKEN_ERRORS.get(reason(description), (code, description, status))
-    return Reply(status, {"error": error, "error_description": sentence})
+    word, sentence, status = TOKEN_ERRORS.get(error.reason, (error.code, error.description, error.status))
+    return Reply(status, {"error": word, "error_description": sentence})
 
 
-def userinfo_error(code: str, description: str, status: int) -> Reply:
+def userinfo_error(error: AnsweredToApp) -> Reply:
     """Return the error of the userinfo endpoint: the token is wrong, yet the word is `invalid_request`."""
     challenge = 'Bearer realm="https://accounts.google.com/", error="invalid_token"'
     body = {"error": "invalid_request", "error_description": "Invalid Credentials"}
-    return Reply(status, body, (("WWW-Authenticate", challenge),))
+    return Reply(error.status, body, (("WWW-Authenticate", challenge),))
+
+
+def id_token(asked: Asked) -> Json:
+    """Return what an ID token says of the person: all that UserInfo says, and `azp`, the app that asked."""
+    return {"azp": asked.client_id, **userinfo(asked)}
 
 
 def userinfo(asked: Asked) -> Json:
     """Return what the scopes allow to see, and `sub` in any case."""
     scopes = _full_names(asked.scopes)
     person = asked.person
-    first, last = first_and_last_name(person.name)
+    first, last = person.first_and_last_name
     claims: Json = {"sub": f"1{person.number:020}"}  # 21 digits, and a string: it is too long for many a number type
     if NAMES["profile"] in scopes:
         claims |= {"name": person.name, "given_name": first, "family_name": last}
@@ -62,21 +71,24 @@ def userinfo(asked: Asked) -> Json:
     return claims
 
 
-def discovery(base_url: str) -> Json:
-    """Return the discovery document (OpenID Connect Discovery section 4.2, RFC 9207 section 3)."""
+def discovery(base_url: str, algorithm: str) -> Json:
+    """Return the discovery document (OpenID Connect Discovery section 3, RFC 9207 section 3)."""
     return {
         "issuer": base_url,
         "authorization_endpoint": f"{base_url}/o/oauth2/v2/auth",
         "token_endpoint": f"{base_url}/token",
         "userinfo_endpoint": f"{base_url}/v1/userinfo",
+        "revocation_endpoint": f"{base_url}/revoke",
+        "jwks_uri": f"{base_url}/oauth2/v3/certs",
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
         "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": [algorithm],
         "scopes_supported": ["openid", "email", "profile"],
         "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
-        "claims_supported": ["email", "email_verified", "family_name", "given_name", "name", "picture", "sub"],
+        "claims_supported": list(CLAIMS),
         "code_challenge_methods_supported": ["S256"],
-        "grant_types_supported": ["authorization_code"],
+        "grant_types_supported": ["authorization_code", "refresh_token"],
         "authorization_response_iss_parameter_supported": True,
     }
 

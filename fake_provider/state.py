@@ -8,9 +8,12 @@ from pathlib import Path
 from .cast import Cast
 from .clients import ClientRegistry
 from .consents import Consents
-from .dialects import DIALECTS
+from .dialects import DIALECTS, Dialect
 from .faults import Faults
 from .grants import Grants
+from .id_tokens import KeyRings
+from .kept import Kept
+from .lifetimes import Lifetimes
 from .practice import PRACTICE_CLIENTS
 from .trace import Trace
 
@@ -25,7 +28,10 @@ class State:
     grants: Grants = field(default_factory=Grants)
     consents: Consents = field(default_factory=Consents)
     trace: Trace = field(default_factory=Trace)
+    kept: Kept = field(default_factory=Kept)
     faults: Faults = field(default_factory=Faults)
+    keys: KeyRings = field(default_factory=lambda: KeyRings(DIALECTS))
+    lifetimes: Lifetimes = field(default_factory=lambda: Lifetimes(DIALECTS))
 
     @classmethod
     def make(cls, clients_file: Path | None = None, gallery: Path | None = None) -> State:
@@ -33,14 +39,25 @@ class State:
         return cls(clients=ClientRegistry(PRACTICE_CLIENTS, clients_file), gallery=gallery)
 
     def start_over(self) -> None:
-        """Forget logins, consents, faults, the trace and the people who were added. Registered apps stay."""
+        """Forget logins, consents, faults, the trace, the people who were added, new keys and lifetimes.
+
+        Registered apps stay.
+        """
         self.cast.clear()
         self.faults.clear()
         self.grants.clear()
         self.consents.clear()
         self.trace.clear()
+        self.kept.clear()
+        self.keys.start_over()
+        self.lifetimes.start_over()
 
 
 def endpoint_names() -> dict[str, tuple[str, ...]]:
     """Return the names of each dialect's endpoints, as trace and faults use them."""
-    return {dialect.name: ("authorization", "token", *dialect.resources) for dialect in DIALECTS}
+    return {dialect.name: _endpoints(dialect) for dialect in DIALECTS}
+
+
+def _endpoints(dialect: Dialect) -> tuple[str, ...]:
+    more = (("revocation", dialect.revocation), ("logout", dialect.logout))
+    return ("authorization", "token", *dialect.resources, *(name for name, paths in more if paths))

@@ -10,7 +10,8 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from threading import Lock
+from functools import cached_property
+from threading import Condition
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -19,6 +20,7 @@ from .parameters import purpose
 MOST_MESSAGES = 4_000
 MOST_BODY = 4_000  # characters
 MOST_VALUE = 2_000  # characters
+FORM = "application/x-www-form-urlencoded"
 
 Pairs = list[tuple[str, str]]
 
@@ -69,22 +71,46 @@ class Message:
             "fault": self.fault,
         }
 
+    @cached_property
+    def sent(self) -> dict[str, str]:
+        """What came with the request, in the address or in the body."""
+        return dict([*self.query, *self.form])
+
+    @cached_property
+    def location(self) -> str:
+        """Where the reply sends the browser, if anywhere."""
+        return dict(self.reply_headers).get("Location", "")
+
+    @cached_property
+    def redirected(self) -> Pairs:
+        """The parameters of the redirect."""
+        try:
+            return parse_qsl(urlsplit(self.location).query, keep_blank_values=True)
+        except ValueError:  # a fault has made an address of it that is none
+            return []
+
+    @cached_property
+    def members(self) -> dict[str, Any]:
+        """The members of the reply, when it is a JSON object or a form."""
+        body = self._body_as_json()
+        if isinstance(body, dict):
+            return body
+        return dict(parse_qsl(self.body)) if dict(self.reply_headers).get("Content-Type", "").startswith(FORM) else {}
+
     def _body_as_json(self) -> Any:
         try:
             return json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
     def _parameters(self) -> Iterator[dict[str, Any]]:
-        location = dict(self.reply_headers).get("Location", "")
-        body = self._body_as_json()
         places: list[tuple[str, Pairs]] = [
             ("query", self.query),
             ("form", self.form),
             ("header", self.headers),
             ("reply header", self.reply_headers),
-            ("redirect", parse_qsl(urlsplit(location).query, keep_blank_values=True)),
-            ("reply", [(name, str(value)) for name, value in body.items()] if isinstance(body, dict) else []),
+            ("redirect", self.redirected),
+            ("reply", [(name, str(value)) for name, value in self.members.items()]),
         ]
         for place, pairs in places:
             for name, value in pairs:
@@ -97,7 +123,7 @@ class Trace:
     """The last messages, oldest first."""
 
     def __init__(self, most: int = MOST_MESSAGES) -> None:
-        self._lock = Lock()
+        self._lock = Condition()
         self._messages: deque[Message] = deque(maxlen=most)
         self._count = 0
 
@@ -109,6 +135,13 @@ class Trace:
         with self._lock:
             self._count += 1
             self._messages.append(Message(number=self._count, **parts))
+            self._lock.notify_all()
+
+    def wait(self, after: int, patience: float) -> int:
+        """Return the number of the newest message as soon as it is above `after`, or when patience ends (seconds)."""
+        with self._lock:
+            self._lock.wait_for(lambda: self._count > after, patience)
+            return self._count
 
     def messages(self, client_id: str | None = None, dialect: str | None = None, after: int = 0) -> list[Message]:
         """Return the messages of this client and dialect with a number above `after`."""

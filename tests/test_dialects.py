@@ -568,7 +568,7 @@ def test_google_answers_as_documented(visit):
     profile = visit.get(GOOGLE, token["access_token"]).json()
 
     assert parameters(answer)["iss"] == f"{visit.provider.url}/google"
-    assert set(token) == {"access_token", "expires_in", "scope", "token_type"}
+    assert set(token) == {"access_token", "expires_in", "scope", "token_type", "id_token"}
     assert (token["expires_in"], token["token_type"]) == (3599, "Bearer")
     assert set(token["scope"].split()) == {*GOOGLE.scope.split(), "openid"}
     assert profile == {
@@ -665,6 +665,7 @@ def test_google_publishes_where_everything_is(visit):
     assert visit.get(login, visit.token(login)).json()["email"] == "ada@example.com"
     assert set(document) == {
         *("issuer", "authorization_endpoint", "token_endpoint", "userinfo_endpoint"),
+        *("revocation_endpoint", "jwks_uri", "id_token_signing_alg_values_supported"),
         *("response_types_supported", "response_modes_supported", "subject_types_supported", "scopes_supported"),
         *("claims_supported", "grant_types_supported", "code_challenge_methods_supported"),
         *("token_endpoint_auth_methods_supported", "authorization_response_iss_parameter_supported"),

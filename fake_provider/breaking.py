@@ -1,0 +1,88 @@
+"""The page of buttons that break the next login of an app, and what the app then did."""
+
+from __future__ import annotations
+
+import time
+
+from flask import Blueprint, abort, make_response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from .clients import Client
+from .dialects import BY_NAME, DIALECTS
+from .gallery import read_rows
+from .guard import WITH_SCRIPT
+from .logins import Logins
+from .state import State
+from .verdict import breakages, fault, name_of, what_it_did
+
+MOST_SHOWN = 10  # logins that were broken
+
+
+def breaking(state: State) -> Blueprint:
+    """Return the route `/_break`."""
+    routes = Blueprint("breaking", __name__)
+
+    @routes.get("/_break")
+    def show() -> Response:
+        client = _client(state, request.args)
+        response = make_response(_choose(state) if client is None else _page(state, client))
+        response.headers["Content-Security-Policy"] = WITH_SCRIPT
+        return response
+
+    @routes.post("/_break")
+    def change() -> Response:
+        """Break the next login of this app in one way, or take back what has not happened yet."""
+        client = _client(state, request.form) or abort(400, "Choose an app first.")
+        dialect = BY_NAME[client.dialect]
+        if "mend" in request.form:
+            state.faults.clear()
+        else:
+            key = request.form.get("break")
+            row = next((row for row in breakages(dialect) if row.key == key), None)
+            state.faults.add(fault(row or abort(400, "There is no such button here."), dialect, client.client_id))
+        return redirect(url_for("breaking.show", client_id=client.client_id, dialect=client.dialect), 303)
+
+    return routes
+
+
+def _client(state: State, wanted: dict[str, str]) -> Client | None:
+    client_id, name = wanted.get("client_id", ""), wanted.get("dialect", "")
+    found = [state.clients.find(dialect.name, client_id) for dialect in DIALECTS if name in ("", dialect.name)]
+    known = [client for client in found if client is not None]
+    if client_id and not known:
+        abort(404, "No app of this id is registered there.")
+    return known[0] if len(known) == 1 else None
+
+
+def _choose(state: State) -> str:
+    wanted = request.args.get("client_id")
+    clients = [
+        client
+        for dialect in DIALECTS
+        for client in state.clients.of(dialect.name)
+        if wanted in (None, client.client_id)
+    ]  # fmt: skip
+    return render_template("break_choose.html", clients=clients, by_name=BY_NAME)
+
+
+def _page(state: State, client: Client) -> str:
+    dialect = BY_NAME[client.dialect]
+    logins = Logins(state.trace.messages()).of(client.client_id, dialect.name)
+    broken = [
+        (login, name_of(message.fault or {}, dialect), what_it_did(login, message, time.time()))
+        for login in reversed(logins)
+        if (message := login.fault) is not None
+    ]
+    waiting = [f for f in state.faults.waiting() if f.client_id in (None, client.client_id)]
+    waiting = [f for f in waiting if f.dialect in (None, dialect.name)]
+    app = next((app for app in read_rows(state.gallery) if app.client_id == client.client_id), None)
+    return render_template(
+        "break.html",
+        client=client,
+        provider=dialect,
+        rows=breakages(dialect),
+        waiting=[(waits, name_of(waits.as_json(), dialect)) for waits in waiting],
+        broken=broken[:MOST_SHOWN],
+        app=app,
+        newest=state.trace.wait(0, 0),
+    )

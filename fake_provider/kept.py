@@ -1,0 +1,49 @@
+"""Logins that somebody wants to keep stay when newer messages push the others out, up to a bound."""
+
+from __future__ import annotations
+
+from threading import Lock
+
+from .logins import Login
+
+MOST_KEPT = 500
+
+
+class Kept:
+    """Kept logins, by number; the oldest goes first when there are too many."""
+
+    def __init__(self, most: int = MOST_KEPT) -> None:
+        self._lock = Lock()
+        self._logins: dict[int, Login] = {}
+        self._most = most
+        self.forgotten = 0
+
+    def keep(self, login: Login) -> None:
+        """Keep this login as it is now."""
+        with self._lock:
+            self._logins.pop(login.number, None)
+            self._logins[login.number] = login
+            while len(self._logins) > self._most:
+                del self._logins[next(iter(self._logins))]
+                self.forgotten += 1
+
+    def let_go(self, number: int) -> None:
+        """Keep it no longer."""
+        with self._lock:
+            self._logins.pop(number, None)
+
+    def all(self) -> list[Login]:
+        """Return the kept logins, by the time they began."""
+        with self._lock:
+            return sorted(self._logins.values(), key=lambda login: login.number)
+
+    def find(self, number: int) -> Login | None:
+        """Return the kept login of this number."""
+        with self._lock:
+            return self._logins.get(number)
+
+    def clear(self) -> None:
+        """Forget all of them."""
+        with self._lock:
+            self._logins.clear()
+            self.forgotten = 0

@@ -1,0 +1,47 @@
+"""The news of the trace as server-sent events, so that a page is drawn while the login happens.
+
+Each open page holds a thread of the server for as long as it listens. So there are few of them and none stays
+long; a browser comes back by itself, and where there is no room it asks every few seconds instead.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from threading import BoundedSemaphore
+
+from .trace import Trace
+
+MOST_LISTENERS = 24
+LIFETIME = 30.0  # seconds
+BEAT = 1.0  # seconds; who has left is noticed at the next word to them
+COME_BACK_AT_ONCE = "retry: 200\n\n"
+COME_BACK_LATER = "retry: 2000\n\n"
+
+
+class Live:
+    """The listeners of one trace."""
+
+    def __init__(self, trace: Trace, most: int = MOST_LISTENERS) -> None:
+        self._trace = trace
+        self._seats = BoundedSemaphore(most)
+
+    def events(self, after: int) -> Iterator[str]:
+        """Return one event for each news after the message of that number; its id is the newest number."""
+        if not self._seats.acquire(blocking=False):
+            newest = self._trace.wait(after, 0)
+            yield COME_BACK_LATER + (_event(newest) if newest > after else "")
+            return
+        try:
+            yield COME_BACK_AT_ONCE
+            end = time.monotonic() + LIFETIME
+            while time.monotonic() < end:
+                newest = self._trace.wait(after, BEAT)
+                yield _event(newest) if newest > after else ": still here\n\n"
+                after = max(newest, after)
+        finally:
+            self._seats.release()
+
+
+def _event(number: int) -> str:
+    return f"id: {number}\ndata: {number}\n\n"

@@ -1,0 +1,64 @@
+"""Signing up at the provider: somebody new joins the cast, and goes on to the app that sent them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from flask import g, redirect, render_template, request
+from werkzeug.wrappers import Response
+
+from .authorization import return_address
+from .dialects import Dialect
+from .sessions import sign_in
+from .state import State
+
+FIELDS = {  # field: what it asks for, and its longest text
+    "first_name": ("First name", 50),
+    "last_name": ("Last name", 50),
+    "email": ("E-mail", 100),
+}
+EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+
+
+def sign_up(state: State, dialect: Dialect) -> Response | str | tuple[str, int]:
+    """Show the form, or take it and go on with the authorization request whose parameters are in the address.
+
+    The way on is the authorization endpoint, which checks them again; without any, the address that an app has
+    registered for new people. Nothing in the request can lead elsewhere.
+    """
+    g.client_id = request.args.get("client_id")
+    if "client_id" in request.args:
+        return_address(dialect, state.clients, request.args.to_dict(flat=False))
+    problems = _problems(state, dialect, request.form) if request.method == "POST" else {}
+    if request.method == "GET" or problems:
+        page = render_template("sign_up.html", dialect=dialect, fields=FIELDS, form=request.form, problems=problems)
+        return (page, 400) if problems else page
+    first, last, email = (request.form[name].strip() for name in FIELDS)
+    person = state.cast.add(
+        f"{first} {last}",
+        email,
+        email_verified=False,  # nobody has seen that the address is theirs
+        shows=f"has signed up at {dialect.title}",
+        usernames=((dialect.name, email),),
+        first_name=first,
+    )
+    sign_in(state, dialect, person.key)
+    if "client_id" in request.args:
+        return redirect(f"/{dialect.name}/{dialect.authorize[0]}?{request.query_string.decode('ascii')}", 303)
+    after = [client.after_sign_up for client in state.clients.of(dialect.name) if client.after_sign_up]
+    return redirect(after[0] if after else f"/{dialect.name}/", 303)
+
+
+def _problems(state: State, dialect: Dialect, form: Mapping[str, str]) -> dict[str, str]:
+    problems = {}
+    for name, (label, longest) in FIELDS.items():
+        text = form.get(name, "").strip()
+        if not text or len(text) > longest or not text.isprintable():
+            problems[name] = f"{label}: write one line of at most {longest} characters."
+    email = form.get("email", "").strip()
+    if "email" not in problems and not EMAIL.fullmatch(email):
+        problems["email"] = "Write an address such as rozsa@example.com. No mail is sent to it."
+    elif state.cast.hinted(dialect.name, email) is not None:
+        problems["email"] = "Somebody has an account with this address already."
+    return problems
