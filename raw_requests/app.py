@@ -286,7 +286,7 @@ def problem(error):
 
 @app.errorhandler(SQLAlchemyError)
 def database_problem(error):
-    app.logger.error("The database: %s", error)
+    app.logger.error("The database: %r", error)
     title = "Login failed" if request.endpoint == "oauth2_callback" else "Service Unavailable"
     return render_template("problem.html", title=title, problem="The database does not answer.", url=URL), 503
 

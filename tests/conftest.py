@@ -7,17 +7,52 @@ import shutil
 from pathlib import Path
 
 import pytest
-from support.apps import App, find_logins, prepare
+from support.apps import App, attach, find_logins, find_provider, prepare
 from support.visitor import Visitor
 
 from fake_provider import serve
 
+LINES_AT_THE_END = pytest.StashKey[list[str]]()
 REQUIRED = set(filter(None, os.environ.get("REQUIRE", "").split(",")))
 
 
+def pytest_addoption(parser):
+    """The options of this suite."""
+    group = parser.getgroup("login")
+    group.addoption("--app-url", metavar="URL", type=lambda url: url.rstrip("/"), help="test the app that runs there")
+    group.addoption("--write-security", action="store_true", help="write docs/security.md from this run")
+
+
+def pytest_configure(config):
+    """Tell the tests where to leave what is to be printed at the end."""
+    config.app_url_lines = LINES_AT_THE_END
+
+
+def pytest_generate_tests(metafunc):
+    """The specification's `app` is every login app in the tree, or the one at --app-url."""
+    if "app" in metafunc.fixturenames and not hasattr(metafunc.module, "app"):
+        url = metafunc.config.getoption("app_url")
+        metafunc.parametrize("app", [(url, None)] if url else find_logins(), indirect=True, ids=_name)
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """Print the table of an app at --app-url."""
+    lines = config.stash.get(LINES_AT_THE_END, [])
+    if lines:
+        terminalreporter.section(f"The attacks on {config.getoption('app_url')}")
+        terminalreporter.write_line("\n".join(lines))
+
+
 @pytest.fixture(scope="session")
-def running_provider():
-    """The provider, started once for all tests."""
+def running_provider(request):
+    """The provider, started once for all tests; with --app-url, the one that this app logs in with."""
+    url = request.config.getoption("app_url")
+    if url is not None:
+        try:
+            yield find_provider(url)
+        except ValueError as error:
+            pytest.exit(str(error), 2)
+        return
     with serve() as provider:
         yield provider
 
@@ -65,10 +100,12 @@ def _name(login: tuple[str, str | None]) -> str:
     return "-".join(filter(None, login))
 
 
-@pytest.fixture(params=find_logins(), ids=_name)
+@pytest.fixture
 def app(request, start_app, provider):
-    """Every login app in the tree, with each of its providers in turn."""
+    """Every login app in the tree, with each of its providers in turn, or the app at --app-url."""
     folder, provider_name = request.param
+    if request.config.getoption("app_url"):
+        return attach(folder)
     started = start_app(folder)
     return App(
         folder, started.url, started.home, started.environment, provider_name=provider_name, process=started.process

@@ -434,6 +434,8 @@ def test_lives_at_its_public_address(app, provider, tmp_path):
         home = tunnel.get(f"{public.url}/", timeout=5)
         link = BeautifulSoup(home.text, "lxml").find("a", string=re.compile(app.login_words))
         reply = tunnel.get(urljoin(f"{public.url}/", link["href"]), timeout=5, allow_redirects=False)
+        while reply.headers["Location"].startswith("/"):  # from one page of the app to the next
+            reply = tunnel.get(urljoin(reply.url, reply.headers["Location"]), timeout=5, allow_redirects=False)
         for_the_provider = parameters(reply.headers["Location"])
     public.stop()
 

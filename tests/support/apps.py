@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,9 +11,11 @@ import time
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urljoin, urlsplit
 
+import pytest
 import requests
+from bs4 import BeautifulSoup
 from dotenv import dotenv_values
 
 from fake_provider import Provider, free_port
@@ -102,11 +105,47 @@ class App:
             return False
 
 
-def prepare(folder: str, provider: Provider, where: Path, **settings: str) -> App:
-    """Copy an app to a folder of its own and point its practice settings at the provider."""
+def attach(url: str) -> App:
+    """Return an app that is running already, which is not of this repository."""
+    return App("", url, Path(), {})
+
+
+def find_provider(url: str) -> Provider:
+    """Return the fake provider that the app at this address logs in with.
+
+    Raises ValueError with a sentence when there is no such app, or no such provider.
+    """
+    try:
+        with requests.Session() as visitor:
+            page = visitor.get(f"{url}/", timeout=10)
+            link = BeautifulSoup(page.text, "lxml").find("a", string=re.compile(r"^\s*Log in with "), href=True)
+            if link is None:
+                raise ValueError(f'There is no link "Log in with …" on {url}/: this is how a login is found.')
+            address = urljoin(page.url, link["href"])
+            for _ in range(5):
+                reply = visitor.get(address, timeout=10, allow_redirects=False)
+                address = urljoin(address, reply.headers.get("Location", ""))
+                if "client_id" in parse_qs(urlsplit(address).query):
+                    break
+            parts = urlsplit(address)
+            here = f"{parts.scheme}://{parts.netloc}"
+            if "X-Fake-Provider" not in visitor.get(address, timeout=10).headers:
+                raise ValueError(f"{url} sends people to {here}, and that is not the fake provider.")
+    except requests.RequestException:
+        raise ValueError(f"Nothing answers at {url}, or at the provider it leads to: start both first.") from None
+    return Provider(parts.hostname or "localhost", parts.port or 80)
+
+
+def prepare(folder: str, provider: Provider, where: Path, *, source: Path = ROOT, **settings: str) -> App:
+    """Copy an app to a folder of its own and point its practice settings at the provider.
+
+    Of a provider the address is enough, whatever listens there. `source` is where the folder is.
+    """
+    if not folder:
+        pytest.skip(reason="an app at --app-url cannot be started anew with other settings")
     home = where / folder
     shutil.copytree(
-        ROOT / folder,
+        source / folder,
         home,
         ignore=shutil.ignore_patterns(".env", "__pycache__", "instance", "flask_session", "*.sqlite", "*.db"),
     )

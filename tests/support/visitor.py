@@ -129,7 +129,9 @@ class Visitor:
             hops += 1
             assert hops <= MOST_HOPS, f"more than {MOST_HOPS} redirects, the last to {response.headers['Location']}"
             address = urljoin(response.url, response.headers["Location"])
-            if stop_before is not None and address.startswith(stop_before):
+            # A step from one page of the app to the next is not yet the provider's answer.
+            within = response.url.startswith(f"{self.app.url}/") and address.startswith(f"{self.app.url}/")
+            if stop_before is not None and not within and address.startswith(stop_before):
                 self._stopped = address
                 return address
             response = self._browser.open(address, **self._options())

@@ -1,0 +1,67 @@
+"""The provider with a gallery, as learn.py runs it: the apps are in a file, and nothing else is known of them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+
+from commands import ladder
+from fake_provider import Provider, free_port
+
+from .apps import ROOT, App, prepare, wait_for
+
+
+@dataclass
+class Gallery:
+    """The provider, and the apps that run beside it, by folder."""
+
+    provider: Provider
+    apps: dict[str, App]
+
+
+@contextmanager
+def running_gallery(where: Path, *running: str) -> Iterator[Gallery]:
+    """Run the provider with all apps of the tree in its gallery; only those of the folders `running` run."""
+    provider = Provider("127.0.0.1", free_port())
+    apps = {folder: prepare(folder, provider, where / str(n)) for n, folder in enumerate(running)}
+    file = where / "gallery.json"
+    file.write_text(json.dumps({"apps": [_row(app, apps.get(app.folder)) for app in ladder.find_apps()]}), "utf-8")
+    command = [sys.executable, "-m", "fake_provider", "--port", str(provider.port), "--gallery", str(file)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+    try:
+        for app in apps.values():
+            app.start()
+        wait_for(lambda: _answers(provider), "the gallery to answer")
+        yield Gallery(provider, apps)
+    finally:
+        for app in apps.values():
+            app.stop()
+        process.terminate()
+        process.wait(10)
+
+
+def _row(app: ladder.App, running: App | None) -> dict[str, object]:
+    url = f"{running.url}/" if running else app.url
+    return {
+        "folder": app.folder,
+        "shows": app.shows,
+        "new": app.new,
+        "port": int(url.rsplit(":", 1)[1].strip("/")),
+        "url": url,
+        "state": "running" if running else "stopped",
+        "last_words": "" if running else "CLIENT_ID is missing.",
+    }
+
+
+def _answers(provider: Provider) -> bool:
+    try:
+        return requests.get(f"{provider.url}/_people", timeout=5).ok
+    except requests.ConnectionError:
+        return False
