@@ -1,0 +1,2 @@
+FLASK_RUN_HOST=localhost
+FLASK_RUN_PORT=${PORT:-5000}
