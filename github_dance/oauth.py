@@ -23,6 +23,7 @@ here = Path(__file__).parent
 load_dotenv(here / ".env") or load_dotenv(here / ".env.example")
 # This logger writes the client secret (DEBUG), and what visitors write into their address bar (WARNING).
 logging.getLogger("flask_dance.consumer.oauth2").setLevel(logging.ERROR)
+logging.getLogger("requests_oauthlib").setLevel(logging.INFO)  # its DEBUG lines hold code, secret and token
 
 
 def setting(name):
