@@ -85,7 +85,7 @@ class Comparison:
         for pair in self.pairs:
             one, other = (pair.left, pair.right) if side == "left" else (pair.right, pair.left)
             if one and not other:
-                yield f"a request: {pair.title}"
+                yield f"the {pair.title}"
             elif one and other:
                 names = [f"{row.name} ({row.place})" for row in pair.rows if row.kind == side]
                 if names:

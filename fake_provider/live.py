@@ -28,8 +28,9 @@ class Live:
 
     def events(self, after: int) -> Iterator[str]:
         """Return one event for each news after the message of that number; its id is the newest number."""
+        newest = self._trace.wait(after, 0)
+        after = after if after <= newest else 0  # of a provider that has been started again since
         if not self._seats.acquire(blocking=False):
-            newest = self._trace.wait(after, 0)
             yield COME_BACK_LATER + (_event(newest) if newest > after else "")
             return
         try:

@@ -77,20 +77,21 @@ def is_answer(message: Message) -> bool:
 
 
 class Logins:
-    """The logins that these messages make, oldest first; `others` are the messages that belong to none."""
+    """The logins that these messages make, oldest first."""
 
     def __init__(self, messages: Iterable[Message]) -> None:
         self.all: list[Login] = []
-        self.others: list[Message] = []
+        self._loose: dict[str, list[Message]] = {}  # by dialect: what belongs to no login yet
         self._open: dict[object, Login] = {}
         self._by_secret: dict[str, Login] = {}  # codes and tokens
         self._newest: dict[object, Login] = {}  # by dialect, and by dialect and client
         for message in messages:
             self._take(message)
 
-    def find(self, number: int) -> Login | None:
-        """Return the login whose first message has this number."""
-        return next((login for login in self.all if login.number == number), None)
+    @property
+    def others(self) -> list[Message]:
+        """The messages that belong to no login."""
+        return [message for loose in self._loose.values() for message in loose]
 
     def of(self, client_id: str | None = None, dialect: str | None = None) -> list[Login]:
         """Return the logins of this client and this dialect; None means any."""
@@ -127,11 +128,11 @@ class Logins:
 
     def _begin(self, message: Message) -> Login:
         login = Login(message.number, message.dialect, message.client_id)
-        early = [m for m in self.others if m.dialect == message.dialect and message.time - m.time < CLOSE]
-        if message.endpoint == "authorization" and early:  # a library that read the discovery document on its way
-            login.messages += early
-            login.placed |= {m.number for m in early}
-            self.others = [m for m in self.others if m not in early]
+        loose = self._loose.get(message.dialect, [])
+        if message.endpoint == "authorization":  # a library may have read the discovery document on its way
+            while loose and message.time - loose[-1].time < CLOSE:
+                login.messages.insert(0, loose.pop())
+            login.placed |= {early.number for early in login.messages}
         self.all.append(login)
         self._newest[message.dialect] = self._newest[message.dialect, message.client_id] = login
         return login
@@ -144,7 +145,7 @@ class Logins:
     def _place(self, message: Message) -> None:
         login = self._newest.get(message.dialect)
         if login is None or not login.answer or message.time - login.messages[-1].time > CLOSE:
-            self.others.append(message)
+            self._loose.setdefault(message.dialect, []).append(message)
             return
         login.messages.append(message)
         login.placed.add(message.number)

@@ -10,15 +10,13 @@ from .trace import Message
 
 PROFILES = ("userinfo", "user", "me")
 NOT_COMPARED = {"client_id", "dialect", "times"}
-OF_OPENID = ("no-id-token", "other-key", "unsigned", "other-audience", "other-nonce", "ended", "other-subject")
 PAUSE = 6.0  # seconds; an app that has asked for nothing until then will not
 
 
 def breakages(dialect: Dialect) -> list[Breakage]:
     """Return those that mean something at this dialect."""
-    without = [] if dialect.openid else [*OF_OPENID]
-    without += [] if dialect.sends_issuer else ["other-issuer"]
-    return [row for row in BREAKAGES if row.key not in without]
+    has = {"": True, "openid": dialect.openid is not None, "iss": dialect.sends_issuer}
+    return [row for row in BREAKAGES if has[row.needs]]
 
 
 def profile_endpoint(dialect: Dialect) -> str:

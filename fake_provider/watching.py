@@ -100,15 +100,14 @@ def watch(state: State, client_id: str | None, dialect: str | None) -> AnyRespon
 
 
 def _all(state: State) -> list[Login]:
-    """Return all logins that can be seen, the kept ones as they were when they were kept, or newer."""
+    """Return all logins that can be seen: the kept ones as they were then, or whole and newer from the trace."""
     found = {login.number: login for login in state.kept.all()}
-    found.update({login.number: login for login in Logins(state.trace.messages()).all if not _is_cut(login, found)})
+    kept_in = {message.number: login.number for login in found.values() for message in login.messages}
+    for login in Logins(state.trace.messages()).all:
+        # one whose first messages have been pushed out has another number, and is kept whole
+        if kept_in.get(login.messages[-1].number, login.number) == login.number:
+            found[login.number] = login
     return [found[number] for number in sorted(found)]
-
-
-def _is_cut(login: Login, kept: dict[int, Login]) -> bool:
-    """Tell whether a login that is kept whole has lost its first messages in the trace."""
-    return any(login.messages[-1] in whole.messages for whole in kept.values() if whole.number != login.number)
 
 
 def _find(state: State, number: int) -> Login:

@@ -13,6 +13,7 @@ from support.visitor import Visitor
 from fake_provider import serve
 
 LINES_AT_THE_END = pytest.StashKey[list[str]]()
+DISAGREEMENTS = pytest.StashKey[list[str]]()
 REQUIRED = set(filter(None, os.environ.get("REQUIRE", "").split(",")))
 
 
@@ -20,12 +21,14 @@ def pytest_addoption(parser):
     """The options of this suite."""
     group = parser.getgroup("login")
     group.addoption("--app-url", metavar="URL", type=lambda url: url.rstrip("/"), help="test the app that runs there")
+    group.addoption("--all-rows", action="store_true", help="attack each vulnerable login with all rows, not its own")
     group.addoption("--write-security", action="store_true", help="write docs/security.md from this run")
 
 
 def pytest_configure(config):
     """Tell the tests where to leave what is to be printed at the end."""
     config.app_url_lines = LINES_AT_THE_END
+    config.disagreements = DISAGREEMENTS
 
 
 def pytest_generate_tests(metafunc):
@@ -36,11 +39,23 @@ def pytest_generate_tests(metafunc):
 
 
 def pytest_terminal_summary(terminalreporter, config):
-    """Print the table of an app at --app-url."""
-    lines = config.stash.get(LINES_AT_THE_END, [])
-    if lines:
-        terminalreporter.section(f"The attacks on {config.getoption('app_url')}")
-        terminalreporter.write_line("\n".join(lines))
+    """Print where apps disagree; and what an app at --app-url does of what every app must do, and its table."""
+    if config.stash.get(DISAGREEMENTS, None):
+        terminalreporter.section("Where the apps answer the same differently")
+        terminalreporter.write_line("\n".join(config.stash[DISAGREEMENTS]))
+    url = config.getoption("app_url")
+    if url is None:
+        return
+    terminalreporter.section(f"What every app must do: {url}")
+    reports = [(word, report) for word in ("passed", "failed") for report in terminalreporter.stats.get(word, [])]
+    for word, report in sorted(reports, key=lambda pair: pair[1].nodeid):
+        if "test_login.py" in report.nodeid:
+            sentence = (
+                report.nodeid.partition("::test_")[2].replace("_", " ").replace(f"[{url}", "[").replace("[-", "[")
+            )
+            terminalreporter.write_line(f"{word:<9}{sentence.removesuffix('[]')}")
+    terminalreporter.section(f"The attacks: {url}")
+    terminalreporter.write_line("\n".join(config.stash.get(LINES_AT_THE_END, ["None has been tried."])))
 
 
 @pytest.fixture(scope="session")

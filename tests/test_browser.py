@@ -1,13 +1,18 @@
 """The way of a learner in a real browser: provider and app are two sites there, as in life."""
 
+import re
+import time
+
 import pytest
 from playwright.sync_api import sync_playwright
 from support.apps import wait_for
+from support.dancer import Dancer
+from support.gallery import running_gallery
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chrome(chromium):
-    """A real Chromium, started once."""
+    """A real Chromium. Not for the whole session: Playwright runs once at a time, and other tests want it too."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=chromium, args=["--no-sandbox", "--disable-background-networking"]
@@ -144,3 +149,151 @@ def _tab_to(page, words):
         return page.evaluate("document.activeElement.innerText || ''").strip().startswith(words.strip())
 
     wait_for(focused, f"the focus to reach {words}", 10)
+
+
+# Cookies, as a browser keeps them
+
+
+def session_cookie(page, app):
+    """Return the app's own cookie, of which there is one."""
+    page.goto(app.url)
+    page.get_by_role("link", name=app.login_words).click()
+    page.wait_for_load_state()
+    (cookie,) = [cookie for cookie in page.context.cookies(app.url) if cookie["name"] != "fake_provider"]
+    return cookie
+
+
+def test_the_cookie_is_kept_from_scripts_and_other_sites(app, page):
+    """The browser has it as HttpOnly and SameSite=Lax, for this host alone, and no script of the page reads it."""
+    cookie = session_cookie(page, app)
+    page.goto(app.url)
+
+    assert (cookie["httpOnly"], cookie["sameSite"], cookie["domain"]) == (True, "Lax", "localhost")
+    assert cookie["name"] not in page.evaluate("document.cookie")
+
+
+def test_the_cookie_is_secure_where_the_address_is(app, make_app, page):
+    """With an https URL the cookie is for https alone; the practice address over http is the control."""
+    public = make_app(app.folder, URL="https://localhost", SECRET_KEY="long, random and secret")
+    public.provider_name = app.provider_name
+    over_http = session_cookie(page, app)
+    page.context.clear_cookies()
+
+    assert not over_http["secure"]
+    assert session_cookie(page, public)["secure"]
+
+
+# The way of a learner
+
+
+@pytest.fixture(scope="module")
+def gallery(tmp_path_factory):
+    """The gallery, in which step 3 runs."""
+    with running_gallery(tmp_path_factory.mktemp("gallery"), "step3_login") as gallery:
+        yield gallery
+
+
+def test_the_whole_way_of_a_learner(gallery, page, chrome):
+    """Gallery, step 3, Ada, allow, back, the trace opened, log out, deny, break it: by clicks alone."""
+    page.goto(gallery.provider.url)
+    page.get_by_role("link", name="Open step3_login").click()
+    page.get_by_role("link", name="Log in with SimpleLogin").click()
+    page.get_by_role("button", name="Ada Lovelace").click()
+    page.get_by_role("button", name="Allow").click()
+    page.get_by_text("Logged in as Ada Lovelace").wait_for()
+
+    page.goto(gallery.provider.url)
+    page.get_by_role("link", name="Trace of step3_login").click()
+    page.locator("summary", has_text="token request").click()
+    covered = page.locator("dd", has_text="Proves that the app itself is asking").locator("details.secret")
+    assert "fake-secret" not in covered.inner_text()
+    covered.locator("summary").click()
+    assert "fake-secret-of-step3-login" in covered.inner_text()
+    assert page.locator(".sequence .warning").count() == 0
+
+    page.goto(gallery.apps["step3_login"].url)
+    page.get_by_role("button", name="Log out").click()
+    _sign_out(page, gallery)
+    page.goto(gallery.apps["step3_login"].url)
+    page.get_by_role("link", name="Log in with SimpleLogin").click()
+    page.get_by_role("button", name="Grace Hopper").click()
+    page.get_by_role("button", name="Deny").click()
+    assert page.title() == "Login failed"
+
+    page.goto(gallery.provider.url)
+    page.get_by_role("link", name="Break it in step3_login").click()
+    page.get_by_role("button", name="Send back somebody else's state").click()
+    page.get_by_role("link", name="step3_login", exact=True).click()
+    page.get_by_role("link", name="Log in with SimpleLogin").click()
+    page.get_by_role("button", name="Allow").click()
+    assert page.title() == "Login failed"
+    page.goto(f"{gallery.provider.url}/_break?client_id=fake-step3-login")
+    assert page.get_by_text(re.compile("This one (has asked for nothing since|stopped there)")).is_visible()
+
+
+def _sign_out(page, gallery):
+    page.goto(f"{gallery.provider.url}/simplelogin/")
+    page.get_by_role("button", name="Sign out of SimpleLogin").click()
+
+
+def test_reads_its_way_up_the_ladder(gallery, page):
+    """From the first lesson the links lead to each next one."""
+    page.goto(gallery.provider.url)
+    page.get_by_role("link", name="Lesson of step1_bootstrap").click()
+    for folder in ("step2_credentials", "step3_login"):
+        page.get_by_role("navigation", name="Other steps").get_by_role("link", name=folder).click()
+    page.get_by_role("navigation", name="This step").get_by_role("link", name="Source").click()
+
+    assert page.get_by_role("heading", level=1).inner_text() == "Source of step3_login"
+    assert page.locator("ins.line").count() > 20
+
+
+# The trace, live
+
+
+def test_a_login_is_drawn_while_it_happens(provider, page, chrome):
+    """An open page shows each message within half a second, and leaves open what somebody has opened."""
+    page.goto(f"{provider.url}/_trace")
+    page.get_by_text("Live").wait_for()
+    dancer = Dancer(provider)
+    code = dancer.ask()["code"]
+    page.locator("summary", has_text="authorization request").first.click()
+    opened = page.locator(".sequence > li > details[open]")
+    key = opened.get_attribute("id")
+    begun = time.monotonic()
+    dancer.exchange(code)
+    page.locator("summary", has_text="token reply").wait_for()
+    took = time.monotonic() - begun
+    dancer.session.close()
+
+    assert took < 0.5
+    assert opened.get_attribute("id") == key
+    assert page.evaluate("document.activeElement.parentElement.id") == key
+
+
+def test_works_without_javascript(provider, chrome):
+    """Without scripts the page is complete, and says to load it again."""
+    dancer = Dancer(provider)
+    dancer.log_in()
+    dancer.session.close()
+    context = chrome.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{provider.url}/_trace")
+    page.locator("summary", has_text="token request").click()
+    says = page.get_by_role("status").inner_text()
+    visible = page.get_by_text("Proves that the app itself is asking").is_visible()
+    context.close()
+
+    assert visible and "Load this page again" in says
+
+
+def test_an_arrow_opens_by_keyboard(provider, page):
+    """Each arrow can be reached and opened without a mouse."""
+    dancer = Dancer(provider)
+    dancer.log_in()
+    dancer.session.close()
+    page.goto(f"{provider.url}/_trace")
+    _tab_to(page, "browser to provider:")
+    page.keyboard.press("Enter")
+
+    assert page.locator(".sequence > li > details[open]").count() == 1

@@ -207,7 +207,7 @@ def end(process: subprocess.Popen[str]) -> None:
     if process.poll() is None:
         interrupt(process)
     if not process.stdout.closed:
-        process.communicate(timeout=20)
+        process.communicate(timeout=60)
 
 
 def one_sentence(said: str) -> str:
@@ -374,7 +374,7 @@ class TestInstall:
         process = tree.start(**address_of(silent_registry))
         silent_registry.accept()[0].close()
         interrupt(process)
-        said = process.communicate(timeout=20)[0]
+        said = process.communicate(timeout=60)[0]
 
         assert process.returncode == 130 and one_sentence(said).startswith("Interrupted")
         assert tree.processes() == []
@@ -443,7 +443,7 @@ class TestRun:
         """After Ctrl-C, and after whatever else may end it, there is no process and no port in use."""
         with tree.running() as process:
             process.send_signal(signal.CTRL_BREAK_EVENT if ON_WINDOWS else getattr(signal, name))
-            said = process.communicate(timeout=20)[0]
+            said = process.communicate(timeout=60)[0]
 
         assert process.returncode == 0 and said == "Stopped.\n"
         assert tree.leftovers() == []
@@ -453,7 +453,7 @@ class TestRun:
         with tree.running() as process:
             interrupt(process)
             interrupt(process)
-            said = process.communicate(timeout=20)[0]
+            said = process.communicate(timeout=60)[0]
 
         assert process.returncode == 0 and said == "Stopped.\n"
         assert tree.leftovers() == []
@@ -486,7 +486,7 @@ class TestRun:
         """Without the provider no login works, so nothing goes on."""
         with tree.running() as process:
             ports.answers(tree.provider_port, "/stop")
-            said = process.communicate(timeout=20)[0]
+            said = process.communicate(timeout=60)[0]
 
         assert process.returncode == 1 and said.startswith("The fake provider has stopped")
         assert tree.leftovers() == []

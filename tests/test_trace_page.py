@@ -8,6 +8,7 @@ import pytest
 import requests
 from bs4 import BeautifulSoup
 from support.dancer import Dancer
+from support.visitor import Visitor
 
 from fake_provider.breakages import BREAKAGES
 from fake_provider.kept import MOST_KEPT, Kept
@@ -156,6 +157,14 @@ def test_secrets_are_covered(provider, dancer):
     assert not [value for value in secrets_ if value.removeprefix("Bearer ") in soup.get_text()]
 
 
+def test_short_secrets_are_covered_too(provider, dancer):
+    """A secret is one by its name, however short."""
+    dancer.ask()
+    dancer.exchange("abc", client_secret="def")
+
+    assert {"abc", "def"} <= {element.code.get_text() for element in page(provider).select("details.secret")}
+
+
 def test_a_markup_name_is_text(provider, dancer):
     """What people and apps have called themselves is shown, and does nothing."""
     dancer.ask(person="bobby", state="<script>alert(1)</script>", scope="email")
@@ -167,11 +176,9 @@ def test_a_markup_name_is_text(provider, dancer):
 
 def test_broken_bytes_do_not_break_the_page(provider, dancer):
     """Half characters, deep nesting and no address at all: each is shown as far as it goes."""
-    for change in ({"set": {"email": "\ud800"}}, {"body": "[" * 3_000}, {"redirect": "http://[half"}):
+    for change in ({"set": {"email": "\ud800"}}, {"body": "[" * 3_000}, {"redirect": "http://[half?a=b"}):
         provider.break_next("userinfo", **change)
-        dancer.log_in() if "redirect" not in change else dancer.exchange(dancer.ask()["code"])
-    provider.break_next("authorization", redirect="http://[half?code=1")
-    requests.get(dancer.authorize, {"client_id": dancer.client_id, "response_type": "code"}, timeout=5)
+        dancer.log_in()
 
     assert all(page(provider, f"/_trace/logins/{number}").h1 for number in numbers(provider))
 
@@ -435,7 +442,7 @@ def test_two_logins_show_exactly_what_differs(provider, dancer):
     assert only == [
         "code_challenge (query), code_challenge_method (query) with the authorization request",
         "code_verifier (form) with the token request",
-        "a request: profile request",
+        "the profile request",
         "prompt (query) with the authorization request",
     ]
     assert differing == {"scope", "prompt", "code_challenge", "code_challenge_method", "code_verifier"}
@@ -450,6 +457,61 @@ def test_a_login_differs_from_itself_in_nothing(provider, dancer):
 
     assert soup.select("dl.rows dt") == [] and soup.get_text().count("nothing that the other does not") == 2
     assert dancer.client_secret not in soup.get_text()
+
+
+def log_in(app, person="Ada Lovelace"):
+    """Log in with an app, by clicks."""
+    visitor = Visitor(app)
+    visitor.log_in_as(person)
+    visitor.close()
+
+
+def compared(provider):
+    """Return what only the last login but one sends, what only the last one does, and what differs in both."""
+    left, right = numbers(provider)[-2:]
+    soup = page(provider, "/_trace/compare", left=left, right=right)
+    only = [[item.get_text() for item in words.find_next_sibling().select("li")] for words in soup.select("#short ~ p")]
+    rows = [" ".join(row.get_text(" ").split()) for row in soup.select("dl.rows dt")]
+    return *only, sorted(row for row in rows if row.endswith("differs"))
+
+
+def test_raw_requests_and_flask_dance_differ_in_this_alone(provider, make_app):
+    """Flask-Dance sends the secret in a header, and asks for any kind of answer."""
+    for folder in ("raw_requests", "github_dance"):
+        app = make_app(folder)
+        app.provider_name = "GitHub"
+        log_in(app)
+
+    assert compared(provider) == (
+        ["client_secret (form) with the token request"],
+        ["Authorization (header) with the token request"],
+        ["Accept header: differs", "Accept header: differs"],
+    )
+
+
+def test_raw_requests_and_flask_oidc_differ_in_this_alone(provider, make_app):
+    """Flask-OIDC reads where everything is, sends a nonce, and fetches the keys for the ID token."""
+    raw = make_app("raw_requests")
+    raw.provider_name = "Google"
+    for app in (raw, make_app("okta_oidc")):
+        log_in(app)
+
+    assert compared(provider) == (
+        [],
+        [
+            "nonce (query) with the authorization request",
+            "the discovery request",
+            "the keys request",
+            "the user request",
+        ],
+        [
+            "Accept header: differs",
+            "Content-Type header: differs",
+            "User-Agent header: differs",
+            "User-Agent header: differs",
+            "scope query: differs",
+        ],
+    )
 
 
 # Break it
@@ -587,9 +649,20 @@ def test_a_listener_without_a_seat_gets_the_news_all_the_same():
     assert next(live.events(0)).startswith("retry: 200\n")
 
 
-def test_nonsense_in_the_last_event_id_is_nothing(provider):
-    """A header that is no number begins at the beginning."""
-    for words in ("x", "-1", "²", "9" * 5_000):
-        headers = {"Last-Event-ID": words}
-        with requests.get(f"{provider.url}/_trace/live", headers=headers, stream=True, timeout=5) as reply:
-            assert reply.status_code == 200
+def test_a_restart_is_noticed():
+    """A page that has heard of more than there is begins anew: the provider was started again."""
+    trace = Trace()
+    trace.add(**_message())
+    events = Live(trace).events(1_000)
+
+    assert [next(events), next(events)][1] == "id: 1\ndata: 1\n\n"
+
+
+@pytest.mark.parametrize("words", ["x", "-1", "²", "9" * 5_000], ids=["word", "negative", "power", "long"])
+def test_nonsense_begins_at_the_beginning(provider, dancer, words):
+    """What is no number, in the header or in the address, is as if nothing had been heard."""
+    dancer.ask()
+    address = f"{provider.url}/_trace/live"
+    for query, headers in (({"after": words}, {}), ({}, {"Last-Event-ID": words})):
+        with requests.get(address, query, headers=headers, stream=True, timeout=5) as reply:
+            assert b"data: " in b"".join(line for line, _ in zip(reply.iter_lines(1), range(4), strict=False))

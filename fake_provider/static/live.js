@@ -2,7 +2,7 @@
 "use strict";
 
 const part = document.querySelector("[data-live]");
-const status = document.querySelector("[data-live-status]");
+const says = document.querySelector("[data-live-status]");
 let stream = null;
 let heard = Number(part.dataset.live);
 let isReading = false;
@@ -12,8 +12,8 @@ function listen() {
   // A browser opens only six connections to one host: a page that nobody sees holds none.
   if (document.hidden || stream) return;
   stream = new EventSource(`/_trace/live?after=${heard}`);
-  stream.onopen = () => { status.textContent = "Live: this page follows what happens."; };
-  stream.onerror = () => { if (stream.readyState === EventSource.CLOSED) status.textContent = "Load this page again to see more."; };
+  stream.onopen = () => { says.textContent = "Live: this page follows what happens."; };
+  stream.onerror = () => { if (stream.readyState === EventSource.CLOSED) says.textContent = "Load this page again to see more."; };
   stream.onmessage = (event) => { heard = Number(event.data); read(); };
 }
 
