@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Callable
 
+from .check import check
 from .clean import clean
 from .console import Problem, prepare_output, say
 from .run import run
@@ -14,6 +15,7 @@ from .test import test
 COMMANDS: dict[str, tuple[Callable[[list[str]], int], str]] = {
     "run": (run, "start everything and open the gallery; --no-browser prints its address and no more"),
     "test": (test, "run the checks and the whole suite; with arguments, pytest alone with these"),
+    "check": (check, "run the specification and the attacks against your own app, at the address that follows"),
     "clean": (clean, "remove what runs have left: .venv, databases, sessions, caches; never a .env"),
 }
 DEFAULT = "run"

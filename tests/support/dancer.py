@@ -65,7 +65,7 @@ class Dancer:
     def read(self, token: str, **query: str) -> requests.Response:
         """Ask for the profile."""
         headers = {"Authorization": f"Bearer {token}"}
-        return requests.get(self.profile, params=query, headers=headers, timeout=5)
+        return requests.get(self.profile, params=query, headers=headers, timeout=5, allow_redirects=False)
 
     def log_in(self, **changes: str | None) -> dict[str, object]:
         """Go the whole way, and return the token reply."""

@@ -1,0 +1,47 @@
+"""The specification and the attacks are run against an app of the reader's, of which only the address is known."""
+
+from __future__ import annotations
+
+import http.client
+from urllib.parse import urlsplit
+
+from .console import Problem, say
+from .test import test
+
+USAGE = "Say where it runs, pointed at the fake provider: python3 learn.py check http://localhost:5000"
+PATIENCE = 10.0  # seconds
+
+
+def check(arguments: list[str]) -> int:
+    """Run the tests that need nothing but an address, and print the table of the attacks."""
+    if len(arguments) != 1 or arguments[0].startswith("-"):
+        raise Problem(USAGE, 2)
+    url = arguments[0].rstrip("/")
+    _look_at(url)
+    say(f"Logging in at {url}, and attacking it. This takes a minute or two.")
+    tests = ["tests/test_login.py", "tests/test_attacks.py"]
+    return test([*tests, "--app-url", url, "-q", "--tb=no", "-rN", "--no-header"])
+
+
+def _look_at(url: str) -> None:
+    """See that an app answers there, before anything is installed. Raises Problem with what to do."""
+    try:
+        parts = urlsplit(url)
+        kinds = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
+        if parts.scheme not in kinds or not parts.hostname or parts.path or parts.query:
+            raise ValueError
+        connection = kinds[parts.scheme](parts.hostname, parts.port, timeout=PATIENCE)
+    except ValueError:
+        raise Problem(f"{url} is not the address of an app. {USAGE}", 2) from None
+    try:
+        connection.request("GET", "/", headers={"Accept": "text/html"})
+        page = connection.getresponse().read().decode("utf-8", "replace")
+    except (OSError, http.client.HTTPException) as error:
+        raise Problem(f"Nothing answers at {url} ({error}): start your app there, then run this again.") from None
+    finally:
+        connection.close()
+    if "Log in with" not in page:
+        raise Problem(
+            f'The page at {url}/ has no link that begins with "Log in with": this is how a login is found. What else '
+            'an app has to say and do is in the README, under "What every app must do".'
+        )

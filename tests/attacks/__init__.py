@@ -1,0 +1,1 @@
+"""The attacks: a catalogue of cases, each run on every app, with a verdict."""

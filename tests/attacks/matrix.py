@@ -1,0 +1,228 @@
+"""Every app against every case: apps are started once, side by side, and each is attacked in a thread of its own."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Collection, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+
+from dotenv import dotenv_values
+from support.apps import FACTS, ROOT, App, find_logins, prepare
+
+from fake_provider import Provider, serve
+
+from . import cases_id_token, cases_replies, cases_request, cases_session  # noqa: F401 - they fill the table
+from .bench import Bench, Crashed, NoLogin
+from .browser import Hung
+from .catalogue import NEEDS, ROWS, Outcome, Row, Variant, Verdict, control, declarations, judge, try_variant
+from .relay import Collector, Relay
+
+for _id in sorted(ROWS):
+    ROWS[_id] = ROWS.pop(_id)  # in the order of their numbers, whatever file they stand in
+
+AT_ONCE = 3  # folders; each keeps its app and its provider busy as well
+ODD_SECRET = "a:b%c+d é&e=ü\"'"
+
+# What the instance that says all it can is started with, and what the one with weak random numbers is.
+TALKATIVE = "import logging\nlogging.basicConfig(level=logging.DEBUG)\n"
+PREDICTABLE = (
+    "import random\n"
+    "random.Random.random = lambda self: 0.5\n"
+    "random.Random.getrandbits = lambda self, bits: 0\n"
+)  # fmt: skip
+
+Result = dict[tuple[str, str], Outcome]  # by row and folder
+
+
+class Folder:
+    """An app with all that is needed to attack it; its benches are one for each of its providers."""
+
+    def __init__(self, folder: str, where: Path, calm: Provider, source: Path = ROOT) -> None:
+        self.folder = folder
+        self.where = where
+        self.calm = calm
+        self.source = source
+        self.benches: list[Bench] = []
+        self.calm_benches: list[Bench] = []
+
+    def start(self, stack: ExitStack, names: Iterable[str | None], rows: Collection[str]) -> None:
+        """Start the provider, the app, and those other instances of the app that these rows need."""
+        provider = stack.enter_context(serve())
+        relay, collector = Relay(provider.port), Collector()
+        stack.callback(relay.stop)
+        stack.callback(collector.stop)
+        app = self._prepare(relay, "app")
+        public = talkative = None
+        instances = [app]
+        if any(variant.slow for id in rows for variant in ROWS[id].variants):
+            calm_relay = Relay(self.calm.port)
+            stack.callback(calm_relay.stop)
+            talkative = self._prepare(calm_relay, "talkative", TALKATIVE)
+            instances.append(talkative)
+        if not {"RP-02", "RP-35", "RP-58"}.isdisjoint(rows):
+            public = self._prepare(relay, "public", PREDICTABLE)
+            public.environment.update(URL="https://app.example.com", SECRET_KEY="k" * 40)
+            public.environment.update(
+                {name: ODD_SECRET for name in dotenv_values(public.home / ".env.example") if name.endswith("_SECRET")}
+            )
+            instances.append(public)
+        for instance in instances:
+            stack.callback(instance.stop)
+        with ThreadPoolExecutor(len(instances)) as pool:
+            list(pool.map(App.start, instances))
+        for name in names:
+            bench = Bench(
+                app.url, provider, self.folder, name or "", app, relay, collector, public=public, talkative=talkative
+            )
+            self.benches.append(bench)
+            if talkative is not None:
+                calm = replace(bench, url=talkative.url, provider=self.calm, app=talkative, relay=calm_relay)
+                self.calm_benches.append(calm)
+        for benches in (self.benches, self.calm_benches):
+            for bench in benches:
+                bench.others = [other for other in benches if other is not bench]
+
+    def _prepare(self, relay: Relay, name: str, customize: str = "") -> App:
+        app = prepare(self.folder, relay, self.where / name, source=self.source)
+        if customize:
+            folder = self.where / f"{name}-site"
+            folder.mkdir(parents=True)
+            (folder / "sitecustomize.py").write_text(customize, "utf-8")
+            app.environment["PYTHONPATH"] = str(folder)
+        return app
+
+
+def attack(bench: Bench, rows: Collection[str]) -> dict[str, dict[str, Outcome]]:
+    """Run the variants that do not wait, one after the other, since each breaks what the provider says next."""
+    found: dict[str, dict[str, Outcome]] = {}
+    for row in ROWS.values():
+        chosen = [variant for variant in row.variants if not variant.slow]
+        if row.id not in rows or not chosen:
+            continue
+        found[row.id] = {variant.name: try_variant(bench, row, variant) for variant in chosen}
+        if any(outcome.verdict is not Verdict.NOT_APPLICABLE for outcome in found[row.id].values()):
+            again = control(bench)
+            if again.verdict is not Verdict.PASS:
+                found[row.id]["control"] = again
+    return found
+
+
+def attack_slowly(bench: Bench, rows: Collection[str]) -> dict[str, dict[str, Outcome]]:
+    """Run the variants that wait, all at once, and then those that need the app for themselves."""
+    found: dict[str, dict[str, Outcome]] = {}
+    for when in ("together", "alone"):
+        chosen: list[tuple[Row, Variant]] = [
+            (row, variant)
+            for row in ROWS.values()
+            if row.id in rows
+            for variant in row.variants
+            if variant.slow == when
+        ]
+        with ThreadPoolExecutor(max(1, len(chosen))) as pool:
+            outcomes = pool.map(lambda pair: try_variant(bench, *pair), chosen)
+            for (row, variant), outcome in zip(chosen, outcomes, strict=True):
+                found.setdefault(row.id, {})[variant.name] = outcome
+    return found
+
+
+def run(wanted: dict[str, Collection[str]], where: Path) -> Result:
+    """Attack these folders with these rows, and return the verdicts."""
+    with serve() as calm, ThreadPoolExecutor(AT_ONCE) as pool:
+        results = pool.map(lambda folder: _run_folder(folder, wanted[folder], where / folder, calm, ROOT), wanted)
+        return {key: outcome for result in results for key, outcome in result.items()}
+
+
+def _run_folder(folder: str, rows: Collection[str], where: Path, calm: Provider, source: Path) -> Result:
+    names = FACTS.get(folder, {}).get("providers", [None])
+    declared = declarations(source / folder)
+    with ExitStack() as stack:
+        attacked = Folder(folder, where, calm, source)
+        attacked.start(stack, names, rows)
+        for bench in attacked.calm_benches:
+            with suppress(Exception):  # whoever needs it will find out what is wrong
+                bench.request, bench.answer, bench.happy  # noqa: B018 - learned in peace, before all begins at once
+        with ThreadPoolExecutor(4) as pool:
+            slow = [pool.submit(attack_slowly, bench, rows) for bench in attacked.calm_benches]
+            quick = [attack(bench, rows) for bench in attacked.benches]
+            found = [*quick, *(one.result() for one in slow)]
+    result: Result = {}
+    for id in rows:
+        outcomes = [pair for one in found for pair in one.get(id, {}).items()]
+        result[id, folder] = judge(outcomes, declared.get(id, set()))
+    return result
+
+
+def run_copies(copies: dict[str, tuple[str, Path, Collection[str]]], where: Path) -> dict[str, dict[str, Outcome]]:
+    """Attack copies of apps, each given by its folder, the folder above and the rows; return verdicts by row."""
+    with serve() as calm, ThreadPoolExecutor(AT_ONCE) as pool:
+
+        def run_one(name: str) -> dict[str, Outcome]:
+            folder, source, rows = copies[name]
+            result = _run_folder(folder, rows, where / name, calm, source)
+            return {id: outcome for (id, _), outcome in result.items()}
+
+        return dict(zip(copies, pool.map(run_one, copies), strict=True))
+
+
+def attack_from_outside(bench: Bench, rows: Collection[str]) -> Result:
+    """Attack an app that is running already, of which nothing is known but its address."""
+    outside = Outcome(Verdict.NOT_APPLICABLE, NEEDS["own process"])
+    try:
+        bench.happy  # noqa: B018 - without a login that goes well there is nothing to attack
+    except (NoLogin, Crashed, Hung) as error:
+        nothing = Outcome(Verdict.NOT_APPLICABLE, "no login goes well: see RP-01")
+        return {(id, bench.url): nothing for id in rows} | {("RP-01", bench.url): Outcome(Verdict.FAIL, str(error))}
+    outcomes = attack(bench, rows)
+    return {(id, bench.url): judge(outcomes.get(id, {"": outside}).items(), set()) for id in rows}
+
+
+@contextmanager
+def all_benches(where: Path) -> Iterator[list[Bench]]:
+    """Start every app once, with one provider for all of them, and give a bench for each login."""
+    with ExitStack() as stack:
+        provider = stack.enter_context(serve())
+        apps: dict[str, tuple[App, Relay]] = {}
+        for folder in folders():
+            relay = Relay(provider.port)
+            stack.callback(relay.stop)
+            apps[folder] = prepare(folder, relay, where / folder.replace("/", "-")), relay
+            stack.callback(apps[folder][0].stop)
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(lambda pair: pair[0].start(), apps.values()))
+        benches = [
+            Bench(apps[folder][0].url, provider, folder, name or "", apps[folder][0], apps[folder][1], Collector())
+            for folder, name in find_logins()
+        ]
+        for bench in benches:
+            bench.others = [other for other in benches if other.folder == bench.folder and other is not bench]
+        yield benches
+
+
+def folders() -> list[str]:
+    """The folders of all login apps in the tree."""
+    return list(dict.fromkeys(folder for folder, _ in find_logins()))
+
+
+def main(arguments: list[str]) -> None:
+    """Run by hand: folders and rows as arguments."""
+    rows = [word for word in arguments if word.startswith("RP-")] or list(ROWS)
+    chosen = [word for word in arguments if not word.startswith("RP-")] or folders()
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="attacks-") as where:
+        result = run(dict.fromkeys(chosen, rows), Path(where))
+    for (id, folder), outcome in sorted(result.items()):
+        if outcome.verdict is not Verdict.PASS:
+            print(id, folder, outcome.verdict.value, outcome.sentence[:300])
+    counts: dict[str, int] = {}
+    for outcome in result.values():
+        counts[outcome.verdict.value] = counts.get(outcome.verdict.value, 0) + 1
+    print(counts, f"{time.monotonic() - began:.0f} s")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,81 @@
+"""The catalogue of attacks, run on every app: a test is one row and one app, and its verdict has to be a good one.
+
+pytest tests/test_attacks.py --write-security     writes docs/security.md from the run
+pytest tests/test_attacks.py --app-url URL        attacks an app of yours from outside
+"""
+
+from pathlib import Path
+
+import pytest
+from attacks import report
+from attacks.bench import Bench
+from attacks.catalogue import ROWS, declarations
+from attacks.matrix import attack_from_outside, folders, run
+from attacks.relay import Collector
+from support.apps import ROOT
+
+PAGE = ROOT / "docs" / "security.md"
+
+
+def pytest_generate_tests(metafunc):
+    """Every row with every app; with --app-url, every row with the app at that address."""
+    if "attacked" in metafunc.fixturenames:
+        url = metafunc.config.getoption("app_url")
+        metafunc.parametrize("attacked", [url] if url else folders())
+        metafunc.parametrize("row", list(ROWS))
+
+
+@pytest.fixture(scope="session")
+def verdicts(request, tmp_path_factory):
+    """What came of all attacks that this run asks for: the apps are attacked side by side, each once."""
+    wanted = {}
+    for item in request.session.items:
+        parameters = item.callspec.params if hasattr(item, "callspec") else {}
+        if item.path == Path(__file__) and "attacked" in parameters:
+            wanted.setdefault(parameters["attacked"], []).append(parameters["row"])
+    url = request.config.getoption("app_url")
+    if url is None:
+        return run(wanted, tmp_path_factory.mktemp("attacks"))
+    bench = Bench(url, request.getfixturevalue("running_provider"), collector=Collector())
+    found = attack_from_outside(bench, wanted.get(url, []))
+    request.config.stash[request.config.app_url_lines] = report.lines(found)
+    return found
+
+
+def test_survives_the_attack(verdicts, attacked, row):
+    """The row's verdict for this app is PASS, N/A, or DECLARED in its README."""
+    outcome = verdicts[row, attacked]
+
+    assert outcome.verdict.is_good, f"{outcome.verdict.value}: {ROWS[row].title}: {outcome.sentence}"
+
+
+def test_the_page_is_that_of_this_run(verdicts, request):
+    """docs/security.md says what this run has found; after a change it is written anew, on purpose."""
+    apps = folders()
+    if request.config.getoption("app_url"):
+        pytest.skip(reason="the page is about the apps of this repository")
+    if request.config.getoption("write_security"):
+        PAGE.write_text(report.page(verdicts, apps, ROOT), "utf-8")
+    written = report.verdicts_in(PAGE.read_text("utf-8"))
+    found = {(row, folder.rpartition("/")[2]): outcome.verdict.value for (row, folder), outcome in verdicts.items()}
+    is_whole = set(verdicts) == {(row, folder) for row in ROWS for folder in apps}
+
+    assert {key: written.get(key) for key in found} == found, f"write it anew: {report.WRITE}"
+    assert not is_whole or PAGE.read_text("utf-8") == report.page(verdicts, apps, ROOT), (
+        f"write it anew: {report.WRITE}"
+    )
+
+
+UNDECLARABLE = (1, 3, 4, 5, 7, 13, 14, 19, 20, 24, 28, 36, 38, 39, 40, 42, 48, 55, 57, 58, 63, 64, 65)
+
+
+@pytest.mark.parametrize("folder", folders())
+def test_declares_nothing_that_has_to_hold(request, folder):
+    """Some rows every app has to pass where they concern it; of RP-33 only what no library bounds may be declared."""
+    if request.config.getoption("app_url"):
+        pytest.skip(reason="this is about the READMEs of this repository")
+    declared = declarations(ROOT / folder)
+
+    assert not {f"RP-{number:02}" for number in UNDECLARABLE} & set(declared)
+    assert declared.get("RP-33", set()) <= {"b", "e", "f"}
+    assert set(declared) <= set(ROWS)

@@ -1,0 +1,42 @@
+"""The logins that lack one protection: each breaks exactly the rows that it names, so no row passes for nothing."""
+
+import pytest
+from attacks.catalogue import ROWS
+from attacks.matrix import run_copies
+from vulnerable.run import LOGINS, make
+
+
+@pytest.fixture(scope="module")
+def verdicts(request, tmp_path_factory):
+    """The verdicts on every vulnerable login, of the rows that it names; with --all-rows, of all rows."""
+    where = tmp_path_factory.mktemp("vulnerable")
+    names = [item.callspec.params["name"] for item in request.session.items if "name" in _parameters(item)]
+    names = [name for name in dict.fromkeys(names) if name in LOGINS]
+    everything = request.config.getoption("all_rows")
+    copies = {}
+    for name in names:
+        make(name, where / "source" / name)
+        copies[name] = LOGINS[name]["app"], where / "source" / name, list(ROWS) if everything else LOGINS[name]["rows"]
+    return run_copies(copies, where / "run")
+
+
+@pytest.mark.parametrize("name", LOGINS)
+def test_breaks_the_rows_it_names(verdicts, name):
+    """Without its protection the login fails its rows, and, as far as they were tried, no others."""
+    broken = {id for id, outcome in verdicts[name].items() if not outcome.verdict.is_good}
+
+    assert broken == set(LOGINS[name]["rows"]), [f"{id}: {verdicts[name][id]}" for id in broken]
+
+
+@pytest.mark.parametrize("name", LOGINS)
+def test_says_what_it_lacks(name):
+    """An instructor reads what is missing, how to break in, and which rows of the table it breaks."""
+    login = LOGINS[name]
+
+    assert login["says"].endswith(".") and login["try"] and login["rows"] and login["changes"]
+    assert set(login["rows"]) <= set(ROWS)
+    assert set(login["articles"]) <= {1, 2, 3, 4, 5}
+
+
+def _parameters(item):
+    return item.callspec.params if hasattr(item, "callspec") else {}
