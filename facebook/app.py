@@ -55,6 +55,7 @@ PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width">
 <meta name="color-scheme" content="light dark">
 <title>{{ title }}</title>
+<main>
 <h1>{{ title }}</h1>
 {% if problem %}
 <p>{{ problem }}</p>
@@ -67,6 +68,7 @@ PAGE = """<!doctype html>
 {% else %}
 <p><a href="/fb-login">Log in with Facebook</a></p>
 {% endif %}
+</main>
 </html>"""
 
 

@@ -16,12 +16,14 @@ PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width">
 <meta name="color-scheme" content="light dark">
 <title>{{ title }}</title>
+<main>
 <h1>{{ title }}</h1>
 {% if problem %}
 <p>{{ problem }} <a href="/">Home</a></p>
 {% else %}
 <p><a href="/login">Log in</a></p>
 {% endif %}
+</main>
 </html>"""
 
 

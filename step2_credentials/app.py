@@ -28,6 +28,7 @@ PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width">
 <meta name="color-scheme" content="light dark">
 <title>{{ title }}</title>
+<main>
 <h1>{{ title }}</h1>
 {% if problem %}
 <p>{{ problem }} <a href="/">Home</a></p>
@@ -40,6 +41,7 @@ PAGE = """<!doctype html>
 </ul>
 <p>Id and secret come from the <a href="{{ console }}">developer console</a>.</p>
 {% endif %}
+</main>
 </html>"""
 
 

@@ -53,6 +53,7 @@ PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width">
 <meta name="color-scheme" content="light dark">
 <title>{{ title }}</title>
+<main>
 <h1>{{ title }}</h1>
 {% if problem %}
 <p>{{ problem }}</p>
@@ -65,6 +66,7 @@ PAGE = """<!doctype html>
 {% else %}
 <p><a href="/login">Log in with SimpleLogin</a></p>
 {% endif %}
+</main>
 </html>"""
 
 

@@ -14,6 +14,7 @@ from fake_provider import serve
 
 LINES_AT_THE_END = pytest.StashKey[list[str]]()
 DISAGREEMENTS = pytest.StashKey[list[str]]()
+HOW_TO_GET = {"chromium": "install it with apt-get install chromium, or from google.com/chrome"}
 REQUIRED = set(filter(None, os.environ.get("REQUIRE", "").split(",")))
 
 
@@ -165,6 +166,7 @@ def needs(what: str, *programs: str) -> str:
         path = shutil.which(program)
         if path:
             return str(Path(path))
+    missing = f"{what} is not installed" + (f": {HOW_TO_GET[what]}" if what in HOW_TO_GET else "")
     if what in REQUIRED:
-        pytest.fail(f"{what} is required here, and not installed")
-    pytest.skip(f"{what} is not installed")
+        pytest.fail(f"{missing} (required here)")
+    pytest.skip(missing)
