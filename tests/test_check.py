@@ -84,7 +84,7 @@ def test_a_good_app_passes(start):
 
     assert ended.returncode == 0, ended.stdout
     assert "PASS     RP-03" in ended.stdout
-    assert "RP-56: it reads no ID token" in ended.stdout
+    assert "RP-56: this cannot be done from outside" in ended.stdout
     assert "passed   log out ends it" in ended.stdout
 
 

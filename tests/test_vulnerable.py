@@ -1,8 +1,12 @@
 """The logins that lack one protection: each breaks exactly the rows that it names, so no row passes for nothing."""
 
+import subprocess
+import sys
+
 import pytest
 from attacks.catalogue import ROWS
 from attacks.matrix import run_copies
+from support.apps import ROOT
 from vulnerable.run import LOGINS, make
 
 
@@ -36,6 +40,24 @@ def test_says_what_it_lacks(name):
     assert login["says"].endswith(".") and login["try"] and login["rows"] and login["changes"]
     assert set(login["rows"]) <= set(ROWS)
     assert set(login["articles"]) <= {1, 2, 3, 4, 5}
+
+
+def test_lists_them_for_an_instructor():
+    """Without a name there is the list; a name that is none is said to be so by the status."""
+    command = [sys.executable, str(ROOT / "tests" / "vulnerable" / "run.py")]
+    listed = subprocess.run(command, capture_output=True, text=True, timeout=20)
+    unknown = subprocess.run([*command, "nobody"], capture_output=True, text=True, timeout=20)
+
+    assert all(name in listed.stdout and login["says"] in listed.stdout for name, login in LOGINS.items())
+    assert (listed.returncode, unknown.returncode) == (0, 2)
+
+
+def test_a_change_that_does_not_fit_is_said(tmp_path, monkeypatch):
+    """When an app has changed, its vulnerable copy does not start as if it were unsafe."""
+    monkeypatch.setitem(LOGINS["no_pkce"]["changes"][0], "old", "no such line")
+
+    with pytest.raises(ValueError, match="no_pkce: app.py of step3_login has changed"):
+        make("no_pkce", tmp_path)
 
 
 def _parameters(item):

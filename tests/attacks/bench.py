@@ -41,7 +41,7 @@ class NoLogin(Exception):
     """There is no app that answers, or none that offers a login with the fake provider."""
 
 
-@dataclass
+@dataclass(repr=False)
 class Bench:
     """An app, the provider that it logs in with, and what an attacker has.
 
@@ -61,6 +61,9 @@ class Bench:
     talkative: App | None = None
     others: list[Bench] = field(default_factory=list)
     seen: int = 0  # the number of the last message that is no longer of interest
+
+    def __repr__(self) -> str:
+        return f"<Bench {self.name}>"
 
     @property
     def name(self) -> str:

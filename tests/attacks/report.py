@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from vulnerable.run import LOGINS
+
 from .catalogue import ROWS, Outcome, Row, Verdict
 from .matrix import Result
 from .stops import STOPS
@@ -26,7 +28,7 @@ an app that refuses everybody does not pass.
 {counts}
 
 To try them on an app of your own, point it at the fake provider and run `python3 learn.py check http://localhost:5000`.
-`tests/vulnerable/` has logins that lack one protection each; start one and break in.
+Logins that lack one protection each are named below; `python tests/vulnerable/run.py NAME` starts one, to break in.
 
 """
 
@@ -71,6 +73,9 @@ def _row(result: Result, folders: list[str], row: Row, root: Path) -> str:
         if outcome.verdict is Verdict.NOT_APPLICABLE:
             reasons.setdefault(outcome.sentence, []).append(f"`{folder}`")
     lines += [f"\nN/A for {', '.join(names)}: {reason}.\n" for reason, names in reasons.items()]
+    names = [f"`{name}`" for name, login in LOGINS.items() if row.id in login["rows"]]
+    if names:
+        lines.append(f"\nWithout it, to break in: {', '.join(names)}.\n")
     stops = _stopping_lines(result, folders, row, root)
     if stops:
         lines.append("\nWhat stops it:\n\n")

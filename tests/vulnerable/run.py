@@ -3,7 +3,6 @@
 Without a name it lists them. They are for breaking in, on this machine; nothing here may be copied.
 """
 
-import os
 import shutil
 import subprocess
 import sys
@@ -32,6 +31,7 @@ def make(name, where):
 def main(arguments):
     """List the logins, or start one."""
     if len(arguments) != 1 or arguments[0] not in LOGINS:
+        print("Choose one: python tests/vulnerable/run.py NAME\n")
         for name, login in LOGINS.items():
             print(f"{name:<30}{login['says']}")
         return 0 if not arguments else 2
@@ -39,7 +39,10 @@ def main(arguments):
     home = make(arguments[0], ROOT / ".learn" / "vulnerable" / arguments[0])
     print(f"UNSAFE, on purpose: {login['says']}\nTo break in: {login['try']}")
     print(f"It breaks {', '.join(login['rows'])} of docs/security.md. The code is in {home.relative_to(ROOT)}.\n")
-    return subprocess.run([sys.executable, "app.py"], cwd=home, env=os.environ).returncode
+    try:
+        return subprocess.run([sys.executable, "app.py"], cwd=home).returncode
+    except KeyboardInterrupt:  # Ctrl-C has ended the app as well
+        return 0
 
 
 if __name__ == "__main__":
