@@ -169,4 +169,4 @@ def needs(what: str, *programs: str) -> str:
     missing = f"{what} is not installed" + (f": {HOW_TO_GET[what]}" if what in HOW_TO_GET else "")
     if what in REQUIRED:
         pytest.fail(f"{missing} (required here)")
-    pytest.skip(missing)
+    pytest.skip(reason=missing)

@@ -279,7 +279,7 @@ def silent_registry():
 
 def address_of(server: socket.socket) -> dict[str, str]:
     """The settings that send pip there, and nowhere else."""
-    address = f"http://127.0.0.1:{server.getsockname()[1]}/simple"
+    address = f"http://127.0.0.1:{server.getsockname()[1]}/index"
     return {"PIP_INDEX_URL": address, "PIP_NO_INDEX": "0", "PIP_FIND_LINKS": ""}
 
 
@@ -303,7 +303,7 @@ class TestPython:
         """Whichever old Pythons this machine has say the same."""
         old = find_old_pythons()
         if not old:
-            pytest.skip("no Python older than 3.11 is installed")
+            pytest.skip(reason="no Python older than 3.11 is installed")
         done = [subprocess.run([python, "learn.py"], cwd=ROOT, capture_output=True, text=True) for python in old]
 
         assert {one.returncode for one in done} == {1}

@@ -811,7 +811,8 @@ def openid_client():
     if not mark.exists() or mark.read_bytes() != lock:
         done = subprocess.run([npm, "ci"], cwd=home, capture_output=True, text=True, timeout=300)
         if done.returncode != 0:
-            (pytest.fail if "node" in REQUIRED else pytest.skip)(f"npm ci failed: {done.stderr[:200]}")
+            failed = pytest.fail if "node" in REQUIRED else pytest.skip
+            failed(reason=f"npm ci failed: {done.stderr[:200]}")
         mark.write_bytes(lock)
     return home
 
