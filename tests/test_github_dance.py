@@ -64,26 +64,6 @@ def app(running_app, provider):
     return running_app
 
 
-@pytest.fixture
-def new_browser(app):
-    """A function that opens a browser that has not been here before."""
-    opened = []
-
-    def open_one():
-        opened.append(Visitor(app))
-        return opened[-1]
-
-    yield open_one
-    for visitor in opened:
-        visitor.close()
-
-
-@pytest.fixture
-def browser(new_browser):
-    """A visitor."""
-    return new_browser()
-
-
 def ask(app, statement):
     """Run one statement in the app's database, and return its rows, if it has any."""
     with app.connect() as database:

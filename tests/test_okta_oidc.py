@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from playwright.sync_api import sync_playwright
 from support.apps import ROOT, prepare, wait_for
+from support.odd_endpoint import odd_endpoint
 from support.visitor import Visitor, with_parameters
 
 from fake_provider import free_port
@@ -1084,40 +1085,6 @@ def test_logs_in_at_a_certified_provider(provider, tmp_path, open_browser):
 
     assert landed == (f"{app.url}/dashboard?a=1", True)
     assert "Do you want to sign-out" in asked
-
-
-@contextmanager
-def odd_endpoint(pieces, pause=0.0):
-    """Run an endpoint that answers each request with these pieces of raw HTTP; it counts what it has sent."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    ended = threading.Event()
-
-    class Endpoint:
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        requests = pieces = 0
-
-    def answer():
-        while not ended.is_set():
-            with suppress(OSError):
-                connection, _ = listener.accept()
-                with connection:
-                    Endpoint.requests += bool(connection.recv(65_536))  # nothing when it is called to end
-                    for piece in pieces:
-                        connection.sendall(piece)
-                        Endpoint.pieces += 1
-                        if ended.wait(pause):
-                            break
-
-    thread = threading.Thread(target=answer)
-    thread.start()
-    try:
-        yield Endpoint
-    finally:
-        ended.set()
-        with suppress(OSError):
-            socket.create_connection(listener.getsockname(), 1).close()
-        thread.join()
-        listener.close()
 
 
 # The lesson

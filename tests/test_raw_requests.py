@@ -22,26 +22,6 @@ def app(make_app):
     return make_app("raw_requests")
 
 
-@pytest.fixture
-def new_browser(app):
-    """A function that opens a browser that has not been here before."""
-    opened = []
-
-    def open_one():
-        opened.append(Visitor(app))
-        return opened[-1]
-
-    yield open_one
-    for visitor in opened:
-        visitor.close()
-
-
-@pytest.fixture
-def browser(new_browser):
-    """A visitor."""
-    return new_browser()
-
-
 def log_in(browser, words, person):
     """Log in by this link as this person."""
     browser.visit("/")

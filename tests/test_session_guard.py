@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import socket
 import struct
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import requests
 from conftest import needs
 from redis import Redis, RedisError
 from support.apps import parameters, prepare, wait_for
+from support.odd_endpoint import odd_endpoint
 from support.visitor import Visitor, with_parameters
 
 from fake_provider import free_port
@@ -617,40 +617,3 @@ def test_refuses_an_answer_that_says_something_twice(files_app, open_browser):
     assert (browser.title, browser.status) == ("Login failed", 400)
     browser.visit(answer)
     assert browser.is_logged_in_as("Ada Lovelace")
-
-
-@contextmanager
-def odd_endpoint(pieces, pause=0.0):
-    """Run an endpoint that answers each request with these pieces of raw HTTP; it counts what it has sent."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    ended = threading.Event()
-
-    class Endpoint:
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
-        requests = pieces = 0
-        request = b""  # the last one
-
-    def answer():
-        while not ended.is_set():
-            with suppress(OSError):
-                connection, _ = listener.accept()
-                with connection:
-                    received = connection.recv(65_536)  # nothing when it is called to end
-                    Endpoint.requests += bool(received)
-                    Endpoint.request = received or Endpoint.request
-                    for piece in pieces:
-                        connection.sendall(piece)
-                        Endpoint.pieces += 1
-                        if ended.wait(pause):
-                            break
-
-    thread = threading.Thread(target=answer)
-    thread.start()
-    try:
-        yield Endpoint
-    finally:
-        ended.set()
-        with suppress(OSError):
-            socket.create_connection(listener.getsockname(), 1).close()
-        thread.join()
-        listener.close()
