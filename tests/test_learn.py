@@ -393,6 +393,18 @@ class TestInstall:
         assert "Making .venv" in said and "Installed 4 packages" in said
 
 
+@pytest.fixture
+def as_in_a_terminal():
+    """Under nohup, or on some CI, what we start would inherit that a closed terminal is to be ignored."""
+    if ON_WINDOWS:
+        yield
+        return
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("as_in_a_terminal")
 class TestRun:
     def test_every_app_is_shown(self, tree):
         """The gallery's file has the apps of the ladder in its order, then the others."""
