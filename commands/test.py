@@ -12,6 +12,8 @@ from .console import say
 from .environment import ensure, ensure_newest
 from .places import ROOT
 
+# Much of a test is waiting, for a page or for a timeout: more processes than processors.
+SIDE_BY_SIDE = ("--numprocesses", "4", "--dist", "loadgroup", "--durations", "10")
 CHECKS = (
     ("ruff", "check", "."),
     ("ruff", "format", "--check", "."),
@@ -30,7 +32,7 @@ def test(arguments: list[str]) -> int:
         if _run(python, *check) != 0:
             say(f"{' '.join(check)} failed.")
             passed = False
-    status = _run(python, "pytest", *arguments)
+    status = _run(python, "pytest", *(arguments or SIDE_BY_SIDE))
     return status if passed else status or 1
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import http.client
+import itertools
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -18,6 +20,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 PATIENCE = 20.0  # seconds until the server must answer
+PORTS = range(20_000, 32_000)  # below those that Linux, macOS and Windows give to outgoing connections
+
+_turn = itertools.count(secrets.randbelow(len(PORTS)))  # two processes begin at different places
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,24 @@ class Provider:
         wanted = {"client_id": client_id, "dialect": dialect, "after": after}
         query = urlencode({name: value for name, value in wanted.items() if value is not None})
         return list(self._ask("GET", f"/_trace?{query}")["messages"])
+
+    def picture(
+        self,
+        client_id: str | None = None,
+        dialect: str | None = None,
+        after: int | None = None,
+        login: int | None = None,
+    ) -> str:
+        """Return the newest login of this client and dialect, or that of the number `login`, drawn as SVG.
+
+        Messages with a number above `after` are marked as new. Raises ValueError when there is no such login.
+        """
+        wanted = {"client_id": client_id, "dialect": dialect, "after": after, "login": login}
+        query = urlencode({name: value for name, value in wanted.items() if value is not None})
+        status, text = self._fetch("GET", f"/_trace/picture.svg?{query}")
+        if status != 200:
+            raise ValueError("There is no such login to draw yet.")
+        return text.decode()
 
     def break_next(self, endpoint: str, **change: Any) -> None:
         """Break the next reply of an endpoint; the members of a fault are those of `fake_provider.faults.Fault`.
@@ -84,18 +107,24 @@ class Provider:
         self._ask("POST", "/_reset")
 
     def _ask(self, method: str, path: str, data: object = None) -> dict[str, Any]:
+        status, text = self._fetch(method, path, data)
+        try:
+            found = json.loads(text)
+        except ValueError:
+            found = {}
+        if status >= 400:
+            raise ValueError(found.get("error", f"{method} {path} was answered with {status}"))
+        return dict(found)
+
+    def _fetch(self, method: str, path: str, data: object = None) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection(self.host, self.port, timeout=10)
         try:
             body = None if data is None else json.dumps(data)
             connection.request(method, path, body, {"Content-Type": "application/json"} if body else {})
             reply = connection.getresponse()
-            text = reply.read()
+            return reply.status, reply.read()
         finally:
             connection.close()
-        found: dict[str, Any] = json.loads(text) if reply.headers.get_content_type() == "application/json" else {}
-        if reply.status >= 400:
-            raise ValueError(found.get("error", f"{method} {path} was answered with {reply.status}"))
-        return found
 
 
 @contextmanager
@@ -121,10 +150,17 @@ def serve(port: int | None = None, host: str = "127.0.0.1") -> Iterator[Provider
 
 
 def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that nobody listens at."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    """Return a TCP port of 127.0.0.1 that nobody listens at, and that this process has not been given lately.
+
+    It is none of those that systems give to outgoing connections, one of which might take it before its user does.
+    Raises RuntimeError when there is none.
+    """
+    for _ in range(len(PORTS)):
+        port = PORTS[next(_turn) % len(PORTS)]
+        with socket.socket() as listener, suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError(f"No port of 127.0.0.1 from {PORTS[0]} to {PORTS[-1]} is free.")
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

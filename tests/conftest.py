@@ -39,6 +39,27 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("app", [(url, None)] if url else find_logins(), indirect=True, ids=_name)
 
 
+def pytest_collection_modifyitems(items):
+    """Side by side runs what shares nothing: a file, and of the specification what is about one app."""
+    for item in items:
+        parameters = item.callspec.params if hasattr(item, "callspec") else {}
+        about = parameters["app"][0] if isinstance(parameters.get("app"), tuple) else ""
+        item.add_marker(pytest.mark.xdist_group(f"{item.path.stem} {about}".rstrip()))
+
+
+def pytest_sessionfinish(session):
+    """A process of several hands on where apps disagree."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["disagreements"] = session.config.stash.get(DISAGREEMENTS, [])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    """Take what a process of several hands on."""
+    handed_on = getattr(node, "workeroutput", {}).get("disagreements", [])
+    node.config.stash.setdefault(DISAGREEMENTS, []).extend(handed_on)
+
+
 def pytest_terminal_summary(terminalreporter, config):
     """Print where apps disagree; and what an app at --app-url does of what every app must do, and its table."""
     if config.stash.get(DISAGREEMENTS, None):
