@@ -786,7 +786,7 @@ def test_breaks_what_an_app_relies_on(visit, place, endpoint, change):
         ({"key": OWN.as_dict(private=False)}, "no private key"),
         ({"key": {"kty": "oct"}}, "no private key"),
     ],
-    ids=str,
+    ids=["no change", "algorithm", "no claims", "signature", "empty key", "public key", "symmetric key"],
 )
 def test_says_what_is_wrong_with_a_change(visit, change, sentence):
     """A change that makes no sense is refused when it is asked for; the controls are above."""
