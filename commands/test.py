@@ -29,14 +29,14 @@ def test(arguments: list[str]) -> int:
     passed = True
     for check in () if arguments else CHECKS:
         say(f"{' '.join(check)}:")
-        if _run(python, *check) != 0:
+        if run_module(python, *check) != 0:
             say(f"{' '.join(check)} failed.")
             passed = False
-    status = _run(python, "pytest", *(arguments or SIDE_BY_SIDE))
+    status = run_module(python, "pytest", *(arguments or SIDE_BY_SIDE))
     return status if passed else status or 1
 
 
-def _run(python: Path, *module: str) -> int:
+def run_module(python: Path, *module: str) -> int:
     """Run a module in the foreground. Ctrl-C is its to take: pytest then stops what its tests have started."""
     process = subprocess.Popen([str(python), "-m", *module], cwd=ROOT)  # noqa: S603 - our own tools
     interrupted = False

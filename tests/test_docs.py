@@ -2,6 +2,7 @@
 
 import ast
 import difflib
+import functools
 import re
 import shutil
 import subprocess
@@ -39,6 +40,7 @@ EXCERPTS = ("python", "html", "ini", "text")
 TITLE = re.compile(r'(\w+) title="([^"]+)"')
 
 
+@functools.cache
 def tokens(page):
     """Return the Markdown tokens of a page."""
     return MarkdownIt("commonmark").enable("table").parse((ROOT / page).read_text("utf-8"))
@@ -106,6 +108,7 @@ def test_no_quote_is_left_unread(page):
 LEADS = ("link_open", "image")
 
 
+@functools.cache
 def anchors(page):
     """Return the anchors of a page's headings, as code hosts make them."""
     seen: dict[str, int] = {}

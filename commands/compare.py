@@ -1,0 +1,16 @@
+"""The four ways are measured side by side, and the page about it is written anew."""
+
+from __future__ import annotations
+
+from .console import Problem, say
+from .environment import ensure
+from .test import run_module
+
+
+def compare(arguments: list[str]) -> int:
+    """Write docs/comparison.md, and the README's short table, from runs on this machine."""
+    if arguments:
+        raise Problem("compare takes no arguments: python3 learn.py compare", 2)
+    python = ensure("requirements-dev.txt")
+    say("Comparing the four ways. This takes about a minute; times mean most while the machine does nothing else.")
+    return run_module(python, "comparison")
