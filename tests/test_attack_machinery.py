@@ -1,10 +1,16 @@
 """The attacks' own tools: verdicts, declarations, and a browser that goes where real ones go."""
 
+import datetime
+import os
+import subprocess
+import sys
+from http.client import HTTPMessage
 from urllib.parse import urlsplit
 
 import pytest
 from attacks.browser import Browser, Cookie, where
 from attacks.catalogue import ROWS, Outcome, Verdict, declarations, judge
+from attacks.matrix import PREDICTABLE, TALKATIVE
 from attacks.report import verdicts_in
 
 PASS, FAIL, CRASH, HANG = (Outcome(verdict) for verdict in (Verdict.PASS, Verdict.FAIL, Verdict.CRASH, Verdict.HANG))
@@ -98,6 +104,24 @@ def test_the_catalogue_is_whole():
     assert len({row.title for row in ROWS.values()}) == 70
 
 
+@pytest.mark.parametrize(
+    ("flags", "kept"),
+    [
+        ("Path=/; Secure; HttpOnly", True),
+        ("Path=/", False),
+        ("Path=/login; Secure", False),
+        ("Path=/; Secure; Domain=example.com", False),
+    ],
+)
+def test_keeps_the_rules_of_a_name(flags, kept):
+    """A cookie whose name begins with __Host- has to be Secure, for the whole host, and for no other."""
+    browser, headers = Browser(), HTTPMessage()
+    headers["Set-Cookie"] = f"__Host-app=1; {flags}"
+    browser._keep("app.example.com", headers)
+
+    assert (browser.value("__Host-app") is not None) is kept
+
+
 def test_keeps_the_rules_for_cookies():
     """Lax goes along when somebody follows a link, and stays behind when another site posts a form."""
     browser = Browser()
@@ -112,3 +136,33 @@ def test_keeps_the_rules_for_cookies():
     assert browser._cookies_for(address, "GET", True) == "lax=1; none=1"
     assert browser._cookies_for(address, "POST", True) == "none=1"
     assert browser._cookies_for(address, "POST", False) == "lax=1; strict=1; none=1"
+
+
+def run_with(customize, folder, program):
+    """Run a program in a Python that is started like the instances of the apps, and return what it prints."""
+    (folder / "sitecustomize.py").write_text(customize, "utf-8")
+    command, environment = [sys.executable, "-c", program], {**os.environ, "PYTHONPATH": str(folder)}
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=20)
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout.split()
+
+
+@pytest.mark.parametrize("seconds", [0, 86_400])
+def test_moves_the_clock_of_an_app(tmp_path, seconds):
+    """The clock is ahead by what the file says, for whoever asks the time and for whoever asks the date."""
+    (tmp_path / "clock").write_text(str(seconds), "utf-8")
+    program = "import time; from datetime import datetime, UTC; print(time.time(), datetime.now(UTC).timestamp())"
+    now = datetime.datetime.now().timestamp()
+
+    assert all(abs(float(found) - seconds - now) < 60 for found in run_with(TALKATIVE, tmp_path, program))
+
+
+def test_makes_random_numbers_guessable(tmp_path):
+    """Whoever makes a state of Python's random makes the same twice; what the system gives is never the same."""
+    program = """
+import random, secrets
+for make in (lambda: random.getrandbits(128), lambda: random.choices("abc", k=9), lambda: secrets.token_hex()):
+    print(make() == make())
+"""
+
+    assert run_with(PREDICTABLE, tmp_path, program) == ["True", "True", "False"]

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -37,50 +38,41 @@ def page(html):
     server.server_close()
 
 
-@pytest.fixture
-def own_provider():
-    """A provider of this test's own: the one that checks starts it over."""
-    with serve() as provider:
-        yield provider
+@pytest.fixture(scope="module")
+def checked(tmp_path_factory):
+    """What `check` says of step 3 as a reader's own app, and of the same app without a protection: side by side.
 
+    Each has a provider of its own, since the one that checks starts it over.
+    """
+    where = tmp_path_factory.mktemp("check")
+    make("state_is_not_compared", where / "source")
 
-@pytest.fixture
-def start(own_provider, tmp_path):
-    """A function that starts step 3 from this folder, as a reader's own app, and returns its address."""
-    apps = []
+    def check_one(name, source):
+        with serve() as provider:
+            app = prepare("step3_login", provider, where / name, source=source)
+            try:
+                app.start()
+                return run_on(app.url)
+            finally:
+                app.stop()
 
-    def start_from(source):
-        apps.append(prepare("step3_login", own_provider, tmp_path / f"app{len(apps)}", source=source))
-        apps[-1].start()
-        return apps[-1].url
-
-    yield start_from
-    for app in apps:
-        app.stop()
+    with ThreadPoolExecutor(2) as pool:
+        good = pool.submit(check_one, "good", ROOT)
+        bad = pool.submit(check_one, "bad", where / "source")
+        return {"good": good.result(), "bad": bad.result()}
 
 
 def run_on(url):
     """Run what `check` runs, of all tests only some."""
     tests = ["tests/test_login.py", "tests/test_attacks.py", "-k", SOME]
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        *tests,
-        "--app-url",
-        url,
-        "-q",
-        "--tb=no",
-        "-rN",
-        "-p",
-        "no:cacheprovider",
-    ]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    options = ["--app-url", url, "-q", "--tb=no", "-rN", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", *tests, *options]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240)
 
 
-def test_a_good_app_passes(start):
+def test_a_good_app_passes(checked):
     """An app of which nothing is known but its address is tried, and what cannot be known is N/A."""
-    ended = run_on(start(ROOT))
+    ended = checked["good"]
 
     assert ended.returncode == 0, ended.stdout
     assert "PASS     RP-03" in ended.stdout
@@ -88,10 +80,9 @@ def test_a_good_app_passes(start):
     assert "passed   log out ends it" in ended.stdout
 
 
-def test_a_bad_app_is_told_what_is_wrong(start, tmp_path):
+def test_a_bad_app_is_told_what_is_wrong(checked):
     """An app without a protection fails its row, with the attack in plain words."""
-    make("state_is_not_compared", tmp_path / "source")
-    ended = run_on(start(tmp_path / "source"))
+    ended = checked["bad"]
 
     assert ended.returncode == 1
     assert "FAIL     RP-03" in ended.stdout

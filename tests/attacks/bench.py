@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import json
 import re
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from threading import BoundedSemaphore
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
@@ -47,7 +49,7 @@ class Bench:
 
     `relay`, `app` and the two other instances of it are there when the suite has started the app itself; `others`
     are the benches of the same app's other providers. `public` believes that it lives at https://app.example.com;
-    `talkative` logs all that its libraries have to say.
+    `talkative` logs all that its libraries have to say, and its clock is in the file `clock`.
     """
 
     url: str
@@ -59,6 +61,7 @@ class Bench:
     collector: Collector | None = None
     public: App | None = None
     talkative: App | None = None
+    clock: Path | None = None
     others: list[Bench] = field(default_factory=list)
     seen: int = 0  # the number of the last message that is no longer of interest
 
@@ -189,6 +192,15 @@ class Bench:
         endpoint = self.profile_endpoints[0] if endpoint == "profile" else endpoint
         return [message for message in self.messages() if message["endpoint"] == endpoint]
 
+    @contextmanager
+    def later(self, seconds: float) -> Iterator[None]:
+        """For the app it is so much later; the provider stays in the present."""
+        self.clock.write_text(str(seconds), "utf-8")
+        try:
+            yield
+        finally:
+            self.clock.write_text("0", "utf-8")
+
     def forget(self) -> None:
         """From here on, what happened before does not count."""
         numbers = [message["number"] for message in self.provider.trace(after=self.seen)]
@@ -200,6 +212,11 @@ class Bench:
     def request(self) -> dict[str, str]:
         """The parameters of an authorization request."""
         return parameters(self.begin(self.new_browser()))
+
+    @cached_property
+    def provider_host(self) -> str:
+        """The provider's host and port, as the app knows it."""
+        return urlsplit(self.begin(self.new_browser())).netloc
 
     @cached_property
     def dialect(self) -> str:
@@ -332,6 +349,11 @@ class Bench:
         page = self.log_out(browser, stop_at="elsewhere")
         return bool(page.location) and not page.location.startswith(self.url)
 
+    @property
+    def has_plain_http(self) -> bool:
+        practice = dotenv_values(self.app.home / ".env.example") if self.app else {}
+        return any(name.endswith("_INSECURE_TRANSPORT") for name in practice)
+
     has_oauth1 = False
     has_refresh = False
 
@@ -339,6 +361,15 @@ class Bench:
         if page.location and not page.location.startswith(f"{self.url}/"):
             return page.location
         raise NoLogin(f"{page.url} does not lead to a provider: status {page.status}, {page.text[:200]}")
+
+
+STARTING = BoundedSemaphore(2)  # more at once are no quicker, and each has to be up within its patience
+
+
+def start(app: App) -> None:
+    """Start an app when it is its turn."""
+    with STARTING:
+        app.start()
 
 
 def check(page: Page) -> Page:

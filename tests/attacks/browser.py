@@ -214,6 +214,9 @@ class Browser:
             pair, *rest = line.split(";")
             name, _, value = (part.strip() for part in pair.partition("="))
             flags = {key.strip().lower(): flag.strip() for key, _, flag in (item.partition("=") for item in rest)}
+            rules = "secure" in flags and flags.get("path") == "/" and "domain" not in flags
+            if name.startswith("__Host-") and not rules:
+                continue
             gone = flags.get("max-age") == "0" or "01 Jan 1970" in flags.get("expires", "")
             if gone:
                 self.cookies.pop((host, name), None)

@@ -20,7 +20,7 @@ from support.apps import App
 from fake_provider import free_port
 
 from . import relay
-from .bench import ADA, AttackWorked, Bench, accepts, check, refuses, survives
+from .bench import ADA, AttackWorked, Bench, accepts, check, refuses, start, survives
 from .cases_replies import EVIL, with_token_fault
 from .catalogue import row, variants
 
@@ -76,10 +76,14 @@ row(
     "RFC 8725 section 2.1, ASVS 6.8.2",
     needs="id token",
 )
+WITHOUT = ["at_hash"]  # optional, and no algorithm at all makes none, so that an attacker leaves it out
 NONES = {
-    **{f"a {alg}": _id_token(sign="none", header={"alg": alg}) for alg in ("none", "None", "NoNe", "NONE")},
-    "b none, with the signature of before": _id_token(sign="old signature", header={"alg": "none"}),
-    "c no alg at all": _id_token(sign="none", header={"alg": None}),
+    **{
+        f"a {alg}": _id_token(sign="none", header={"alg": alg}, remove=WITHOUT)
+        for alg in ("none", "None", "NoNe", "NONE")
+    },
+    "b none, with the signature of before": _id_token(sign="old signature", header={"alg": "none"}, remove=WITHOUT),
+    "c no alg at all": _id_token(sign="none", header={"alg": None}, remove=WITHOUT),
 }
 
 
@@ -228,6 +232,10 @@ def own_key() -> RSAKey:
     return RSAKey.generate_key(2048)
 
 
+def _private() -> dict[str, Any]:
+    return {name: value for name, value in own_key().as_dict(private=True).items() if name != "kid"}
+
+
 @variants(
     "RP-46",
     {
@@ -244,8 +252,7 @@ def own_key() -> RSAKey:
 )
 def key_of_the_token(bench: Bench, header: Callable[[str], dict[str, Any]]) -> None:
     before = len(bench.collector.requests)
-    private = {name: value for name, value in own_key().as_dict(private=True).items() if name != "kid"}
-    _refused(bench, _id_token(header=header(bench.collector.url), key=private))
+    _refused(bench, _id_token(header=header(bench.collector.url), key=_private()))
     if len(bench.collector.requests) > before:
         raise AttackWorked("the app has fetched what the token named")
 
@@ -448,6 +455,22 @@ def rotation(bench: Bench, how: dict[str, Any]) -> None:
     accepts(bench, browser := bench.new_browser(), bench.log_in(browser))
 
 
+@variants("RP-53", {"b a token of the key that is gone": "soon-gone"}, needs="own process")
+def withdrawn_key(bench: Bench, kid: str) -> None:
+    path = jwks_path(bench)
+    public = {**own_key().as_dict(private=False), "kid": kid, "alg": "RS256", "use": "sig"}
+    keys = [public, *published_keys(bench)["keys"]]
+    change = _id_token(header={"kid": kid}, key=_private())
+    bench.relay.plan("path", path, relay.reply_with(json.dumps({"keys": keys}).encode()))
+    try:
+        _accepted(bench, change)
+    finally:
+        bench.relay.forget("path", path)
+    bench.provider.rotate_keys(bench.dialect, withdraw=True)
+    accepts(bench, browser := bench.new_browser(), bench.log_in(browser))  # from here on the app knows the new keys
+    _refused(bench, change)
+
+
 @variants("RP-53", {"c a new key under the old name": None})
 def same_kid(bench: Bench) -> None:
     bench.provider.rotate_keys(bench.dialect, same_kid=True)
@@ -564,7 +587,7 @@ def fresh(
     if act or change:
         own.plan("path", path, act or changed)
     try:
-        app.start()
+        start(app)
         started = replace(bench, url=app.url, app=app, relay=own, others=[])
         for name in ("dialect", "client_id", "profiles", "keys", "happy"):  # the same as there
             started.__dict__[name] = getattr(bench, name)

@@ -394,6 +394,19 @@ def many_hang(bench: Bench, number: int) -> None:
         thread.join(PATIENCE)
 
 
+@variants("RP-33", {"i away, and somebody is logged in": 9})
+def away_later(bench: Bench, times: int) -> None:
+    browser = bench.new_browser()
+    landing = bench.log_in(browser)
+    for endpoint in bench.profile_endpoints:
+        bench.provider.break_next(endpoint, dialect=bench.dialect, status=503, times=times)
+    page = check(browser.open(landing.url))
+    if page.status != 200:
+        raise AttackWorked(f"{landing.url} ends with status {page.status}")
+    refuses(bench, browser, page, ADA)
+    bench.mend()
+
+
 @variants("RP-33", {"h never, as the provider's fault": 30})
 def never_by_fault(bench: Bench, delay: int) -> None:
     if bench.app is not None:

@@ -209,7 +209,8 @@ def state_twice(bench: Bench, leaves: bool) -> None:
 row(
     "RP-08",
     "Two tabs, and two hundred",
-    "Logins that are begun and left lying about neither break the next one nor fill the cookie until browsers drop it.",
+    "Logins that are begun and left lying about neither break the next one nor fill the cookie until browsers drop it, "
+    "and are not good for ever.",
     "RFC 9700 section 2.1",
 )
 
@@ -234,6 +235,27 @@ def many_tabs(bench: Bench, number: int) -> None:
     if browser.dropped:
         raise AttackWorked(f"the cookie {browser.dropped[0]} outgrew what browsers keep")
     accepts(bench, browser, bench.log_in(browser))
+
+
+@variants(
+    "RP-08",
+    {"c five minutes later": (300, True), "c a day later": (86_400, False)},
+    needs="own process",
+    slow="alone",
+)
+def left_lying(bench: Bench, how: tuple[int, bool]) -> None:
+    seconds, is_good = how
+    browser = bench.new_browser()
+    answer = bench.ask(browser)
+    with bench.later(seconds):
+        page = bench.deliver(browser, answer)
+        if is_good:
+            accepts(bench, browser, page)
+        else:
+            refuses(bench, browser, page)
+            if parameters(answer)["code"] in str(bench.asked("token")):
+                raise AttackWorked("the app went on to the token endpoint")
+    accepts(bench, browser := bench.new_browser(), bench.log_in(browser))
 
 
 row(
@@ -365,7 +387,7 @@ row(
 )
 
 
-@variants("RP-14", {"a a code that it does not know": "nonsense", "b a code that was used": None.__class__})
+@variants("RP-14", {"a a code that it does not know": "nonsense", "b a code that was used": "used"})
 def refused_code(bench: Bench, code: str) -> None:
     browser = bench.new_browser()
     if code == "used":
@@ -656,9 +678,8 @@ NAMES = ("next", "redirect", "redirect_uri", "return_to", "continue", "url", "ca
 
 def _stays(bench: Bench, page: Page) -> None:
     check(page)
-    provider = where(bench.begin(bench.new_browser()), bench.url)
     for _, target in page.hops:
-        if where(target, bench.url) not in (urlsplit(bench.url).netloc, provider):
+        if where(target, bench.url) not in (urlsplit(bench.url).netloc, bench.provider_host):
             raise AttackWorked(f"sent to {target[:120]}")
 
 
@@ -670,7 +691,7 @@ def open_redirect(bench: Bench, target: str) -> None:
     joint = "&" if urlsplit(bench.login_address).query else "?"
     page = browser.open(f"{bench.login_address}{joint}{query}", stop_at="elsewhere")
     check(page)
-    if page.location and where(page.location, bench.url) != where(bench.begin(bench.new_browser()), bench.url):
+    if page.location and where(page.location, bench.url) != bench.provider_host:
         raise AttackWorked(f"sent to {page.location[:120]}")
     answer = bench.approve(browser, page.location, ADA)
     page = bench.deliver(browser, answer, stop_at="elsewhere")

@@ -5,16 +5,21 @@ from __future__ import annotations
 import base64
 import json
 import re
+import shutil
 import subprocess
 import sys
 import threading
 import time
 import zlib
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import unquote, urlencode
 
 from itsdangerous import BadSignature, TimestampSigner
+from support.apps import App
 
 from fake_provider import free_port
 
@@ -24,17 +29,20 @@ from .bench import (
     MALLORY,
     AttackWorked,
     Bench,
+    Crashed,
     NotApplicable,
     accepts,
     changed,
     check,
     parameters,
     refuses,
+    start,
     survives,
 )
 from .browser import Cookie
 from .cases_replies import PUBLIC, public_browser, subject_of, with_subject
 from .catalogue import row, variants
+from .relay import Collector
 
 # J. The session
 
@@ -100,6 +108,15 @@ def public_cookie(bench: Bench) -> None:
         _check_flags(cookie)
         if "secure" not in cookie.flags:
             raise AttackWorked("the cookie also goes over plain http")
+
+
+@variants("RP-58", {"c its name": "__Host-"}, needs="own process")
+def host_prefix(bench: Bench, prefix: str) -> None:
+    browser = public_browser(bench)
+    check(browser.open(bench.login_address.replace(bench.url, PUBLIC), stop_at="elsewhere"))
+    names = [cookie.name for cookie in browser.of("app.example.com")]
+    if not names or not all(name.startswith(prefix) for name in names):
+        raise AttackWorked(f"without {prefix} before its name, a cookie can come from another host of the same domain")
 
 
 row(
@@ -265,35 +282,50 @@ row(
 )
 
 
-@variants("RP-63", needs="own process", slow="alone")
-def bleeding(bench: Bench) -> None:
-    wrong: list[BaseException] = []
-    ends = time.monotonic() + 3
+LOGINS = 15  # of each of the four
 
-    def visit(person: str | None) -> None:
+
+@variants("RP-63", {"a four people at once": None}, needs="own process", slow="alone")
+def bleeding(bench: Bench) -> None:
+    over = threading.Event()
+
+    def log_in_again_and_again(person: str) -> None:
         try:
-            while time.monotonic() < ends and not wrong:
+            for _ in range(LOGINS):
+                if over.is_set():
+                    return
                 browser = bench.new_browser()
-                if person is None:
-                    if (found := bench.who(browser)) is not None:
-                        raise AttackWorked(f"an anonymous visitor is {found}")
-                    time.sleep(0.01)
-                    continue
                 answer = bench.ask(browser, person)
                 bench.relay.plan("profile", parameters(answer)["code"], _a_little_later)
                 accepts(bench, browser, bench.deliver(browser, answer), person)
-        except BaseException as error:
-            wrong.append(error)
+        except BaseException:
+            over.set()
+            raise
 
-    threads = [
-        threading.Thread(target=visit, args=[person]) for person in (ADA, GRACE, "Alan Turing", "Alan Kay", None)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if wrong:
-        raise wrong[0]
+    def look() -> None:
+        while not over.wait(0.02):
+            if (found := bench.who(bench.new_browser())) is not None:
+                raise AttackWorked(f"an anonymous visitor is {found}")
+
+    with ThreadPoolExecutor(5) as pool:
+        stranger = pool.submit(look)
+        visitors = [pool.submit(log_in_again_and_again, name) for name in (ADA, GRACE, "Alan Turing", "Alan Kay")]
+        wait(visitors)
+        over.set()
+        for visit in (*visitors, stranger):
+            visit.result()
+
+
+@variants("RP-63", {"b a stranger, after a login that failed half-way": None})
+def of_nobody(bench: Bench) -> None:
+    browser, stranger = bench.new_browser(), bench.new_browser()
+    answer = bench.ask(browser, GRACE)
+    bench.break_next("profile", status=500)
+    refuses(bench, browser, bench.deliver(browser, answer))
+    page = check(stranger.open(bench.login_address, stop_at="elsewhere"))
+    if "client_id=" not in page.location:
+        raise AttackWorked(f"a stranger begins no login, and is shown: {page.text[:200]}")
+    accepts(bench, stranger, bench.deliver(stranger, bench.approve(stranger, page.location, ADA)))
 
 
 def _a_little_later(connection, request, forward) -> None:
@@ -454,6 +486,23 @@ def nearly_the_same(bench: Bench, subjects: tuple[str, str]) -> None:
     _each_their_own(bench, people)
 
 
+@variants("RP-66", {"e a number, and the same as a text": (900_003, "900003")})
+def number_or_text(bench: Bench, subjects: tuple[int, str]) -> None:
+    number, text = subjects
+    first = bench.new_browser()
+    names = {}
+    for name, subject in (("Ida First", number), ("Ida Second", number), ("Ida Third", text)):
+        browser = first if not names else bench.new_browser()
+        answer = bench.ask(browser, GRACE)
+        bench.break_next("profile", body=json.dumps(with_subject(named(bench.profile, name), subject)))
+        survives(bench, browser, bench.deliver(browser, answer))
+        names[name] = bench.who(first), bench.who(browser)
+    if not (names["Ida Second"][0] or "").startswith("Ida Second"):
+        raise NotApplicable("it keeps no accounts by numbers: a session is all there is")
+    if names["Ida Third"][1] is not None and names["Ida Third"][0] != names["Ida Third"][1]:
+        raise AttackWorked("the number as a text is another account")
+
+
 row(
     "RP-67",
     "Linking accounts",
@@ -594,6 +643,51 @@ def talkative_log(bench: Bench) -> None:
             found |= {name for name, value in reply if name.endswith("token") and str(value) in log}
     if found:
         raise AttackWorked(f"at level DEBUG the log has {' and '.join(sorted(found))}")
+
+
+# What an app is started with that is to believe in another machine: its name leads here.
+ELSEWHERE = """
+import socket
+real = socket.getaddrinfo
+socket.getaddrinfo = lambda host, *args, **options: real(
+    "127.0.0.1" if host == "provider.example" else host, *args, **options
+)
+"""
+
+
+@variants("RP-68", {"e plain http, to another machine": None}, needs=("own process", "plain http"))
+def plain_http(bench: Bench) -> None:
+    with ExitStack() as stack:
+        other = Collector()
+        stack.callback(other.stop)
+        site = Path(stack.enter_context(TemporaryDirectory()))
+        (site / "sitecustomize.py").write_text(ELSEWHERE, "utf-8")
+        settings = {
+            name: value.replace(bench.relay.url, f"http://provider.example:{other.port}")
+            for name, value in bench.app.environment.items()
+        }
+        port = free_port()
+        settings.update(URL=PUBLIC, SECRET_KEY="k" * 40, PORT=str(port), PYTHONPATH=str(site))
+        app = App(bench.folder, f"http://localhost:{port}", site, settings)
+        app.home = Path(shutil.copytree(bench.app.home, site / "app", ignore=shutil.ignore_patterns("*.log")))
+        stack.callback(app.stop)
+        try:
+            start(app)
+        except RuntimeError as error:
+            if "Traceback" in str(error):
+                raise Crashed(str(error)[-300:]) from None
+            if "INSECURE_TRANSPORT" in str(error):
+                return  # it says what is wrong
+            raise
+        browser = bench.new_browser()
+        browser.shortcuts = {"app.example.com": ("127.0.0.1", port)}
+        page = check(browser.open(bench.login_address.replace(bench.url, PUBLIC), stop_at="elsewhere"))
+        asked = parameters(page.location)
+        if "redirect_uri" in asked:
+            answer = changed(asked["redirect_uri"], code="a-code", state=asked["state"])
+            check(browser.open(answer, from_another_site=True))
+        if any("a-code" in request.fields.values() for request in other.requests):
+            raise AttackWorked("code and secret went to another machine over plain http")
 
 
 @variants("RP-68", {"d the debugger": None})

@@ -21,6 +21,7 @@ NEEDS = {
     "linking": "it links no accounts",
     "cookie session": "its sessions are on the server, the cookie is a random number",
     "provider logout": "it does not log out at its provider",
+    "plain http": "it has no switch that allows plain http",
     "oauth1": "OAuth 1.0a: none of the providers speaks it today",
     "refresh": "it uses no refresh token",
     "own process": "this cannot be done from outside: the suite has to start the app itself",

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from queue import SimpleQueue
 
 from dotenv import dotenv_values
 from support.apps import FACTS, ROOT, App, find_logins, prepare
@@ -17,7 +18,7 @@ from support.apps import FACTS, ROOT, App, find_logins, prepare
 from fake_provider import Provider, serve
 
 from . import cases_id_token, cases_replies, cases_request, cases_session  # noqa: F401 - they fill the table
-from .bench import Bench, Crashed, NoLogin
+from .bench import Bench, Crashed, NoLogin, start
 from .browser import Hung
 from .catalogue import NEEDS, ROWS, Outcome, Row, Variant, Verdict, control, declarations, judge, try_variant
 from .relay import Collector, Relay
@@ -28,13 +29,30 @@ for _id in sorted(ROWS):
 AT_ONCE = 3  # folders; each keeps its app and its provider busy as well
 ODD_SECRET = "a:b%c+d é&e=ü\"'"
 
-# What the instance that says all it can is started with, and what the one with weak random numbers is.
-TALKATIVE = "import logging\nlogging.basicConfig(level=logging.DEBUG)\n"
-PREDICTABLE = (
-    "import random\n"
-    "random.Random.random = lambda self: 0.5\n"
-    "random.Random.getrandbits = lambda self, bits: 0\n"
-)  # fmt: skip
+# What the instance that says all it can is started with, and what the one with weak random numbers is. The clock of the
+# first is as many seconds ahead as a file says: a day goes by without waiting, and without a change in the app.
+TALKATIVE = """
+import datetime, logging, pathlib, time
+logging.basicConfig(level=logging.DEBUG)
+ahead = pathlib.Path(__file__).with_name("clock")
+real_time = time.time
+class Datetime(datetime.datetime):
+    @classmethod
+    def now(cls, tz=None):
+        return super().now(tz) + datetime.timedelta(seconds=float(ahead.read_text() or 0))
+    @classmethod
+    def utcnow(cls):
+        return cls.now(datetime.timezone.utc).replace(tzinfo=None)
+time.time = lambda: real_time() + float(ahead.read_text() or 0)
+datetime.datetime = Datetime
+"""
+PREDICTABLE = """
+import random
+random.Random.random = lambda self: 0.5
+random.Random.getrandbits = lambda self, bits: 0
+for name in ("random", "getrandbits", "randbytes", "randint", "randrange", "choice", "choices", "sample", "uniform"):
+    setattr(random, name, getattr(random._inst, name))
+"""
 
 Result = dict[tuple[str, str], Outcome]  # by row and folder
 
@@ -50,9 +68,8 @@ class Folder:
         self.benches: list[Bench] = []
         self.calm_benches: list[Bench] = []
 
-    def start(self, stack: ExitStack, names: Iterable[str | None], rows: Collection[str]) -> None:
-        """Start the provider, the app, and those other instances of the app that these rows need."""
-        provider = stack.enter_context(serve())
+    def start(self, stack: ExitStack, provider: Provider, names: Iterable[str | None], rows: Collection[str]) -> None:
+        """Start the app, and those other instances of it that these rows need."""
         relay, collector = Relay(provider.port), Collector()
         stack.callback(relay.stop)
         stack.callback(collector.stop)
@@ -63,6 +80,8 @@ class Folder:
             calm_relay = Relay(self.calm.port)
             stack.callback(calm_relay.stop)
             talkative = self._prepare(calm_relay, "talkative", TALKATIVE)
+            clock = self.where / "talkative-site" / "clock"
+            clock.write_text("0", "utf-8")
             instances.append(talkative)
         if not {"RP-02", "RP-35", "RP-58"}.isdisjoint(rows):
             public = self._prepare(relay, "public", PREDICTABLE)
@@ -74,14 +93,16 @@ class Folder:
         for instance in instances:
             stack.callback(instance.stop)
         with ThreadPoolExecutor(len(instances)) as pool:
-            list(pool.map(App.start, instances))
+            list(pool.map(start, instances))
         for name in names:
             bench = Bench(
                 app.url, provider, self.folder, name or "", app, relay, collector, public=public, talkative=talkative
             )
             self.benches.append(bench)
             if talkative is not None:
-                calm = replace(bench, url=talkative.url, provider=self.calm, app=talkative, relay=calm_relay)
+                calm = replace(
+                    bench, url=talkative.url, provider=self.calm, app=talkative, relay=calm_relay, clock=clock
+                )
                 self.calm_benches.append(calm)
         for benches in (self.benches, self.calm_benches):
             for bench in benches:
@@ -112,44 +133,67 @@ def attack(bench: Bench, rows: Collection[str]) -> dict[str, dict[str, Outcome]]
     return found
 
 
-def attack_slowly(bench: Bench, rows: Collection[str]) -> dict[str, dict[str, Outcome]]:
-    """Run the variants that wait, all at once, and then those that need the app for themselves."""
-    found: dict[str, dict[str, Outcome]] = {}
+def attack_slowly(benches: Collection[Bench], rows: Collection[str]) -> list[dict[str, dict[str, Outcome]]]:
+    """Run the variants that wait, all at once, and then, one by one, those that need the app for themselves."""
+    found: list[dict[str, dict[str, Outcome]]] = []
     for when in ("together", "alone"):
-        chosen: list[tuple[Row, Variant]] = [
-            (row, variant)
+        chosen: list[tuple[Bench, Row, Variant]] = [
+            (bench, row, variant)
+            for bench in benches
             for row in ROWS.values()
             if row.id in rows
             for variant in row.variants
             if variant.slow == when
         ]
-        with ThreadPoolExecutor(max(1, len(chosen))) as pool:
-            outcomes = pool.map(lambda pair: try_variant(bench, *pair), chosen)
-            for (row, variant), outcome in zip(chosen, outcomes, strict=True):
-                found.setdefault(row.id, {})[variant.name] = outcome
+        with ThreadPoolExecutor(max(1, len(chosen)) if when == "together" else 1) as pool:
+            outcomes = pool.map(lambda case: try_variant(*case), chosen)
+            for (_, row, variant), outcome in zip(chosen, outcomes, strict=True):
+                found.append({row.id: {variant.name: outcome}})
     return found
+
+
+class Providers:
+    """One provider for what waits, and a few more, each of which one folder at a time has for itself."""
+
+    def __init__(self, stack: ExitStack, number: int) -> None:
+        with ThreadPoolExecutor() as pool:
+            self.calm, *others = pool.map(lambda _: stack.enter_context(serve()), range(number + 1))
+        self._free: SimpleQueue[Provider] = SimpleQueue()
+        for provider in others:
+            self._free.put(provider)
+
+    @contextmanager
+    def one(self) -> Iterator[Provider]:
+        """A provider that nobody else has, with nothing left in it of whoever had it before."""
+        provider = self._free.get()
+        try:
+            provider.reset()
+            yield provider
+        finally:
+            self._free.put(provider)
 
 
 def run(wanted: dict[str, Collection[str]], where: Path) -> Result:
     """Attack these folders with these rows, and return the verdicts."""
-    with serve() as calm, ThreadPoolExecutor(AT_ONCE) as pool:
-        results = pool.map(lambda folder: _run_folder(folder, wanted[folder], where / folder, calm, ROOT), wanted)
+    with ExitStack() as stack, ThreadPoolExecutor(AT_ONCE) as pool:
+        providers = Providers(stack, min(AT_ONCE, len(wanted)))
+        results = pool.map(lambda folder: _run_folder(folder, wanted[folder], where / folder, providers, ROOT), wanted)
         return {key: outcome for result in results for key, outcome in result.items()}
 
 
-def _run_folder(folder: str, rows: Collection[str], where: Path, calm: Provider, source: Path) -> Result:
+def _run_folder(folder: str, rows: Collection[str], where: Path, providers: Providers, source: Path) -> Result:
     names = FACTS.get(folder, {}).get("providers", [None])
     declared = declarations(source / folder)
-    with ExitStack() as stack:
-        attacked = Folder(folder, where, calm, source)
-        attacked.start(stack, names, rows)
+    with providers.one() as provider, ExitStack() as stack:
+        attacked = Folder(folder, where, providers.calm, source)
+        attacked.start(stack, provider, names, rows)
         for bench in attacked.calm_benches:
             with suppress(Exception):  # whoever needs it will find out what is wrong
                 bench.request, bench.answer, bench.happy  # noqa: B018 - learned in peace, before all begins at once
-        with ThreadPoolExecutor(4) as pool:
-            slow = [pool.submit(attack_slowly, bench, rows) for bench in attacked.calm_benches]
+        with ThreadPoolExecutor(1) as pool:
+            slow = pool.submit(attack_slowly, attacked.calm_benches, rows)
             quick = [attack(bench, rows) for bench in attacked.benches]
-            found = [*quick, *(one.result() for one in slow)]
+            found = [*quick, *slow.result()]
     result: Result = {}
     for id in rows:
         outcomes = [pair for one in found for pair in one.get(id, {}).items()]
@@ -159,11 +203,12 @@ def _run_folder(folder: str, rows: Collection[str], where: Path, calm: Provider,
 
 def run_copies(copies: dict[str, tuple[str, Path, Collection[str]]], where: Path) -> dict[str, dict[str, Outcome]]:
     """Attack copies of apps, each given by its folder, the folder above and the rows; return verdicts by row."""
-    with serve() as calm, ThreadPoolExecutor(AT_ONCE) as pool:
+    with ExitStack() as stack, ThreadPoolExecutor(AT_ONCE) as pool:
+        providers = Providers(stack, AT_ONCE)
 
         def run_one(name: str) -> dict[str, Outcome]:
             folder, source, rows = copies[name]
-            result = _run_folder(folder, rows, where / name, calm, source)
+            result = _run_folder(folder, rows, where / name, providers, source)
             return {id: outcome for (id, _), outcome in result.items()}
 
         return dict(zip(copies, pool.map(run_one, copies), strict=True))
@@ -193,7 +238,7 @@ def all_benches(where: Path) -> Iterator[list[Bench]]:
             apps[folder] = prepare(folder, relay, where / folder.replace("/", "-")), relay
             stack.callback(apps[folder][0].stop)
         with ThreadPoolExecutor(2) as pool:
-            list(pool.map(lambda pair: pair[0].start(), apps.values()))
+            list(pool.map(lambda pair: start(pair[0]), apps.values()))
         benches = [
             Bench(apps[folder][0].url, provider, folder, name or "", apps[folder][0], apps[folder][1], Collector())
             for folder, name in find_logins()
