@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from pathlib import Path
 
 from flask import Flask, render_template
@@ -10,6 +9,9 @@ from werkzeug.exceptions import HTTPException, SecurityError
 from werkzeug.wrappers import Response
 
 from .breaking import breaking
+from .browsers import Browsers
+from .class_page import class_page
+from .classroom import Classroom
 from .console import console
 from .controls import controls
 from .dialects import DIALECTS
@@ -21,22 +23,26 @@ from .state import State
 from .watching import watching
 
 
-def create_app(clients_file: Path | None = None, gallery: Path | None = None) -> Flask:
+def create_app(
+    clients_file: Path | None = None, gallery: Path | None = None, classroom: Classroom | None = None
+) -> Flask:
     """Return the provider.
 
-    `clients_file` keeps registered apps from one run to the next; `gallery` is where learn.py tells of its apps.
+    `clients_file` keeps registered apps from one run to the next; `gallery` is where learn.py tells of its apps;
+    `classroom` is there when others than this machine's own user reach it.
     """
     app = Flask(__name__)
     app.config.update(
-        SECRET_KEY=secrets.token_bytes(32),
         SESSION_COOKIE_NAME="fake_provider",
         SESSION_COOKIE_SAMESITE="Lax",
-        MAX_CONTENT_LENGTH=20_000_000,
+        MAX_CONTENT_LENGTH=20_000_000 if classroom is None else 500_000,
     )
+    app.session_interface = Browsers()
     app.json.sort_keys = False  # type: ignore[attr-defined]  # replies keep the order of the real ones
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    state = State.make(clients_file, gallery)
-    guard(app, add_endpoints(app, state))
+    state = State.make(clients_file, gallery, classroom)
+    guard(app, add_endpoints(app, state), classroom)
+    app.register_blueprint(class_page(state))
     for routes in (pages(state), reading(state), watching(state), breaking(state), console(state), controls(state)):
         app.register_blueprint(routes)
 
@@ -51,9 +57,7 @@ def create_app(clients_file: Path | None = None, gallery: Path | None = None) ->
     @app.errorhandler(SecurityError)
     def foreign_host(error: SecurityError) -> tuple[str, int]:
         # no layout here: without a host that is trusted, Flask makes no addresses
-        return (
-            "<!doctype html><title>Bad Request</title><p>This answers to localhost and 127.0.0.1 alone.</p>",
-            400,
-        )
+        names = "localhost and 127.0.0.1" if classroom is None else "this machine's addresses and own names"
+        return f"<!doctype html><title>Bad Request</title><p>This answers to {names} alone.</p>", 400
 
     return app

@@ -7,12 +7,13 @@ import time
 from flask import abort, g, redirect, render_template, request
 from werkzeug.wrappers import Response
 
+from .address import our_address
 from .authorization import AuthorizationRequest, ReturnAddress, authorization_request, return_address
 from .dialects import Dialect
 from .errors import SentToApp
 from .interaction import SignedIn, page_to_show
 from .people import Person
-from .sessions import has_answered, sign_in, sign_out, signed_in
+from .sessions import allowing, has_answered, is_here, people_here, sign_in, sign_out, signed_in
 from .state import State
 
 
@@ -23,20 +24,22 @@ def authorize(state: State, dialect: Dialect) -> Response | str:
     """
     dialect = state.lifetimes.of(dialect)
     parameters = request.args.to_dict(flat=False)
+    form = request.form if request.method == "POST" else {}
     g.client_id = request.args.get("client_id")
     address = return_address(dialect, state.clients, parameters)
     try:
         asked = authorization_request(dialect, address, parameters)
-        if "person" in request.form:
-            return _choose(state, dialect, request.form["person"])
-        return _go_on(state, dialect, address, asked)
+        if "person" in form:
+            return _choose(state, dialect, form["person"])
+        return _go_on(state, dialect, address, asked, form.get("decision"))
     except SentToApp as error:
         return _back(dialect, address, {"error": error.code, "error_description": error.description})
 
 
-def _go_on(state: State, dialect: Dialect, address: ReturnAddress, asked: AuthorizationRequest) -> Response | str:
+def _go_on(
+    state: State, dialect: Dialect, address: ReturnAddress, asked: AuthorizationRequest, decision: str | None
+) -> Response | str:
     session = signed_in(state, dialect.name)
-    decision = request.form.get("decision")
     hinted = state.cast.hinted(dialect.name, asked.login_hint)
     allowed = session is not None and _allowed_before(state, dialect, session.person, asked)
     page = page_to_show(asked, session, None if hinted is None else hinted.key, allowed, time.time())
@@ -45,7 +48,7 @@ def _go_on(state: State, dialect: Dialect, address: ReturnAddress, asked: Author
     if decision == "deny":
         return _back(dialect, address, {"error": dialect.refusal, **dict(dialect.refusal_details)})
     if decision == "allow":
-        state.consents.remember(dialect.name, session.person, asked.client.client_id, asked.scopes)
+        state.consents.remember(dialect.name, allowing(state, session.person), asked.client.client_id, asked.scopes)
     elif page == "consent":
         person = state.cast.find(session.person)
         return render_template("consent.html", dialect=dialect, client=asked.client, person=person, asked=asked)
@@ -53,12 +56,12 @@ def _go_on(state: State, dialect: Dialect, address: ReturnAddress, asked: Author
 
 
 def _choose_page(state: State, dialect: Dialect, asked: AuthorizationRequest, hinted: Person | None) -> str:
-    people = sorted(state.cast.everybody(), key=lambda person: person != hinted)  # the one who was hinted at first
+    people = sorted(people_here(state), key=lambda person: person != hinted)  # the one who was hinted at first
     return render_template("choose.html", dialect=dialect, client=asked.client, people=people, hinted=hinted)
 
 
 def _choose(state: State, dialect: Dialect, key: str) -> Response:
-    if key and state.cast.find(key) is None:
+    if key and not is_here(state, state.cast.find(key)):
         abort(400, f"There is nobody called {key} here.")
     if key:
         sign_in(state, dialect, key)
@@ -75,12 +78,12 @@ def _code(state: State, dialect: Dialect, asked: AuthorizationRequest, session: 
 
 
 def _allowed_before(state: State, dialect: Dialect, person: str, asked: AuthorizationRequest) -> bool:
-    return state.consents.cover(dialect.name, person, asked.client.client_id, asked.scopes)
+    return state.consents.cover(dialect.name, allowing(state, person), asked.client.client_id, asked.scopes)
 
 
 def _back(dialect: Dialect, address: ReturnAddress, answer: dict[str, str]) -> Response:
     if dialect.sends_issuer:
-        answer["iss"] = dialect.issuer(request.host_url)
+        answer["iss"] = dialect.issuer(our_address())
     g.answers_app = True
     # 303 after a form: 307 would post it again, to the app (RFC 9700 section 4.12)
     return redirect(address.with_parameters(answer) + dialect.fragment, 303 if request.method == "POST" else 302)

@@ -8,6 +8,7 @@ from urllib.parse import unquote_plus, urlencode
 from flask import g, jsonify, request
 from werkzeug.wrappers import Response
 
+from .address import our_address
 from .clients import Client
 from .dialects import Dialect
 from .errors import AnsweredToApp
@@ -31,7 +32,7 @@ def token(state: State, dialect: Dialect) -> Response:
         body["refresh_token"] = issued.refresh_token
     if dialect.openid is not None and dialect.identifies(issued.grant.scopes):
         about, lifetime = dialect.openid.claims(asked), dialect.openid.lifetime
-        claims = id_token_claims(dialect.issuer(request.host_url), issued, about, lifetime, time.time())
+        claims = id_token_claims(dialect.issuer(our_address()), issued, about, lifetime, time.time())
         body["id_token"] = state.keys.of(dialect).sign(claims)
     # RFC 6749 section 5.1: nobody on the way may keep a token
     return _token_response(dialect, Reply(200, body, (("Cache-Control", "no-store"), ("Pragma", "no-cache"))))
@@ -50,7 +51,7 @@ def revocation(state: State, dialect: Dialect) -> Response:
 def resource(state: State, dialect: Dialect, endpoint: str, **path: str) -> Response:
     """Answer a request of a resource: protected (RFC 6750 section 2.1), or public. Raises AnsweredToApp."""
     shape = dialect.resources[endpoint][1]
-    base_url = f"{request.host_url}{dialect.name}"
+    base_url = f"{our_address()}/{dialect.name}"
     if isinstance(shape, Document):
         return _respond(Reply(200, shape.at(base_url, state.keys.of(dialect).algorithm)))
     if isinstance(shape, KeySet):
@@ -118,7 +119,7 @@ def _asked(state: State, dialect: Dialect, grant: Grant) -> Asked:
         client_name=client.name,
         scopes=grant.scopes,
         query=request.args.to_dict(),
-        base_url=request.host_url.rstrip("/"),
+        base_url=our_address(),
     )
 
 

@@ -9,11 +9,13 @@ from werkzeug.wrappers import Response
 
 from .clients import Client
 from .dialects import BY_NAME, DIALECTS
+from .faults import Fault
 from .gallery import read_rows
 from .guard import WITH_SCRIPT
 from .logins import Logins
 from .state import State
 from .verdict import breakages, fault, name_of, what_it_did
+from .viewer import only_owners, viewer
 
 MOST_SHOWN = 10  # logins that were broken
 
@@ -34,21 +36,33 @@ def breaking(state: State) -> Blueprint:
         """Break the next login of this app in one way, or take back what has not happened yet."""
         client = _client(state, request.form) or abort(400, "Choose an app first.")
         dialect = BY_NAME[client.dialect]
+        everything = viewer(state).sees_all
         if "mend" in request.form:
-            state.faults.clear()
+            state.faults.clear(lambda waits: everything or _is_of(waits, client))
         else:
             key = request.form.get("break")
             row = next((row for row in breakages(dialect) if row.key == key), None)
-            state.faults.add(fault(row or abort(400, "There is no such button here."), dialect, client.client_id))
+            breaks = fault(row or abort(400, "There is no such button here."), dialect, client.client_id)
+            try:
+                state.faults.add(breaks, viewer(state).most_faults)
+            except ValueError as error:
+                abort(400, str(error))
         return redirect(url_for("breaking.show", client_id=client.client_id, dialect=client.dialect), 303)
 
     return routes
 
 
+def _is_of(waits: Fault, client: Client) -> bool:
+    return (waits.dialect, waits.client_id) == (client.dialect, client.client_id)
+
+
 def _client(state: State, wanted: dict[str, str]) -> Client | None:
     client_id, name = wanted.get("client_id", ""), wanted.get("dialect", "")
+    only_owners(state)
     found = [state.clients.find(dialect.name, client_id) for dialect in DIALECTS if name in ("", dialect.name)]
     known = [client for client in found if client is not None]
+    if known:
+        only_owners(state, client_id, name or None)
     if client_id and not known:
         abort(404, "No app of this id is registered there.")
     return known[0] if len(known) == 1 else None
@@ -60,14 +74,14 @@ def _choose(state: State) -> str:
         client
         for dialect in DIALECTS
         for client in state.clients.of(dialect.name)
-        if wanted in (None, client.client_id)
+        if wanted in (None, client.client_id) and viewer(state).owns(client.dialect, client.client_id)
     ]  # fmt: skip
     return render_template("break_choose.html", clients=clients, by_name=BY_NAME)
 
 
 def _page(state: State, client: Client) -> str:
     dialect = BY_NAME[client.dialect]
-    logins = Logins(state.trace.messages()).of(client.client_id, dialect.name)
+    logins = Logins(viewer(state).own(state.trace.messages())).of(client.client_id, dialect.name)
     broken = [
         (login, name_of(message.fault or {}, dialect), what_it_did(login, message, time.time()))
         for login in reversed(logins)

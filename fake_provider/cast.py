@@ -31,6 +31,7 @@ class Cast:
         shows: str = "",
         usernames: tuple[tuple[str, str], ...] = (),
         first_name: str = "",
+        signed_up: bool = False,
     ) -> Person:
         """Add somebody and return them.
 
@@ -56,10 +57,13 @@ class Cast:
                 usernames=usernames,
                 joined=time.time(),
                 first_name=first_name,
+                signed_up=signed_up,
             )
             self._added[person.key] = person
             if len(self._added) > MOST_ADDED:
-                self._forget(next(iter(self._added)))
+                # whom an instructor has added for all is not pushed out by those who sign up
+                who_signed_up = (key for key, other in self._added.items() if other.signed_up)
+                self._forget(next(who_signed_up, next(iter(self._added))))
         return person
 
     def find(self, key: str) -> Person | None:

@@ -12,6 +12,7 @@ import os
 import secrets
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 from urllib.parse import urlsplit
@@ -50,6 +51,7 @@ class Client:
         return hmac.compare_digest(client_secret.encode(), self.client_secret.encode())
 
 
+@lru_cache(maxsize=1000)
 def _is_one_of(redirect_uri: str, exact: tuple[str, ...], loopback_paths: tuple[str, ...]) -> bool:
     if redirect_uri in exact:
         return True
@@ -89,11 +91,14 @@ def redirect_uri_problem(redirect_uri: str) -> str | None:
 class ClientRegistry:
     """All clients of all dialects; those that people register are kept in a file when one is named."""
 
-    def __init__(self, practice: Iterable[Client], file: Path | None = None, most: int = 1000) -> None:
+    def __init__(
+        self, practice: Iterable[Client], file: Path | None = None, most: int = 1000, is_shared: bool = False
+    ) -> None:
         self._practice = {(client.dialect, client.client_id): client for client in practice}
         self._registered: dict[tuple[str, str], Client] = {}
         self._file = file
         self._most = most
+        self._is_shared = is_shared
         self._lock = Lock()
         if file is not None and file.exists():
             for row in json.loads(file.read_text("utf-8")):
@@ -107,6 +112,20 @@ class ClientRegistry:
         key = (dialect, client_id)
         return self._practice.get(key) or self._registered.get(key)
 
+    def is_practice(self, dialect: str, client_id: str) -> bool:
+        """Tell whether this is a client whose secret everybody knows."""
+        return (dialect, client_id) in self._practice
+
+    def is_registered(self, dialect: str, client_id: str) -> bool:
+        """Tell whether somebody has registered this client, and whoever has its secret is its owner."""
+        return (dialect, client_id) in self._registered
+
+    def registered_with(self, client_id: str, client_secret: str) -> list[Client]:
+        """Return the registered clients with this id and this secret, of whatever dialect."""
+        with self._lock:
+            clients = list(self._registered.values())
+        return [c for c in clients if c.client_id == client_id and c.accepts_secret(client_secret)]
+
     def of(self, dialect: str) -> list[Client]:
         """Return the clients of one dialect, the practice clients first."""
         return [c for c in (*self._practice.values(), *self._registered.values()) if c.dialect == dialect]
@@ -114,7 +133,10 @@ class ClientRegistry:
     def register(
         self, dialect: str, name: str, redirect_uris: Iterable[str], post_logout_redirect_uris: Iterable[str] = ()
     ) -> Client:
-        """Register an app and return it with a new client id and a new client secret."""
+        """Register an app and return it with a new client id and a new client secret.
+
+        When there are too many the oldest goes; where they are other people's, this raises ValueError instead.
+        """
         client = Client(
             dialect=dialect,
             client_id=f"{dialect}-{secrets.token_hex(8)}",
@@ -124,6 +146,8 @@ class ClientRegistry:
             post_logout_redirect_uris=tuple(post_logout_redirect_uris),
         )
         with self._lock:
+            if self._is_shared and len(self._registered) >= self._most:
+                raise ValueError(f"{self._most} apps are registered already: remove one first.")
             self._registered[dialect, client.client_id] = client
             while len(self._registered) > self._most:
                 del self._registered[next(iter(self._registered))]

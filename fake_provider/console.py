@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response
 from .clients import redirect_uri_problem
 from .dialects import BY_NAME, Dialect
 from .state import State
+from .viewer import Viewer, only_owners, remember, viewer
 
 LONGEST = 200  # characters of a name
 
@@ -26,21 +27,34 @@ def console(state: State) -> Blueprint:
         if problems:
             return _page(BY_NAME[name], request.form, problems), 400
         addresses = (request.form.get(field, "").split() for field in ("redirect_uris", "post_logout_redirect_uris"))
-        client = state.clients.register(name, request.form["name"].strip(), *addresses)
+        try:
+            client = state.clients.register(name, request.form["name"].strip(), *addresses)
+        except ValueError as error:  # in a class
+            return _page(BY_NAME[name], request.form, {"name": str(error)}), 400
+        if state.classroom is not None:
+            remember(Viewer(apps=frozenset([(name, client.client_id)])))
         return redirect(url_for("console.app", name=name, client_id=client.client_id), 303)
 
     @routes.get("/<client_id>")
     def app(name: str, client_id: str) -> str:
         client = state.clients.find(name, client_id) or abort(404)
+        if not state.clients.is_practice(name, client_id):  # nobody else sees its secret
+            only_owners(state, client_id, name)
         return render_template("client.html", dialect=BY_NAME[name], client=client)
 
     @routes.post("/<client_id>")
     def remove(name: str, client_id: str) -> Response:
+        only_owners(state, client_id, name)
         state.clients.forget(name, client_id)
         return redirect(url_for("console.apps", name=name), 303)
 
     def _page(dialect: Dialect, form: dict[str, str], problems: dict[str, str]) -> str:
-        clients = state.clients.of(dialect.name)
+        who = viewer(state)
+        clients = [
+            client
+            for client in state.clients.of(dialect.name)
+            if state.clients.is_practice(dialect.name, client.client_id) or who.owns(dialect.name, client.client_id)
+        ]
         return render_template("console.html", dialect=dialect, clients=clients, form=form, problems=problems)
 
     return routes

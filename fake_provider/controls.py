@@ -9,9 +9,12 @@ from werkzeug.wrappers import Response
 
 from .faults import Fault
 from .people import Person
+from .sessions import people_here
 from .state import State, endpoint_names
+from .viewer import Viewer, only_instructor, only_owners
 from .watching import watch
 
+HEADERS = ("cache-control", "content-type", "location", "retry-after", "www-authenticate")  # in a class
 JSON_PLEASE = "Send it as JSON, with the header Content-Type: application/json."
 
 
@@ -23,23 +26,26 @@ def controls(state: State) -> Blueprint:
     def trace() -> Response:
         """Return the messages; `client_id`, `dialect` and `after` (a number) narrow them down.
 
-        Programs get JSON, also without an Accept header; who asks for text/html gets a page.
+        Programs get JSON, also without an Accept header; who asks for text/html gets a page. In a class both show
+        the apps of the one who asks.
         """
+        who = only_owners(state, request.args.get("client_id"), request.args.get("dialect"))
         if request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html":
             return watch(state, request.args.get("client_id"), request.args.get("dialect"))
         after = request.args.get("after", 0, int)
-        found = state.trace.messages(request.args.get("client_id"), request.args.get("dialect"), after)
+        found = who.own(state.trace.messages(request.args.get("client_id"), request.args.get("dialect"), after))
         reply = jsonify(messages=[message.as_json() for message in found], forgotten=state.trace.forgotten)
         reply.headers["Vary"] = "Accept"
         return reply
 
     @routes.get("/_people")
     def people() -> Response:
-        return jsonify(people=[_as_json(person) for person in state.cast.everybody()])
+        return jsonify(people=[_as_json(person) for person in people_here(state)])
 
     @routes.post("/_people")
     def add_person() -> tuple[Response, int]:
         """Add somebody: JSON with `name`, and if wanted `email` and `email_verified`."""
+        only_instructor(state)
         if not request.is_json:
             return jsonify(error=JSON_PLEASE), 415
         try:
@@ -49,28 +55,36 @@ def controls(state: State) -> Blueprint:
 
     @routes.get("/_faults")
     def waiting() -> Response:
-        return jsonify(faults=[fault.as_json() for fault in state.faults.waiting()])
+        who = only_owners(state)
+        return jsonify(faults=[fault.as_json() for fault in state.faults.waiting() if _is_of(fault, who)])
 
     @routes.post("/_faults")
     def break_next() -> tuple[Response, int]:
-        """Take one fault as JSON, with the content type application/json, which no form can send."""
+        """Take one fault as JSON, with the content type application/json, which no form can send.
+
+        In a class it names dialect and client_id, of an app of the one who asks.
+        """
+        who = only_owners(state)
         if not request.is_json:
             return jsonify(error=JSON_PLEASE), 415
         try:
             fault = Fault.from_json(request.get_json(silent=True), endpoint_names())
-            state.faults.add(fault)
+            _check_bounds(who, fault)
+            state.faults.add(fault, who.most_faults)
         except ValueError as error:
             return jsonify(error=str(error)), 400
         return jsonify(fault.as_json()), 201
 
     @routes.delete("/_faults")
     def mend() -> tuple[str, int]:
-        state.faults.clear()
+        who = only_owners(state)
+        state.faults.clear(lambda fault: _is_of(fault, who))
         return "", 204
 
     @routes.post("/_keys")
     def rotate_keys() -> tuple[Response, int]:
         """Sign with new keys from now on: JSON with, if wanted, `dialect`, `algorithm`, `withdraw`, `same_kid`."""
+        only_instructor(state)
         if not request.is_json:
             return jsonify(error=JSON_PLEASE), 415
         try:
@@ -81,6 +95,7 @@ def controls(state: State) -> Blueprint:
     @routes.post("/_lifetimes")
     def change_lifetimes() -> tuple[Response, int]:
         """Change how long things are good: JSON with `dialect`, and seconds by the names in `lifetimes.NAMES`."""
+        only_instructor(state)
         if not request.is_json:
             return jsonify(error=JSON_PLEASE), 415
         data = request.get_json(silent=True)
@@ -93,10 +108,25 @@ def controls(state: State) -> Blueprint:
 
     @routes.post("/_reset")
     def reset() -> Response:
+        only_instructor(state)
         state.start_over()
         return redirect(url_for("pages.home"), 303)
 
     return routes
+
+
+def _is_of(fault: Fault, who: Viewer) -> bool:
+    return who.owns(fault.dialect, fault.client_id)
+
+
+def _check_bounds(who: Viewer, fault: Fault) -> None:
+    """Keep a learner's fault to their own app. Raises ValueError with a sentence on what it is not kept to."""
+    if who.sees_all:
+        return
+    if not _is_of(fault, who):
+        raise ValueError("In a class a fault names the dialect and the client_id of an app that is yours.")
+    if not {name.lower() for name in fault.headers} <= set(HEADERS):
+        raise ValueError(f"In a class a fault sets these headers at most: {', '.join(HEADERS)}.")
 
 
 def _as_json(person: Person) -> dict[str, Any]:

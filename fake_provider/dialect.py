@@ -85,9 +85,9 @@ class Dialect:
     sign_up: tuple[str, ...] = ()
     differs: tuple[str, ...] = ()  # where this row is stricter or kinder than the real provider
 
-    def issuer(self, host_url: str) -> str:
+    def issuer(self, address: str) -> str:
         """Return who signs and answers here (RFC 9207 section 2, OpenID Connect Core section 2)."""
-        return f"{host_url.rstrip('/')}/{self.name}/{self.issuer_path}".rstrip("/")
+        return f"{address}/{self.name}/{self.issuer_path}".rstrip("/")
 
     def identifies(self, scopes: tuple[str, ...]) -> bool:
         """Tell whether these scopes bring an ID token."""

@@ -20,7 +20,15 @@ from .logout import log_out
 from .sign_up import sign_up
 from .state import State
 
-KEPT_HEADERS = ("Accept", "Authorization", "Content-Type", "Host", "Origin", "Referer", "User-Agent")
+KEPT_HEADERS = {  # header: its name in WSGI
+    "Accept": "HTTP_ACCEPT",
+    "Authorization": "HTTP_AUTHORIZATION",
+    "Content-Type": "CONTENT_TYPE",
+    "Host": "HTTP_HOST",
+    "Origin": "HTTP_ORIGIN",
+    "Referer": "HTTP_REFERER",
+    "User-Agent": "HTTP_USER_AGENT",
+}
 FRONT_CHANNEL = ("authorization", "logout", "sign-up")
 KEPT_REPLY_HEADERS = ("Cache-Control", "Content-Type", "Location", "WWW-Authenticate", "X-OAuth-Scopes")
 
@@ -76,6 +84,7 @@ def _traced(state: State, dialect: Dialect, endpoint: str, view: Callable[..., A
     fault = None
     if not front or g.get("answers_app"):
         fault = state.faults.take(dialect.name, endpoint, g.get("client_id"))
+    g.broken = fault is not None
     if fault is None or not fault.drop:
         return _kept(state, dialect, endpoint, _changed(state, dialect, fault, response), fault)
     _kept(state, dialect, endpoint, response, fault)
@@ -93,18 +102,19 @@ def _changed(state: State, dialect: Dialect, fault: Fault | None, response: Resp
 def _kept(state: State, dialect: Dialect, endpoint: str, response: Response, fault: Fault | None) -> Response:
     front = endpoint in FRONT_CHANNEL
     is_page = response.mimetype == "text/html" and fault is None
+    asked = request._get_current_object()  # type: ignore[attr-defined]  # looked up once: it is needed ten times
     state.trace.add(
         dialect=dialect.name,
         endpoint=endpoint,
         channel="front" if front else "back",
         client_id=g.get("client_id"),
-        method=request.method,
-        path=request.path,
-        query=list(request.args.items(multi=True)),
-        form=list(request.form.items(multi=True)),
-        headers=[(name, request.headers[name]) for name in KEPT_HEADERS if name in request.headers],
+        method=asked.method,
+        path=asked.path,
+        query=list(asked.args.items(multi=True)),
+        form=list(asked.form.items(multi=True)) if asked.method == "POST" else [],
+        headers=[(name, asked.environ[key]) for name, key in KEPT_HEADERS.items() if key in asked.environ],
         status=response.status_code,
-        reply_headers=[(n, response.headers[n]) for n in KEPT_REPLY_HEADERS if n in response.headers],
+        reply_headers=[header for header in response.headers if header[0] in KEPT_REPLY_HEADERS],
         body="" if is_page else response.get_data().decode("utf-8", "replace"),
         fault=None if fault is None else fault.as_json(),
     )

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
-from threading import Event, Lock
+from threading import Lock
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from werkzeug.wrappers import Response
 
 from . import forgery
+from .held_up import HeldUp
 
 MOST_FAULTS = 1_000
 LONGEST_DELAY = 120.0  # seconds
@@ -64,8 +65,7 @@ class Fault:
         names = endpoints[dialect] if dialect else sorted({name for all_ in endpoints.values() for name in all_})
         if data.get("endpoint") not in names:
             raise ValueError(f"endpoint has to be one of: {', '.join(names)}.")
-        wrong = forgery.problem(data.get("id_token", {}))
-        if wrong is not None:
+        if (wrong := forgery.problem(data.get("id_token", {}))) is not None:
             raise ValueError(wrong)
         if not 1 <= data.get("times", 1) <= 1_000_000:
             raise ValueError("times has to be between 1 and 1000000.")
@@ -86,13 +86,14 @@ class Faults:
     def __init__(self) -> None:
         self._lock = Lock()
         self._faults: list[Fault] = []
-        self._called_off = Event()
+        self._held_up: HeldUp[Fault] = HeldUp()
 
-    def add(self, fault: Fault) -> None:
-        """Break it the next time. Raises ValueError when too many faults wait already."""
+    def add(self, fault: Fault, most_of_app: int = MOST_FAULTS) -> None:
+        """Break it the next time. Raises ValueError when too many faults wait already, in all or of this app."""
         with self._lock:
-            if len(self._faults) >= MOST_FAULTS:
-                raise ValueError(f"{MOST_FAULTS} faults are waiting already: take some back first.")
+            same = sum((old.dialect, old.client_id) == (fault.dialect, fault.client_id) for old in self._faults)
+            if len(self._faults) >= MOST_FAULTS or same >= most_of_app:
+                raise ValueError("Too many faults are waiting already: take some back first.")
             self._faults.append(fault)
 
     def take(self, dialect: str, endpoint: str, client_id: str | None) -> Fault | None:
@@ -115,17 +116,16 @@ class Faults:
         with self._lock:
             return list(self._faults)
 
-    def clear(self) -> None:
-        """Take all faults back; replies that are being held up go out at once."""
+    def clear(self, which: Callable[[Fault], bool] = lambda fault: True) -> None:
+        """Take all faults back, or some; replies that they are holding up go out at once."""
         with self._lock:
-            self._faults.clear()
-            self._called_off.set()
-            self._called_off = Event()
+            self._faults = [fault for fault in self._faults if not which(fault)]
+        self._held_up.call_off(which)
 
     def change(self, fault: Fault, response: Response, forge: Forge | None = None) -> Response:
         """Return the reply as the fault wants it, after its delay; `forge` changes an ID token."""
         if fault.delay:
-            self._called_off.wait(fault.delay)
+            self._held_up.wait(fault, fault.delay)
         if fault.id_token and forge is not None:
             _change_id_token(fault, response, forge)
         if fault.set or fault.remove:

@@ -18,10 +18,13 @@ class Kept:
         self._most = most
         self.forgotten = 0
 
-    def keep(self, login: Login) -> None:
-        """Keep this login as it is now."""
+    def keep(self, login: Login, most_of_app: int | None = None) -> None:
+        """Keep this login as it is now, and with it so many of the same app, when that is bounded."""
         with self._lock:
             self._logins.pop(login.number, None)
+            same = [n for n, kept in self._logins.items() if _app(kept) == _app(login)]
+            for number in same[: max(0, len(same) + 1 - most_of_app)] if most_of_app else []:
+                del self._logins[number]
             self._logins[login.number] = login
             while len(self._logins) > self._most:
                 del self._logins[next(iter(self._logins))]
@@ -47,3 +50,7 @@ class Kept:
         with self._lock:
             self._logins.clear()
             self.forgotten = 0
+
+
+def _app(login: Login) -> tuple[str, str | None]:
+    return login.dialect, login.client_id

@@ -7,10 +7,10 @@ long; a browser comes back by itself, and where there is no room it asks every f
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from threading import BoundedSemaphore
 
-from .trace import Trace
+from .trace import Message, Trace
 
 MOST_LISTENERS = 24
 LIFETIME = 30.0  # seconds
@@ -22,23 +22,29 @@ COME_BACK_LATER = "retry: 2000\n\n"
 class Live:
     """The listeners of one trace."""
 
-    def __init__(self, trace: Trace, most: int = MOST_LISTENERS) -> None:
+    def __init__(self, trace: Trace, most: int = MOST_LISTENERS, pause: float = 0.0) -> None:
+        """`pause` is how long after an event, in seconds, the next one may come, for listeners who hear of much."""
         self._trace = trace
+        self._pause = pause
         self._seats = BoundedSemaphore(most)
 
-    def events(self, after: int) -> Iterator[str]:
-        """Return one event for each news after the message of that number; its id is the newest number."""
+    def events(self, after: int, own: Callable[[list[Message]], list[Message]] = list) -> Iterator[str]:
+        """Return one event for each news after the message of that number; its id is the newest number.
+
+        News are messages of which `own` leaves any.
+        """
         newest = self._trace.wait(after, 0)
         after = after if after <= newest else 0  # of a provider that has been started again since
         if not self._seats.acquire(blocking=False):
-            yield COME_BACK_LATER + (_event(newest) if newest > after else "")
+            yield COME_BACK_LATER + (_event(newest) if own(self._trace.messages(after=after)) else "")
             return
         try:
             yield COME_BACK_AT_ONCE
             end = time.monotonic() + LIFETIME
             while time.monotonic() < end:
                 newest = self._trace.wait(after, BEAT)
-                yield _event(newest) if newest > after else ": still here\n\n"
+                yield _event(newest) if own(self._trace.messages(after=after)) else ": still here\n\n"
+                time.sleep(self._pause if newest > after else 0.0)
                 after = max(newest, after)
         finally:
             self._seats.release()

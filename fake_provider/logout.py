@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from flask import g, redirect, render_template, request
 from werkzeug.wrappers import Response
 
+from .address import our_address
 from .clients import Client
 from .dialects import Dialect
 from .errors import ShownToPerson
@@ -29,7 +30,7 @@ def log_out(state: State, dialect: Dialect) -> Response | str:
     address = _return_address(client)
     person = person_signed_in(state, dialect.name)
     if person is not None:
-        asked = Asked(person, client.client_id, client.name, (), {}, request.host_url.rstrip("/"))
+        asked = Asked(person, client.client_id, client.name, (), {}, our_address())
         if dialect.openid is None or dialect.openid.claims(asked)["sub"] != claims.get("sub"):
             return render_template("other_person.html", dialect=dialect, person=person, client=client)
     sign_out(dialect.name)

@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 
 from .dialects import BY_NAME, DIALECTS
 from .gallery import read_gallery
-from .sessions import person_signed_in, sign_out
+from .sessions import allowing, people_here, person_signed_in, sign_out
 from .state import State
 
 
@@ -19,7 +19,7 @@ def pages(state: State) -> Blueprint:
     @routes.get("/")
     def home() -> str:
         apps = read_gallery(state.gallery)
-        return render_template("home.html", apps=apps, dialects=DIALECTS, people=state.cast.everybody())
+        return render_template("home.html", apps=apps, dialects=DIALECTS, people=people_here(state))
 
     @routes.get(one)
     def provider(name: str) -> str:
@@ -27,7 +27,7 @@ def pages(state: State) -> Blueprint:
         allowed = [
             client
             for client in state.clients.of(name)
-            if person is not None and state.consents.cover(name, person.key, client.client_id, ())
+            if person is not None and state.consents.cover(name, allowing(state, person.key), client.client_id, ())
         ]
         return render_template("provider.html", dialect=BY_NAME[name], person=person, allowed=allowed)
 
@@ -36,7 +36,7 @@ def pages(state: State) -> Blueprint:
         """Sign out, or forget what an app was allowed."""
         if "forget" in request.form:
             person = person_signed_in(state, name)
-            state.consents.forget(name, person.key if person else "", request.form["forget"])
+            state.consents.forget(name, allowing(state, person.key) if person else "", request.form["forget"])
         else:
             sign_out(name)
         return redirect(url_for("pages.provider", name=name), 303)

@@ -14,7 +14,8 @@ class Person:
 
     `key` names them in forms and is their user name unless `usernames` says otherwise for a dialect; `number`
     is what their account ids are made from; `shows` says in one sentence why they are here; `email_is_public` is
-    about providers where people choose who sees their address; `joined` is when they did, in seconds.
+    about providers where people choose who sees their address; `joined` is when they did, in seconds; `signed_up`
+    is true of somebody whom a class shows in the browser alone in which they did.
     """
 
     key: str
@@ -28,6 +29,7 @@ class Person:
     email_is_public: bool = False
     joined: float = 1_577_869_200.0  # on the first of January 2020
     first_name: str = ""  # where it is not the first word of the name
+    signed_up: bool = False
 
     @property
     def first_and_last_name(self) -> tuple[str, str]:

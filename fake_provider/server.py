@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,14 +128,14 @@ class Provider:
 
 
 @contextmanager
-def serve(port: int | None = None, host: str = "127.0.0.1") -> Iterator[Provider]:
+def serve(port: int | None = None, host: str = "127.0.0.1", arguments: Sequence[str] = ()) -> Iterator[Provider]:
     """Run `python -m fake_provider` on a free port, or on this one, and stop it at the end.
 
-    Raises RuntimeError with what the process said when it does not come up.
+    `arguments` are more of its arguments. Raises RuntimeError with what the process said when it does not come up.
     """
     port = port or free_port()
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
-    command = [sys.executable, "-m", "fake_provider", "--host", host, "--port", str(port)]
+    command = [sys.executable, "-m", "fake_provider", "--host", host, "--port", str(port), *arguments]
     process = subprocess.Popen(  # noqa: S603 - our own program
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **_group_of_its_own()
     )

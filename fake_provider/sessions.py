@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 import time
 
 from flask import request, session
@@ -13,6 +14,7 @@ from .people import Person
 from .state import State
 
 NOBODY = ("", 0.0, "")  # who, since when, and the request that they were asked for
+MOST_SIGNED_UP = 20  # in one browser
 
 
 def signed_in(state: State, dialect: str) -> SignedIn | None:
@@ -27,6 +29,31 @@ def person_signed_in(state: State, dialect: str) -> Person | None:
     """Return the person who is signed in at this dialect, or None."""
     found = signed_in(state, dialect)
     return None if found is None else state.cast.find(found.person)
+
+
+def people_here(state: State) -> list[Person]:
+    """Return the people one can be in this browser: of those who have signed up a class shows each its own."""
+    return [person for person in state.cast.everybody() if is_here(state, person)]
+
+
+def is_here(state: State, person: Person | None) -> bool:
+    """Tell whether one can be this person in this browser."""
+    if person is None or state.classroom is None:
+        return person is not None
+    return not person.signed_up or person.key in session.get("signed_up", [])
+
+
+def has_signed_up(state: State, person: Person) -> None:
+    """Remember that they have signed up in this browser."""
+    if state.classroom is not None:
+        session["signed_up"] = [*session.get("signed_up", []), person.key][-MOST_SIGNED_UP:]
+
+
+def allowing(state: State, person: str) -> str:
+    """Return whose consent counts: this person's, in a class the one's who is this person in this browser."""
+    if state.classroom is None:
+        return person
+    return f"{person} {session.setdefault('browser', secrets.token_hex(8))}"
 
 
 def sign_in(state: State, dialect: Dialect, person: str) -> None:

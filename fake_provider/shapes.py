@@ -79,8 +79,11 @@ def rfc_error(error: AnsweredToApp) -> Reply:
 
 
 def random_text(length: int, alphabet: str = LETTERS_AND_DIGITS) -> str:
-    """Return so many letters and digits that nobody can guess."""
-    return "".join(secrets.choice(alphabet) for _ in range(length))
+    """Return so many letters and digits that nobody can guess.
+
+    With 62 of them the first ones come a little more often, which leaves 5.9 bits in each.
+    """
+    return "".join(alphabet[byte % len(alphabet)] for byte in secrets.token_bytes(length))
 
 
 def picture(asked: Asked) -> str:

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from .authorization import return_address
 from .dialects import Dialect
-from .sessions import sign_in
+from .sessions import has_signed_up, sign_in
 from .state import State
 
 FIELDS = {  # field: what it asks for, and its longest text
@@ -42,7 +42,9 @@ def sign_up(state: State, dialect: Dialect) -> Response | str | tuple[str, int]:
         shows=f"has signed up at {dialect.title}",
         usernames=((dialect.name, email),),
         first_name=first,
+        signed_up=True,
     )
+    has_signed_up(state, person)
     sign_in(state, dialect, person.key)
     if "client_id" in request.args:
         return redirect(f"/{dialect.name}/{dialect.authorize[0]}?{request.query_string.decode('ascii')}", 303)

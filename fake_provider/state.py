@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .cast import Cast
+from .classroom import Classroom
 from .clients import ClientRegistry
 from .consents import Consents
 from .dialects import DIALECTS, Dialect
@@ -17,13 +18,20 @@ from .lifetimes import Lifetimes
 from .practice import PRACTICE_CLIENTS
 from .trace import Trace
 
+MESSAGES_OF_A_CLASS = 12_000
+KEPT_BY_A_CLASS = 2_000  # logins
+
 
 @dataclass
 class State:
-    """The stores behind the routes. `gallery` is the file in which learn.py tells of the apps it runs."""
+    """The stores behind the routes.
+
+    `gallery` is the file in which learn.py tells of the apps it runs; `classroom` is there when a class shares them.
+    """
 
     clients: ClientRegistry
     gallery: Path | None = None
+    classroom: Classroom | None = None
     cast: Cast = field(default_factory=Cast)
     grants: Grants = field(default_factory=Grants)
     consents: Consents = field(default_factory=Consents)
@@ -34,9 +42,14 @@ class State:
     lifetimes: Lifetimes = field(default_factory=lambda: Lifetimes(DIALECTS))
 
     @classmethod
-    def make(cls, clients_file: Path | None = None, gallery: Path | None = None) -> State:
+    def make(
+        cls, clients_file: Path | None = None, gallery: Path | None = None, classroom: Classroom | None = None
+    ) -> State:
         """Return a fresh state; clients that were registered before are read from the file."""
-        return cls(clients=ClientRegistry(PRACTICE_CLIENTS, clients_file), gallery=gallery)
+        clients = ClientRegistry(PRACTICE_CLIENTS, clients_file, is_shared=classroom is not None)
+        if classroom is None:
+            return cls(clients, gallery)
+        return cls(clients, gallery, classroom, trace=Trace(MESSAGES_OF_A_CLASS), kept=Kept(KEPT_BY_A_CLASS))
 
     def start_over(self) -> None:
         """Forget logins, consents, faults, the trace, the people who were added, new keys and lifetimes.

@@ -11,6 +11,8 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
+from sys import intern
 from threading import Condition
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -20,6 +22,7 @@ from .parameters import purpose
 MOST_MESSAGES = 4_000
 MOST_BODY = 4_000  # characters
 MOST_VALUE = 2_000  # characters
+MOST_VALUES = 20_000  # characters of all headers, or of a whole form
 FORM = "application/x-www-form-urlencoded"
 
 Pairs = list[tuple[str, str]]
@@ -130,8 +133,8 @@ class Trace:
     def add(self, **parts: Any) -> None:
         """Keep a message made of the parts of Message, and give it the next number."""
         for name in ("query", "form", "headers", "reply_headers"):
-            parts[name] = [(key[:MOST_VALUE], value[:MOST_VALUE]) for key, value in parts[name][:100]]
-        parts["body"] = parts["body"][:MOST_BODY]
+            parts[name] = list(_cut(parts[name][:100]))
+        parts["body"] = intern(parts["body"][:MOST_BODY])
         with self._lock:
             self._count += 1
             self._messages.append(Message(number=self._count, **parts))
@@ -145,12 +148,12 @@ class Trace:
 
     def messages(self, client_id: str | None = None, dialect: str | None = None, after: int = 0) -> list[Message]:
         """Return the messages of this client and dialect with a number above `after`."""
-        with self._lock:
-            kept = list(self._messages)
+        with self._lock:  # numbers have no gaps: the newer ones are counted off from the end
+            newer = list(islice(reversed(self._messages), max(0, self._count - max(0, after))))
         return [
             message
-            for message in kept
-            if message.number > after and client_id in (None, message.client_id) and dialect in (None, message.dialect)
+            for message in reversed(newer)
+            if client_id in (None, message.client_id) and dialect in (None, message.dialect)
         ]
 
     @property
@@ -163,6 +166,15 @@ class Trace:
         """Forget all messages; numbers go on."""
         with self._lock:
             self._messages.clear()
+
+
+def _cut(pairs: Pairs) -> Iterator[tuple[str, str]]:
+    room = MOST_VALUES
+    for name, value in pairs:
+        pair = name[:MOST_VALUE][:room], value[:MOST_VALUE][: max(0, room - len(name))]
+        room -= len(pair[0]) + len(pair[1])
+        if room > 0:
+            yield intern(pair[0]), intern(pair[1])  # what comes with every login is kept once for all of them
 
 
 def _mapping(pairs: Pairs) -> dict[str, str | list[str]]:

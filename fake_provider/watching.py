@@ -17,9 +17,14 @@ from .jwt import Expected, Token, open_token
 from .live import Live
 from .logins import Login, Logins
 from .mermaid import mermaid
+from .picture import picture
 from .protections import Protection, protections
 from .state import State
 from .steps import Parameter, Step, shown, steps
+from .viewer import only_owners
+
+KEPT_OF_ONE_APP = 20  # logins, in a class
+PAUSE_IN_A_CLASS = 1.0  # seconds; the instructor's page would be drawn at each message of everybody
 
 
 @dataclass(frozen=True)
@@ -43,14 +48,17 @@ def watching(state: State) -> Blueprint:
     routes = Blueprint("watching", __name__, url_prefix="/_trace")
     routes.add_app_template_filter(shown)
     routes.add_app_template_filter(_sentence, "sentence")
-    live = Live(state.trace)
+    live = Live(state.trace, pause=PAUSE_IN_A_CLASS if state.classroom else 0.0)
 
     @routes.get("/live")
     def news() -> Response:
         """Tell of each message as it comes, after the one that the browser heard of last."""
         heard = request.headers.get("Last-Event-ID", request.args.get("after", ""))
         after = int(heard) if heard.isascii() and heard.isdigit() and len(heard) < 16 else 0
-        return Response(live.events(after), mimetype="text/event-stream", headers={"Cache-Control": "no-store"})
+        who = only_owners(state)
+        return Response(
+            live.events(after, who.own), mimetype="text/event-stream", headers={"Cache-Control": "no-store"}
+        )
 
     @routes.get("/logins/<int:number>")
     def one(number: int) -> AnyResponse:
@@ -68,6 +76,19 @@ def watching(state: State) -> Blueprint:
     def as_mermaid(number: int) -> Response:
         return _download(mermaid(_find(state, number)), f"login-{number}.mmd", "text/plain; charset=utf-8")
 
+    @routes.get("/picture.svg")
+    def as_picture() -> Response:
+        """Draw a login: the newest of `client_id` and `dialect`, or that of the number `login`."""
+        asked = request.args
+        if "login" in asked:
+            login = _find(state, asked.get("login", 0, int))
+        else:
+            login = next(iter(_chosen(state, asked.get("client_id"), asked.get("dialect"))[::-1]), None) or abort(
+                404, "Nobody has begun such a login yet."
+            )
+        svg = picture(login, _name(state, login), BY_NAME[login.dialect].title, asked.get("after", None, int))
+        return Response(svg, mimetype="image/svg+xml", headers={"Cache-Control": "no-store"})
+
     @routes.get("/compare")
     def comparison() -> AnyResponse:
         left, right = (_find(state, request.args.get(side, 0, int)) for side in ("left", "right"))
@@ -79,8 +100,9 @@ def watching(state: State) -> Blueprint:
         numbers = request.form.getlist("keep", int)
         for login in _all(state):
             if login.number in numbers:
-                state.kept.keep(login)
-        state.kept.let_go(request.form.get("let_go", 0, int))
+                state.kept.keep(login, KEPT_OF_ONE_APP if state.classroom else None)
+            if login.number == request.form.get("let_go", 0, int):
+                state.kept.let_go(login.number)
         if len(numbers) == 1:
             return redirect(url_for("watching.one", number=numbers[0]), 303)
         return redirect(url_for("controls.trace"), 303)
@@ -90,8 +112,7 @@ def watching(state: State) -> Blueprint:
 
 def watch(state: State, client_id: str | None, dialect: str | None) -> AnyResponse:
     """Return the page with the newest login, drawn, and the list of all others."""
-    chosen = [login for login in _all(state) if client_id in (None, login.client_id)]
-    chosen = [login for login in chosen if dialect in (None, login.dialect)]
+    chosen = _chosen(state, client_id, dialect)
     newest = _drawing(state, chosen[-1], chosen) if chosen else None
     kept = {login.number for login in state.kept.all()}
     return _page(
@@ -100,14 +121,27 @@ def watch(state: State, client_id: str | None, dialect: str | None) -> AnyRespon
 
 
 def _all(state: State) -> list[Login]:
-    """Return all logins that can be seen: the kept ones as they were then, or whole and newer from the trace."""
-    found = {login.number: login for login in state.kept.all()}
+    """Return all logins that can be seen: the kept ones as they were then, or whole and newer from the trace.
+
+    In a class these are the logins of one's own apps, with nothing in them that another's has sent.
+    """
+    who = only_owners(state)
+    found = {login.number: login for login in who.own_logins(state.kept.all())}
     kept_in = {message.number: login.number for login in found.values() for message in login.messages}
-    for login in Logins(state.trace.messages()).all:
+    for login in Logins(who.own(state.trace.messages())).all:
         # one whose first messages have been pushed out has another number, and is kept whole
         if kept_in.get(login.messages[-1].number, login.number) == login.number:
             found[login.number] = login
     return [found[number] for number in sorted(found)]
+
+
+def _chosen(state: State, client_id: str | None, dialect: str | None) -> list[Login]:
+    """Return the logins of this client and this dialect, oldest first; None means any."""
+    return [
+        login
+        for login in _all(state)
+        if client_id in (None, login.client_id) and dialect in (None, login.dialect)
+    ]  # fmt: skip
 
 
 def _find(state: State, number: int) -> Login:

@@ -1,0 +1,43 @@
+"""The page of a class: what is open here, whose app this browser may look at, and how to prove it."""
+
+from __future__ import annotations
+
+from flask import Blueprint, abort, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from .state import State
+from .viewer import INSTRUCTOR, facts, forget, prove, refuse, remember, viewer
+
+
+def class_page(state: State) -> Blueprint:
+    """Return the route `/_class`, and tell all templates who looks."""
+    routes = Blueprint("class_page", __name__)
+
+    @routes.app_context_processor
+    def who_looks() -> dict[str, object]:
+        return {"is_class": state.classroom is not None, "sees_all": viewer(state).sees_all}
+
+    @routes.get("/_class")
+    def show() -> str:
+        _only_in_a_class()
+        return render_template("class.html", **facts(state))
+
+    @routes.post("/_class")
+    def change() -> Response:
+        """Take an id and its secret, or forget all that this browser has proven."""
+        _only_in_a_class()
+        if "leave" in request.form:
+            forget()
+        else:
+            name = request.form.get("client_id", INSTRUCTOR).strip()
+            who = prove(state, name, request.form.get("secret", "").strip())
+            if who.problem:
+                refuse(state, who.problem)
+            remember(who)
+        return redirect(url_for("class_page.show"), 303)
+
+    def _only_in_a_class() -> None:
+        if state.classroom is None:
+            abort(404)
+
+    return routes
