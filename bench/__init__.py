@@ -1,0 +1,1 @@
+"""The provider and its peers, measured side by side in one run."""

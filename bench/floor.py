@@ -1,0 +1,57 @@
+"""What Flask takes by itself: the five requests of a login, answered without any rule. `floor.py SERVER PORT`."""
+
+from __future__ import annotations
+
+import sys
+
+from flask import Flask, jsonify, redirect, request
+from werkzeug.wrappers import Response
+
+app = Flask(__name__)
+PEOPLE = "".join(f'<p><button name="person" value="{n}">Person {n}</button></p>\n' for n in range(7))
+PAGE = f'<!doctype html><title>Who are you?</title><form method="post">\n{PEOPLE}</form>'
+
+
+@app.get("/authorize")
+def ask() -> str | Response:
+    """Show a page; to somebody with a cookie, send them back with a code."""
+    if "person" not in request.cookies:
+        return PAGE
+    return redirect(f"{request.args['redirect_uri']}?code=1&state={request.args['state']}")
+
+
+@app.post("/authorize")
+def choose() -> Response:
+    """Remember who they are."""
+    response = redirect(request.full_path, 303)
+    response.set_cookie("person", request.form["person"])
+    return response
+
+
+@app.post("/token")
+def token() -> Response:
+    """Give the same token to everybody."""
+    return jsonify(access_token=request.form["code"], token_type="Bearer")  # noqa: S106
+
+
+@app.get("/userinfo")
+def userinfo() -> Response:
+    """Say that it is always the same person."""
+    return jsonify(sub="1", name="Person 1", email="person@example.com", token=request.headers["Authorization"])
+
+
+def main(server: str, port: int) -> None:
+    """Serve it as the provider is served, or with Flask's own server."""
+    if server == "werkzeug":
+        app.run(port=port, threaded=True)
+        return
+    from granian import Granian
+    from granian.constants import Interfaces
+
+    Granian(
+        "bench.floor:app", port=port, interface=Interfaces.WSGI, blocking_threads=64, log_enabled=False
+    ).serve()  # the settings of python -m fake_provider
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))
