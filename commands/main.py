@@ -8,14 +8,18 @@ from collections.abc import Callable
 
 from .check import check
 from .clean import clean
+from .compare import compare
 from .console import Problem, prepare_output, say
+from .notebooks import notebooks
 from .run import run
 from .test import test
 
 COMMANDS: dict[str, tuple[Callable[[list[str]], int], str]] = {
     "run": (run, "start everything and open the gallery; --no-browser prints its address and no more"),
     "test": (test, "run the checks and the whole suite; with arguments, pytest alone with these"),
+    "notebooks": (notebooks, "open the notebooks in JupyterLab; --no-browser prints its address and no more"),
     "check": (check, "run the specification and the attacks against your own app, at the address that follows"),
+    "compare": (compare, "measure the four ways side by side and write docs/comparison.md"),
     "clean": (clean, "remove what runs have left: .venv, databases, sessions, caches; never a .env"),
 }
 DEFAULT = "run"
