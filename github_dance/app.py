@@ -5,6 +5,7 @@ New since raw_requests: a library sends the messages and gives signals, and one 
 
 import os
 import secrets
+import sys
 from urllib.parse import urlsplit
 
 from flask import Flask, abort, flash, jsonify, redirect, render_template, request, session, url_for
@@ -19,15 +20,22 @@ from werkzeug.exceptions import HTTPException, ServiceUnavailable
 PORT = int(os.environ.get("PORT", 5000))
 URL = os.environ.get("URL") or f"http://localhost:{PORT}"
 on_this_machine = urlsplit(URL).hostname in ("localhost", "127.0.0.1")
+if os.environ.get("OAUTHLIB_INSECURE_TRANSPORT") and not (
+    on_this_machine
+    or all(urlsplit(p["blueprint"].token_url).hostname in ("localhost", "127.0.0.1") for p in PROVIDERS.values())
+):  # code and secret would go out for all to read
+    sys.exit("OAUTHLIB_INSECURE_TRANSPORT is for practice on this machine: leave it empty in .env.")
 
 app = Flask(__name__)
 app.config.update(
     URL=URL,
     # Signs the session cookie: whoever knows it can be anybody. So it is not in the code, and random for practice.
     SECRET_KEY=os.environ.get("SECRET_KEY") or (secrets.token_hex() if on_this_machine else setting("SECRET_KEY")),
-    SESSION_COOKIE_NAME="github_dance",  # all apps on localhost share their cookies, whatever the port
+    # All apps on localhost share their cookies, whatever the port. __Host-: no neighbour of our host can set this one.
+    SESSION_COOKIE_NAME=("__Host-" if URL.startswith("https") else "") + "github_dance",
     SESSION_COOKIE_SAMESITE="Lax",  # another site's page cannot post our forms
     SESSION_COOKIE_SECURE=URL.startswith("https"),
+    PERMANENT_SESSION_LIFETIME=12 * 3600,  # seconds; what is older is not read, and neither is a copy of it
     TRUSTED_HOSTS=[urlsplit(URL).hostname],  # our address is ours to say, not the Host header's
     # psycopg is the name of PostgreSQL's driver; addresses are mostly written without it.
     SQLALCHEMY_DATABASE_URI=(os.environ.get("DATABASE_URL") or "sqlite:///users.db").replace(

@@ -72,7 +72,8 @@ app.config.update(
     OIDC_SERVER_METADATA_URL=None,  # the library would believe whatever it finds there: discover() looks first
     # Signs nothing here, since the cookie is a random number; what you add to the app may need it.
     SECRET_KEY=os.environ.get("SECRET_KEY") or (secrets.token_hex() if on_this_machine else setting("SECRET_KEY")),
-    SESSION_COOKIE_NAME="okta_oidc",  # all apps on localhost share their cookies, whatever the port
+    # All apps on localhost share their cookies, whatever the port. __Host-: no neighbour of our host can set this one.
+    SESSION_COOKIE_NAME=("__Host-" if URL.startswith("https") else "") + "okta_oidc",
     SESSION_COOKIE_SAMESITE="Lax",  # another site's page cannot post our log-out form
     SESSION_COOKIE_SECURE=URL.startswith("https"),
     # Sessions on the server: the tokens are too long for a cookie, and a log out takes them away from every copy.

@@ -35,9 +35,11 @@ app = Flask(__name__)
 app.config.update(
     # Signs the session cookie: whoever knows it can be anybody. So it is not in the code, and random for practice.
     SECRET_KEY=os.environ.get("SECRET_KEY") or (secrets.token_hex() if on_this_machine else setting("SECRET_KEY")),
-    SESSION_COOKIE_NAME="raw_requests",  # all apps on localhost share their cookies, whatever the port
+    # All apps on localhost share their cookies, whatever the port. __Host-: no neighbour of our host can set this one.
+    SESSION_COOKIE_NAME=("__Host-" if URL.startswith("https") else "") + "raw_requests",
     SESSION_COOKIE_SAMESITE="Lax",  # another site's page cannot post our log-out form
     SESSION_COOKIE_SECURE=URL.startswith("https"),
+    PERMANENT_SESSION_LIFETIME=12 * 3600,  # seconds; what is older is not read, and neither is a copy of it
     TRUSTED_HOSTS=[urlsplit(URL).hostname],  # our address is ours to say, not the Host header's
     # Addresses mostly name no driver, and SQLAlchemy before 2.1 then takes one that is not in requirements.txt.
     SQLALCHEMY_DATABASE_URI=(os.environ.get("DATABASE_URL") or "sqlite:///db.sqlite").replace(

@@ -59,7 +59,8 @@ class SessionFiles(FileSystemCache):
 
 
 SESSION = {
-    "SESSION_COOKIE_NAME": "session_guard",  # all apps on localhost share their cookies, whatever the port
+    # All apps on localhost share their cookies, whatever the port. __Host-: no neighbour of our host can set this one.
+    "SESSION_COOKIE_NAME": ("__Host-" if URL.startswith("https") else "") + "session_guard",
     "SESSION_COOKIE_SAMESITE": "Lax",  # another site's page cannot post our log-out form
     "SESSION_COOKIE_SECURE": URL.startswith("https"),
     "SESSION_ID_LENGTH": 32,  # bytes: nobody guesses one
