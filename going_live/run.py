@@ -44,7 +44,7 @@ class SecureVisitor(Visitor):
 
     def cookie(self) -> str:
         """Return the app's own cookie as it was set, by its name and its attributes."""
-        name = Path(self.app.folder).name
+        name = f"__Host-{Path(self.app.folder).name}"
         (cookie,) = (cookie for cookie in self.cookies if cookie.name == name)
         more = ["Secure"] * cookie.secure + [
             word for word in ("HttpOnly", "SameSite") if cookie.has_nonstandard_attr(word)

@@ -34,7 +34,7 @@ PAGE = """<!doctype html>
 <p>{{ problem }} <a href="/">Home</a></p>
 {% else %}
 <p><a href="/login">Log in</a></p>
-<ul>
+<ul style="overflow-wrap: anywhere">
 {% for name, value in settings.items() %}
 <li>{{ name }}: {{ value or "missing" }}</li>
 {% endfor %}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.apps import App, attach, find_logins, find_provider, prepare
+from support.side_by_side import SideBySide, place
 from support.visitor import Visitor
 
 from fake_provider import serve
@@ -40,11 +41,14 @@ def pytest_generate_tests(metafunc):
 
 
 def pytest_collection_modifyitems(items):
-    """Side by side runs what shares nothing: a file, and of the specification what is about one app."""
-    for item in items:
-        parameters = item.callspec.params if hasattr(item, "callspec") else {}
-        about = parameters["app"][0] if isinstance(parameters.get("app"), tuple) else ""
-        item.add_marker(pytest.mark.xdist_group(f"{item.path.stem} {about}".rstrip()))
+    """What takes longest comes first."""
+    items.sort(key=lambda item: place(item.path.stem))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Processes side by side share out what shares nothing."""
+    return SideBySide(config, log)
 
 
 def pytest_sessionfinish(session):

@@ -167,14 +167,14 @@ def test_logs_in_by_https(folder, provider, new_visitor):
 
 @pytest.mark.parametrize("folder", APPS)
 def test_the_cookie_goes_by_https_alone(folder, machine, new_visitor):
-    """The session cookie has the app's own name, and is for this host, for https, and for no script."""
+    """The session cookie has the app's own name, and is for this host alone, for https, and for no script."""
     visitor = new_visitor(folder, dict(LOGINS)[folder])
     visitor.log_in_as("Ada Lovelace")
     (cookie,) = (cookie for cookie in visitor.cookies if cookie.name != "fake_provider")
 
-    assert cookie.name == Path(folder).name
+    assert cookie.name == f"__Host-{Path(folder).name}"
     assert cookie.secure
-    assert not cookie.domain_specified
+    assert not cookie.domain_specified and cookie.path == "/"
     assert cookie.has_nonstandard_attr("HttpOnly")
     assert cookie.get_nonstandard_attr("SameSite") == "Lax"
 

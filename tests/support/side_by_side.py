@@ -1,0 +1,46 @@
+"""What runs side by side: a file of tests, and of the files about every app the tests about one of them.
+
+pytest-xdist has groups by marks for this. Its release 3.8 writes them behind each test's name, and pytest 9.2 lets
+nobody do so, without a word. The name alone, as here, is enough.
+"""
+
+from __future__ import annotations
+
+import re
+
+from xdist.scheduler import LoadScopeScheduling
+
+from .apps import find_apps
+
+WHOLE = ("test_attacks", "test_vulnerable", "test_properties")  # share one run of all attacks, or all apps at once
+APART = ("test_notebooks",)  # share nothing
+# What takes longest begins first, so that at the end nobody waits for it.
+FIRST = (*WHOLE, "test_going_live", "test_github_dance", "test_notebooks", "test_browser", "test_accessibility")
+APPS = sorted(find_apps(), key=len, reverse=True)
+
+
+class SideBySide(LoadScopeScheduling):
+    """Hands out the tests by their `share`, in the order in which they come."""
+
+    def __init__(self, config, log=None):
+        super().__init__(config, log)
+        config.option.loadscopereorder = False
+
+    def _split_scope(self, nodeid):
+        return share(nodeid)
+
+
+def share(nodeid: str) -> str:
+    """Return the name of what this test has to run together with: its file, or what is about the same app in it."""
+    file, _, test = nodeid.partition("::")
+    stem = file.rpartition("/")[2].removesuffix(".py")
+    if stem in APART:
+        return nodeid
+    about = test.partition("[")[2].removesuffix("]")
+    named = (app for app in APPS if re.search(rf"(^|-){re.escape(app)}($|-)", about))
+    return stem if stem in WHOLE else f"{stem} {next(named, '')}".rstrip()
+
+
+def place(file: str) -> int:
+    """Return where a file of tests stands in the order, by its name without the ending."""
+    return FIRST.index(file) if file in FIRST else len(FIRST)
