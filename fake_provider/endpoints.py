@@ -111,7 +111,7 @@ def _kept(state: State, dialect: Dialect, endpoint: str, response: Response, fau
         method=asked.method,
         path=asked.path,
         query=list(asked.args.items(multi=True)),
-        form=list(asked.form.items(multi=True)) if asked.method == "POST" else [],
+        form=list(asked.form.items(multi=True)) if asked.environ.get("CONTENT_TYPE") else [],  # a GET may have one too
         headers=[(name, asked.environ[key]) for name, key in KEPT_HEADERS.items() if key in asked.environ],
         status=response.status_code,
         reply_headers=[header for header in response.headers if header[0] in KEPT_REPLY_HEADERS],
