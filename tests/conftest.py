@@ -15,7 +15,7 @@ from fake_provider import serve
 
 LINES_AT_THE_END = pytest.StashKey[list[str]]()
 DISAGREEMENTS = pytest.StashKey[list[str]]()
-HOW_TO_GET = {"chromium": "install it with apt-get install chromium, or from google.com/chrome"}
+HOW_TO_GET = {"chromium": "install it with apt-get install chromium-headless-shell, or from google.com/chrome"}
 REQUIRED = set(filter(None, os.environ.get("REQUIRE", "").split(",")))
 
 
@@ -181,8 +181,8 @@ def another_browser(new_browser):
 
 @pytest.fixture(scope="session")
 def chromium():
-    """The path of a Chromium; skips by name where there is none."""
-    return needs("chromium", "chromium", "chromium-browser", "google-chrome", "/usr/bin/chromium")
+    """The path of a Chromium; skips by name where there is none. The one without windows does the same with less."""
+    return needs("chromium", "chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 
 
 def needs(what: str, *programs: str) -> str:

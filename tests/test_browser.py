@@ -4,7 +4,7 @@ import re
 import time
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 from support.apps import wait_for
 from support.dancer import Dancer
 from support.gallery import running_gallery
@@ -61,7 +61,7 @@ def test_deny_is_a_page_by_clicks(app, page):
     page.get_by_role("button", name="Ada Lovelace").click()
     page.get_by_role("button", name="Deny").click()
 
-    assert page.title() == "Login failed"
+    expect(page).to_have_title("Login failed")
     assert page.get_by_role("link", name="Try again").is_visible()
 
 
@@ -119,6 +119,7 @@ def test_every_page_of_the_login_has_its_basics(app, page, provider):
 
 
 def _basics(page):
+    page.wait_for_load_state()  # a click waits until the next page begins, and no longer
     return page.evaluate(
         """() => ({lang: document.documentElement.lang, headings: document.querySelectorAll("h1").length,
                    titled: document.title !== "",
@@ -218,7 +219,7 @@ def test_the_whole_way_of_a_learner(gallery, page, chrome):
     page.get_by_role("link", name="Log in with SimpleLogin").click()
     page.get_by_role("button", name="Grace Hopper").click()
     page.get_by_role("button", name="Deny").click()
-    assert page.title() == "Login failed"
+    expect(page).to_have_title("Login failed")
 
     page.goto(gallery.provider.url)
     page.get_by_role("link", name="Break it in step3_login").click()
@@ -226,7 +227,7 @@ def test_the_whole_way_of_a_learner(gallery, page, chrome):
     page.get_by_role("link", name="step3_login", exact=True).click()
     page.get_by_role("link", name="Log in with SimpleLogin").click()
     page.get_by_role("button", name="Allow").click()
-    assert page.title() == "Login failed"
+    expect(page).to_have_title("Login failed")
     page.goto(f"{gallery.provider.url}/_break?client_id=fake-step3-login")
     assert page.get_by_text(re.compile("This one (has asked for nothing since|stopped there)")).is_visible()
 
@@ -243,6 +244,7 @@ def test_reads_its_way_up_the_ladder(gallery, page):
     for folder in ("step2_credentials", "step3_login"):
         page.get_by_role("navigation", name="Other steps").get_by_role("link", name=folder).click()
     page.get_by_role("navigation", name="This step").get_by_role("link", name="Source").click()
+    page.wait_for_load_state()
 
     assert page.get_by_role("heading", level=1).inner_text() == "Source of step3_login"
     assert page.locator("ins.line").count() > 20
