@@ -60,11 +60,22 @@ def make_app(provider, tmp_path):
         app.stop()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def redis():
-    """A Redis of this test's own, with nothing in it."""
+    """A Redis of these tests' own."""
     with run_redis(free_port()) as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+def redis_app(redis, running_provider, tmp_path_factory):
+    """The app as it starts with REDIS_URL."""
+    address = "redis://127.0.0.1:{port}/0".format(**redis.connection_pool.connection_kwargs)
+    app = prepare("raw_requests/session_guard", running_provider, tmp_path_factory.mktemp("redis"), REDIS_URL=address)
+    app.sessions = lambda: redis.keys(f"{COOKIE}:*")
+    app.start()
+    yield app
+    app.stop()
 
 
 @contextmanager
@@ -89,16 +100,12 @@ def answers(client):
 
 
 @pytest.fixture(params=["files", "redis"])
-def app(request, make_app):
-    """The app with each of its two places for sessions; `sessions()` lists what is there."""
-    if request.param == "redis":
-        client = request.getfixturevalue("redis")
-        started = make_app(REDIS_URL="redis://127.0.0.1:{port}/0".format(**client.connection_pool.connection_kwargs))
-        started.sessions = lambda: client.keys(f"{COOKIE}:*")
-    else:
-        started = make_app()
-        started.sessions = lambda: session_files(started)
-    started.start()
+def app(request, provider):
+    """The app with each of its two places for sessions, empty; `sessions()` lists what is there."""
+    if request.param == "files":
+        return request.getfixturevalue("files_app")
+    started = request.getfixturevalue("redis_app")
+    request.getfixturevalue("redis").flushall()
     return started
 
 
@@ -109,10 +116,12 @@ def session_files(app):
 
 
 @pytest.fixture
-def files_app(make_app):
-    """The app as it starts without any setting."""
-    started = make_app()
-    started.start()
+def files_app(start_app, provider):
+    """The app as it starts without any setting, with no session in its folder."""
+    started = start_app("raw_requests/session_guard")
+    for file in (started.home / "flask_session").iterdir():
+        file.unlink()
+    started.sessions = lambda: session_files(started)
     return started
 
 
@@ -391,7 +400,7 @@ def test_does_without_its_folder_by_a_page(files_app, open_browser):
     shutil.rmtree(files_app.home / "flask_session")
     browser.visit("/private")
     status, text = browser.status, browser.text
-    (files_app.home / "flask_session").mkdir()
+    (files_app.home / "flask_session").mkdir(mode=0o700)
     browser.log_in_as("Ada Lovelace")
 
     assert (status, "Traceback" in text) == (503, False)
