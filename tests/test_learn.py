@@ -381,8 +381,7 @@ class TestInstall:
 
     def test_a_killed_install_begins_anew(self, tree, silent_registry):
         """What a killed install has left is not taken for an environment."""
-        lock = tree.home / "requirements-dev.txt"
-        lock.write_text(lock.read_text("utf-8") + "# changed", "utf-8")
+        tree.lock("requirements-dev.txt", parrot="4.0", ruff="1.0", mypy="1.0", pytest="1.0")
         process = tree.start("test", "anything", **address_of(silent_registry))
         with silent_registry.accept()[0]:
             process.kill()
@@ -533,9 +532,9 @@ class TestTest:
         status, said = tree.run("test")
         (tree.home / "FAIL").unlink()
 
-        assert status == 1
         named, pytest_was_here = said.splitlines()[-2:]
-    assert named == "mypy failed." and pytest_was_here.startswith("pytest ")
+        assert status == 1
+        assert named == "mypy failed." and pytest_was_here.startswith("pytest ")
 
     def test_arguments_are_for_pytest_alone(self, tree):
         """With arguments only pytest runs, with them."""
