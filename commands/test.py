@@ -13,7 +13,7 @@ from .environment import ensure, ensure_newest
 from .places import ROOT
 
 # Much of a test is waiting, for a page or for a timeout: more processes than processors.
-SIDE_BY_SIDE = ("--numprocesses", "6", "--dist", "loadscope", "--durations", "10")
+SIDE_BY_SIDE = ("--numprocesses", "4", "--dist", "loadscope", "--durations", "10")
 CHECKS = (
     ("ruff", "check", "."),
     ("ruff", "format", "--check", "."),
