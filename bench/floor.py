@@ -1,4 +1,4 @@
-"""What Flask takes by itself: the five requests of a login, answered without any rule. `floor.py SERVER PORT`."""
+"""What Flask takes by itself: the four requests of a login, answered without any rule. `floor.py SERVER PORT`."""
 
 from __future__ import annotations
 
@@ -13,17 +13,15 @@ PAGE = f'<!doctype html><title>Who are you?</title><form method="post">\n{PEOPLE
 
 
 @app.get("/authorize")
-def ask() -> str | Response:
-    """Show a page; to somebody with a cookie, send them back with a code."""
-    if "person" not in request.cookies:
-        return PAGE
-    return redirect(f"{request.args['redirect_uri']}?code=1&state={request.args['state']}")
+def ask() -> str:
+    """Show a page."""
+    return PAGE
 
 
 @app.post("/authorize")
 def choose() -> Response:
-    """Remember who they are."""
-    response = redirect(request.full_path, 303)
+    """Remember who they are, and send them back with a code."""
+    response = redirect(f"{request.args['redirect_uri']}?code=1&state={request.args['state']}", 303)
     response.set_cookie("person", request.form["person"])
     return response
 
@@ -48,9 +46,13 @@ def main(server: str, port: int) -> None:
     from granian import Granian
     from granian.constants import Interfaces
 
-    Granian(
-        "bench.floor:app", port=port, interface=Interfaces.WSGI, blocking_threads=64, log_enabled=False
-    ).serve()  # the settings of python -m fake_provider
+    Granian(  # the settings of python -m fake_provider
+        "bench.floor:app",
+        port=port,
+        interface=Interfaces.WSGI,
+        blocking_threads=64,
+        log_enabled=False,
+    ).serve()
 
 
 if __name__ == "__main__":

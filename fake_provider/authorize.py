@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from functools import lru_cache
+from html import escape
 
 from flask import abort, g, redirect, render_template, request
 from werkzeug.wrappers import Response
 
 from .address import our_address
 from .authorization import AuthorizationRequest, ReturnAddress, authorization_request, return_address
-from .dialects import Dialect
+from .dialects import BY_NAME, Dialect
 from .errors import SentToApp
 from .interaction import SignedIn, page_to_show
 from .people import Person
 from .sessions import allowing, has_answered, is_here, people_here, sign_in, sign_out, signed_in
 from .state import State
+
+QUERY = "THE-QUERY-OF-THIS-REQUEST"
 
 
 def authorize(state: State, dialect: Dialect) -> Response | str:
@@ -30,19 +35,22 @@ def authorize(state: State, dialect: Dialect) -> Response | str:
     try:
         asked = authorization_request(dialect, address, parameters)
         if "person" in form:
-            return _choose(state, dialect, form["person"])
-        return _go_on(state, dialect, address, asked, form.get("decision"))
+            _choose(state, dialect, form["person"])
+        return _go_on(state, dialect, address, asked, form)
     except SentToApp as error:
         return _back(dialect, address, {"error": error.code, "error_description": error.description})
 
 
 def _go_on(
-    state: State, dialect: Dialect, address: ReturnAddress, asked: AuthorizationRequest, decision: str | None
+    state: State, dialect: Dialect, address: ReturnAddress, asked: AuthorizationRequest, form: Mapping[str, str]
 ) -> Response | str:
+    decision = form.get("decision")
     session = signed_in(state, dialect.name)
     hinted = state.cast.hinted(dialect.name, asked.login_hint)
     allowed = session is not None and _allowed_before(state, dialect, session.person, asked)
     page = page_to_show(asked, session, None if hinted is None else hinted.key, allowed, time.time())
+    if page is not None and "person" in form:
+        return redirect(request.full_path, 303)  # the page has an address, and can be loaded again
     if session is None or page == "choose":
         return _choose_page(state, dialect, asked, hinted)
     if decision == "deny":
@@ -56,18 +64,30 @@ def _go_on(
 
 
 def _choose_page(state: State, dialect: Dialect, asked: AuthorizationRequest, hinted: Person | None) -> str:
-    people = sorted(people_here(state), key=lambda person: person != hinted)  # the one who was hinted at first
-    return render_template("choose.html", dialect=dialect, client=asked.client, people=people, hinted=hinted)
+    people = people_here(state)
+    if hinted is not None:
+        people.sort(key=lambda person: person != hinted)  # the one who was hinted at first
+    page = _page_of_people(dialect.name, asked.client.name, tuple(people), hinted, state.classroom is not None)
+    return page.replace(QUERY, escape(request.query_string.decode("ascii")))
 
 
-def _choose(state: State, dialect: Dialect, key: str) -> Response:
+@lru_cache(maxsize=100)
+def _page_of_people(
+    dialect: str, client: str, people: tuple[Person, ...], hinted: Person | None, is_class: bool
+) -> str:
+    """Return the page but for the query of this request; of most logins it is the same, and a third of their time."""
+    return render_template(
+        "choose.html", dialect=BY_NAME[dialect], client=client, people=people, hinted=hinted, query=QUERY
+    )
+
+
+def _choose(state: State, dialect: Dialect, key: str) -> None:
     if key and not is_here(state, state.cast.find(key)):
         abort(400, f"There is nobody called {key} here.")
     if key:
         sign_in(state, dialect, key)
     else:
         sign_out(dialect.name)
-    return redirect(request.full_path, 303)
 
 
 def _code(state: State, dialect: Dialect, asked: AuthorizationRequest, session: SignedIn, was_asked: bool) -> str:

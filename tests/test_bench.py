@@ -59,13 +59,13 @@ def test_refuses_what_it_has_to(client):
     assert all(found.values()), found
 
 
-def test_counts_five_requests(client):
-    """Once the consent is remembered, a login is: authorize, choose, authorize, token, profile."""
+def test_counts_four_requests(client):
+    """Once the consent is remembered, a login is: authorize, choose, token, profile."""
     client.log_in()
     client.requests = 0
     client.log_in()
 
-    assert client.requests == 5
+    assert client.requests == 4
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
@@ -114,8 +114,8 @@ def test_prints_ratios(monkeypatch, tmp_path):
     report = bench.report(run, rounds=2, seconds=0.05)
 
     assert not run.missing
-    assert "| fake_provider, okta | 5 |" in report and "| 8 of 8 |" in report
-    assert "| empty Flask app, granian | 5 |" in report and " | 1.00 | " in report
+    assert "| fake_provider, okta | 4 |" in report and "| 8 of 8 |" in report
+    assert "| empty Flask app, granian | 4 |" in report and " | 1.00 | " in report
 
 
 def test_peer_that_cannot_be_installed_is_named(monkeypatch, tmp_path, capsys):

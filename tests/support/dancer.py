@@ -44,9 +44,8 @@ class Dancer:
         address = requests.Request("GET", self.authorize, params=_without_none({**asked, **changes})).prepare().url
         reply = self._get(address)
         if not reply.is_redirect:
-            self._post(address, person=person)
-            reply = self._get(address)
-        if not reply.is_redirect:
+            reply = self._post(address, person=person)
+        if not reply.headers["Location"].startswith(self.redirect_uri):
             reply = self._post(address, decision=decision)
         return parameters(reply.headers["Location"])
 
