@@ -46,6 +46,7 @@ class Dancer:
         if not reply.is_redirect:
             reply = self._post(address, person=person)
         if not reply.headers["Location"].startswith(self.redirect_uri):
+            self._get(address)
             reply = self._post(address, decision=decision)
         return parameters(reply.headers["Location"])
 
