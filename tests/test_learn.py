@@ -371,9 +371,9 @@ class TestInstall:
         """Ctrl-C while pip works ends pip too."""
         tree.lock("requirements.txt", parrot="3.0")
         process = tree.start(**address_of(silent_registry))
-        silent_registry.accept()[0].close()
-        interrupt(process)
-        said = process.communicate(timeout=60)[0]
+        with silent_registry.accept()[0]:  # held open: pip waits for its answer
+            interrupt(process)
+            said = process.communicate(timeout=60)[0]
 
         assert process.returncode == 130 and one_sentence(said).startswith("Interrupted")
         assert tree.processes() == []
