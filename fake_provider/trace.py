@@ -133,7 +133,7 @@ class Trace:
     def add(self, **parts: Any) -> None:
         """Keep a message made of the parts of Message, and give it the next number."""
         for name in ("query", "form", "headers", "reply_headers"):
-            parts[name] = _cut(parts[name][:100])
+            parts[name] = list(_cut(parts[name][:100]))
         parts["body"] = intern(parts["body"][:MOST_BODY])
         with self._lock:
             self._count += 1
@@ -168,15 +168,13 @@ class Trace:
             self._messages.clear()
 
 
-def _cut(pairs: Pairs) -> Pairs:
-    room, kept = MOST_VALUES, []
+def _cut(pairs: Pairs) -> Iterator[tuple[str, str]]:
+    room = MOST_VALUES
     for name, value in pairs:
-        name, value = name[:MOST_VALUE], value[:MOST_VALUE]
-        room -= len(name) + len(value)
-        if room < 0:
-            break
-        kept.append((intern(name), intern(value)))  # what comes with every login is kept once for all of them
-    return kept
+        pair = name[:MOST_VALUE][:room], value[:MOST_VALUE][: max(0, room - len(name))]
+        room -= len(pair[0]) + len(pair[1])
+        if room > 0:
+            yield intern(pair[0]), intern(pair[1])  # what comes with every login is kept once for all of them
 
 
 def _mapping(pairs: Pairs) -> dict[str, str | list[str]]:
