@@ -75,7 +75,7 @@ def _choose_page(state: State, dialect: Dialect, asked: AuthorizationRequest, hi
 def _page_of_people(
     dialect: str, client: str, people: tuple[Person, ...], hinted: Person | None, is_class: bool
 ) -> str:
-    """Return the page but for the query of this request; of most logins it is the same, and a third of their time."""
+    """Return the page but for the query of this request: for most logins the same, and a third of its time."""
     return render_template(
         "choose.html", dialect=BY_NAME[dialect], client=client, people=people, hinted=hinted, query=QUERY
     )
