@@ -291,9 +291,11 @@ def test_a_database_that_is_gone_is_a_page(app, browser):
     with closing(sqlite3.connect(app.home / "instance" / "db.sqlite")) as database:
         database.execute('ALTER TABLE "user" RENAME TO gone')
         database.commit()
-        browser.visit("/")
-        database.execute('ALTER TABLE gone RENAME TO "user"')
-        database.commit()
+        try:
+            browser.visit("/")
+        finally:  # the app is the other tests' too
+            database.execute('ALTER TABLE gone RENAME TO "user"')
+            database.commit()
 
     assert (browser.title, browser.status) == ("Service Unavailable", 503)
     assert browser.can_click("Try again")
