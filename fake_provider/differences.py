@@ -26,7 +26,7 @@ DIFFERENCES: dict[str, tuple[str, ...]] = {
         "The real one knows Accept: application/xml. Here the reply is a form or JSON.",
         "The real one says nothing in its documentation about a wrong verifier. Here it is bad_verification_code.",
         "The real one answers some wrong client ids with status 404. Here it is 200, as documented.",
-        "The real one has many more scopes. Here are those of a login, and the profile is the public one with each.",
+        "The real one has many more scopes. Here are those of a login.",
         "The addresses inside the profile lead nowhere here, and there are no rate limits.",
         "A token ends after 30 days here. The real one's ends when nobody has used it for a year.",
     ),

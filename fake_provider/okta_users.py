@@ -1,6 +1,7 @@
 """Okta's Users API: whoever has the token sees all there is to know of anybody.
 
-The replies have the members of the schemas User and Error of Okta's OpenAPI description.
+The replies have the members of the schemas User and Error of Okta's OpenAPI description, and those beyond it that
+Okta's own SDK has recorded: `emails`, and in each link `method` where the description has `hints`.
 """
 
 from __future__ import annotations
@@ -41,8 +42,11 @@ def _user(account: Account, base_url: str) -> Json:
     joined = _timestamp(person.joined)
     first, last = person.first_and_last_name
     profile = {"firstName": first, "lastName": last, "mobilePhone": None, "secondEmail": None, "login": login(person)}
+    credentials: Json = {"password": {}, "provider": {"type": "OKTA", "name": "OKTA"}}
     if person.email is not None:
         profile["email"] = person.email
+        status = "VERIFIED" if person.email_verified else "UNVERIFIED"
+        credentials["emails"] = [{"value": person.email, "status": status, "type": "PRIMARY"}]
     return {
         "id": user_id(person),
         "status": "ACTIVE",
@@ -54,14 +58,14 @@ def _user(account: Account, base_url: str) -> Json:
         "passwordChanged": joined,
         "type": {"id": TYPE_ID},
         "profile": profile,
-        "credentials": {"password": {}, "provider": {"type": "OKTA", "name": "OKTA"}},
+        "credentials": credentials,
         "_links": _links(f"{base_url}/api/v1", user_id(person)),
     }
 
 
 def _links(api: str, id_: str) -> Json:
     here = f"{api}/users/{id_}"
-    links: Json = {name: {"href": f"{here}/{path}", "hints": {"allow": ["POST"]}} for name, path in ACTIONS.items()}
+    links: Json = {name: {"href": f"{here}/{path}", "method": "POST"} for name, path in ACTIONS.items()}
     links["schema"] = {"href": f"{api}/meta/schemas/user/oscfake{1:013}"}
     links["type"] = {"href": f"{api}/meta/types/user/{TYPE_ID}"}
     links["self"] = {"href": here}

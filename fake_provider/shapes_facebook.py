@@ -18,6 +18,7 @@ TOKEN_ERRORS: dict[str, tuple[str, int, int | None]] = {  # which rule: message,
     "wrong secret": ("Error validating client secret.", 1, None),
     "no code": ("Missing authorization code", 1, None),
     "unknown code": ("Invalid verification code format.", 100, None),
+    "others' code": ("Invalid verification code format.", 100, None),
     "used code": ("This authorization code has been used.", 100, 36009),
     "other redirect_uri": (CODE_MESSAGE, 100, 36008),
 }

@@ -29,6 +29,16 @@ BAD_CLIENT = (
     "oauth-app-access-token-request-errors/#incorrect-client-credentials",
 )
 
+PRIVATE = {
+    "private_gists": 0,
+    "total_private_repos": 0,
+    "owned_private_repos": 0,
+    "disk_usage": 0,
+    "collaborators": 0,
+    "two_factor_authentication": True,
+    "plan": {"name": "free", "space": 976562499, "collaborators": 0, "private_repos": 10000},
+}
+
 
 def token(token: str, lifetime: float | None, scopes: tuple[str, ...], asked: Asked) -> Json:
     """Return the token reply: scopes with commas, and no end."""
@@ -62,10 +72,14 @@ def api_error(error: AnsweredToApp) -> Reply:
 
 
 def user(asked: Asked) -> Reply:
-    """Return the public profile. Its `email` is the address that the person shows to everybody, mostly null."""
+    """Return the profile: with `user` or `read:user` the private one, with any other scope what everybody sees.
+
+    Its `email` is in both the address that the person shows to everybody, mostly null.
+    """
     number = 4_000_000 + asked.person.number
     login = asked.person.username("github")
     url = f"{asked.base_url}/github/api/users/{login}"
+    private = bool({"user", "read:user"}.intersection(asked.scopes))
     profile: Json = {
         "login": login,
         "id": number,
@@ -84,7 +98,7 @@ def user(asked: Asked) -> Reply:
         "events_url": f"{url}/events{{/privacy}}",
         "received_events_url": f"{url}/received_events",
         "type": "User",
-        "user_view_type": "public",
+        "user_view_type": "private" if private else "public",
         "site_admin": False,
         "name": asked.person.name,
         "company": None,
@@ -102,7 +116,7 @@ def user(asked: Asked) -> Reply:
         "created_at": f"2020-01-{asked.person.number % 28 + 1:02}T09:00:00Z",
         "updated_at": f"2026-01-{asked.person.number % 28 + 1:02}T09:00:00Z",
     }
-    return Reply(200, profile, _scope_header(asked))
+    return Reply(200, {**profile, **PRIVATE} if private else profile, _scope_header(asked))
 
 
 def emails(asked: Asked) -> Reply:

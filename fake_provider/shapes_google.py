@@ -15,6 +15,7 @@ TOKEN_ERRORS = {  # which rule: error, error_description, status
     "wrong secret": ("invalid_client", "Unauthorized", 401),
     "no code": ("invalid_request", "Missing required parameter: code", 400),
     "unknown code": ("invalid_grant", "Malformed auth code.", 400),
+    "others' code": ("invalid_grant", "Malformed auth code.", 400),
     "used code": ("invalid_grant", "Bad Request", 400),
     "other redirect_uri": ("redirect_uri_mismatch", "Bad Request", 400),
     "verifier without challenge": ("invalid_grant", "code_verifier or verifier is not needed.", 400),

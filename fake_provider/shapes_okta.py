@@ -29,6 +29,12 @@ TOKEN_ERRORS = {  # which rule: error, error_description, status
     ),
     "other grant type": ("unsupported_grant_type", "The grant type in the request isn't supported.", 400),
     "unknown code": ("invalid_grant", "The authorization code is invalid or has expired.", 400),
+    "others' code": (
+        "invalid_grant",
+        "The grant was issued to another client. Ensure that the `client_id` matches the one used at the authorize "
+        "request.",
+        400,
+    ),
     "used code": ("invalid_grant", "The authorization code is invalid or has expired.", 400),
     "no verifier": ("invalid_grant", "PKCE verification failed.", 400),
     "wrong verifier": ("invalid_grant", "PKCE verification failed.", 400),

@@ -16,6 +16,7 @@ INVALID = "Value passed for the"
 TOKEN_ERRORS = {  # which rule: error, error_description
     "no code": ("invalid_request", "Missing required parameter [code]."),
     "unknown code": ("invalid_request", f"{INVALID} authorization code was invalid."),
+    "others' code": ("invalid_request", f"{INVALID} authorization code was invalid."),
     "used code": ("invalid_request", f"{INVALID} authorization code was invalid."),
     "other redirect_uri": (
         "invalid_request",
@@ -51,7 +52,7 @@ def token_error(error: AnsweredToApp) -> Reply:
 
 def api_error(error: AnsweredToApp) -> Reply:
     """Return the error of the API for a token that is missing or wrong, as RFC 7807 has it."""
-    return _problem(error.status, "Unauthorized", "Unauthorized")
+    return _problem(error.status, "Unauthorized")
 
 
 def me(asked: Asked) -> Reply:
@@ -60,21 +61,9 @@ def me(asked: Asked) -> Reply:
     known = (*ALWAYS, *FIELDS, WITH_EMAIL)
     unknown = [name for name in wanted if name not in known]
     if unknown:
-        names = ",".join(sorted(known))
-        return _problem(
-            400,
-            "Invalid Request",
-            "One or more parameters to your request was invalid.",
-            kind="https://api.twitter.com/2/problems/invalid-request",
-            errors=[
-                {
-                    "parameters": {"user.fields": [asked.query["user.fields"]]},
-                    "message": f"The `user.fields` query parameter value [{unknown[0]}] is not one of [{names}]",
-                }
-            ],
-        )
+        return _unknown_field(asked.query["user.fields"], unknown[0], sorted(known))
     if not NEEDED_FOR_ME.issubset(asked.scopes):
-        return _problem(403, "Forbidden", "Forbidden")
+        return _problem(403, "Forbidden")
     profile = _profile(asked)
     return Reply(200, {"data": {name: profile[name] for name in (*ALWAYS, *wanted) if name in profile}})
 
@@ -98,6 +87,17 @@ def _profile(asked: Asked) -> Json:
     return profile
 
 
-def _problem(status: int, title: str, detail: str, kind: str = "about:blank", **more: object) -> Reply:
-    body = {**more, "title": title, "type": kind, "status": status, "detail": detail}
+def _unknown_field(fields: str, unknown: str, known: list[str]) -> Reply:
+    message = f"The `user.fields` query parameter value [{unknown}] is not one of [{','.join(known)}]"
+    body = {
+        "errors": [{"parameters": {"user.fields": [fields]}, "message": message}],
+        "title": "Invalid Request",
+        "detail": "One or more parameters to your request was invalid.",
+        "type": "https://api.x.com/2/problems/invalid-request",
+    }
+    return Reply(400, body)  # unlike the other problems it has no status inside, and is plain JSON
+
+
+def _problem(status: int, title: str) -> Reply:
+    body = {"title": title, "type": "about:blank", "status": status, "detail": title}
     return Reply(status, body, (("Content-Type", "application/problem+json"),))

@@ -141,12 +141,13 @@ def test_shows_the_fields_that_are_asked_for(visit):
 
 
 def test_refuses_an_unknown_field(visit):
-    """The problem names the parameter, as RFC 7807 lets it."""
+    """The problem names the parameter; it has no status inside and is plain JSON, unlike the others."""
     reply = visit.me(visit.token(), "shoe_size")
 
-    assert (reply.status_code, reply.headers["Content-Type"]) == (400, "application/problem+json")
-    assert set(reply.json()) == {"errors", "title", "type", "status", "detail"}
+    assert (reply.status_code, reply.headers["Content-Type"]) == (400, "application/json")
+    assert set(reply.json()) == {"errors", "title", "type", "detail"}
     assert reply.json()["title"] == "Invalid Request"
+    assert reply.json()["type"] == "https://api.x.com/2/problems/invalid-request"
     assert reply.json()["errors"][0]["parameters"] == {"user.fields": ["shoe_size"]}
 
 

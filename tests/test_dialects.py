@@ -418,6 +418,21 @@ def test_github_shows_the_public_profile(visit):
     assert visit.get(GITHUB, visit.token(GITHUB, "grace")).json()["email"] == "grace@example.com"
 
 
+@pytest.mark.parametrize("scope", ["user", "read:user", "read:user user:email"])
+def test_github_shows_the_private_profile_to_whom_may_see_it(visit, scope):
+    """To the public members come those of `private-user`; the address stays as private as it was."""
+    public = visit.get(GITHUB, visit.token(GITHUB)).json()
+    token = visit.exchange(GITHUB, visit.code(GITHUB, scope=scope), headers=JSON).json()["access_token"]
+    private = visit.get(GITHUB, token).json()
+
+    assert set(private) - set(public) == {
+        *("private_gists", "total_private_repos", "owned_private_repos", "disk_usage", "collaborators"),
+        *("two_factor_authentication", "plan"),
+    }
+    assert set(private["plan"]) == {"name", "space", "collaborators", "private_repos"}
+    assert {name for name in public if public[name] != private[name]} == {"user_view_type"}
+
+
 @pytest.mark.parametrize(
     ("person", "first", "primary"),
     [

@@ -221,8 +221,18 @@ def test_knows_the_practice_client(visit, port, path, status):
 # The Users API
 
 
+def test_okta_knows_whose_code_it_is(visit):
+    """Another app hears that the code is not its own, and the app it belongs to can still use it."""
+    code = visit.answer()["code"]
+    others = visit.exchange(code, auth=("fake-session-guard", "fake-secret-of-session-guard"))
+
+    assert (others.status_code, others.json()["error"]) == (400, "invalid_grant")
+    assert others.json()["error_description"].startswith("The grant was issued to another client.")
+    assert visit.exchange(code).ok
+
+
 def test_the_users_api_knows_everybody(visit):
-    """The members are those of the schema User in Okta's OpenAPI description; the id is the subject."""
+    """The members are those of the schema User in Okta's OpenAPI description and of recorded replies."""
     subject = visit.userinfo()
     reply = visit.get(f"api/v1/users/{subject.json()['sub']}", SSWS)
     user = reply.json()
@@ -240,8 +250,24 @@ def test_the_users_api_knows_everybody(visit):
         "login": "ada@example.com",
         "email": "ada@example.com",
     }
+    assert user["credentials"] == {
+        "password": {},
+        "emails": [{"value": "ada@example.com", "status": "VERIFIED", "type": "PRIMARY"}],
+        "provider": {"type": "OKTA", "name": "OKTA"},
+    }
     assert user["_links"]["self"]["href"] == reply.url
+    assert user["_links"]["suspend"] == {"href": f"{reply.url}/lifecycle/suspend", "method": "POST"}
     assert user["lastLogin"] is not None
+
+
+@pytest.mark.parametrize(
+    ("login", "statuses"), [("mallory@example.com", ["UNVERIFIED"]), ("emmy@example.com", [])], ids=["mallory", "emmy"]
+)
+def test_the_users_api_says_which_address_is_verified(visit, login, statuses):
+    """Nobody has verified Mallory's, and Emmy has none."""
+    credentials = visit.get(f"api/v1/users/{login}", SSWS).json()["credentials"]
+
+    assert [email["status"] for email in credentials.get("emails", [])] == statuses
 
 
 def test_the_users_api_finds_a_login(visit):
