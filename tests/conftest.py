@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 from support.apps import App, attach, find_logins, find_provider, prepare
-from support.side_by_side import SideBySide, place
+from support.side_by_side import Ran, SideBySide, place
 from support.visitor import Visitor
 
 from fake_provider import serve
 
 LINES_AT_THE_END = pytest.StashKey[list[str]]()
 DISAGREEMENTS = pytest.StashKey[list[str]]()
+RAN = Ran()
 HOW_TO_GET = {"chromium": "install it with apt-get install chromium-headless-shell, or from google.com/chrome"}
 REQUIRED = set(filter(None, os.environ.get("REQUIRE", "").split(",")))
 
@@ -51,10 +52,18 @@ def pytest_xdist_make_scheduler(config, log):
     return SideBySide(config, log)
 
 
+def pytest_runtest_logreport(report):
+    """The process that hands out the tests notes who has run them."""
+    if hasattr(report, "node"):
+        RAN.note(report.node.gateway.id, report.nodeid)
+
+
 def pytest_sessionfinish(session):
-    """A process of several hands on where apps disagree."""
+    """A process of several hands on where apps disagree; the one above them fails when a share was split."""
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["disagreements"] = session.config.stash.get(DISAGREEMENTS, [])
+    if RAN.problem and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -69,6 +78,9 @@ def pytest_terminal_summary(terminalreporter, config):
     if config.stash.get(DISAGREEMENTS, None):
         terminalreporter.section("Where the apps answer the same differently")
         terminalreporter.write_line("\n".join(config.stash[DISAGREEMENTS]))
+    if RAN.problem:
+        terminalreporter.section("Side by side", red=True)
+        terminalreporter.write_line(RAN.problem)
     url = config.getoption("app_url")
     if url is None:
         return

@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
-import sys
-from collections import defaultdict
-
 import pytest
-from support.apps import ROOT
-from support.side_by_side import share
-
-PASSED = re.compile(r"\[(gw\d+)\] .*PASSED (\S+)")
+from support.side_by_side import Ran, share
 
 
 @pytest.mark.parametrize(
@@ -30,15 +22,13 @@ def test_shares_are_files_and_apps(test, together):
     assert share(test) == together
 
 
-def test_a_share_stays_in_one_process():
-    """Run by two processes, no share is in both, and each has some."""
-    command = [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", "-n", "2", "--dist", "loadscope"]
-    files = ["tests/test_pkce.py", "tests/test_grants.py", "tests/test_clients.py", "tests/test_cast.py"]
-    ended = subprocess.run([*command, *files], cwd=ROOT, capture_output=True, text=True, timeout=120)
-    processes = defaultdict(set)
-    for process, test in PASSED.findall(ended.stdout):
-        processes[share(test)].add(process)
+def test_a_share_in_two_processes_is_told():
+    """The suite fails when it finds one: half of what is shared would be done twice, and take twice the time."""
+    ran = Ran()
+    for process, test in (("gw0", "test_attacks.py::test_one[a]"), ("gw0", "test_pkce.py::test_one")):
+        ran.note(process, test)
+    fine = ran.problem
+    ran.note("gw1", "test_attacks.py::test_one[b]")
 
-    assert ended.returncode == 0 and len(processes) == len(files)
-    assert all(len(found) == 1 for found in processes.values()), processes
-    assert len(set.union(*processes.values())) == 2
+    assert fine is None
+    assert ran.problem == "What has to run together ran apart: test_attacks in gw0, gw1."

@@ -7,6 +7,7 @@ nobody do so, without a word. The name alone, as here, is enough.
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 
 from xdist.scheduler import LoadScopeScheduling
 
@@ -28,6 +29,24 @@ class SideBySide(LoadScopeScheduling):
 
     def _split_scope(self, nodeid):
         return share(nodeid)
+
+
+class Ran:
+    """Which process has run what, so that a share in two of them does not go unseen."""
+
+    def __init__(self) -> None:
+        self._processes: dict[str, set[str]] = defaultdict(set)
+
+    def note(self, process: str, nodeid: str) -> None:
+        """Remember that this process has run this test."""
+        self._processes[share(nodeid)].add(process)
+
+    @property
+    def problem(self) -> str | None:
+        """A sentence that names what ran apart, or None."""
+        apart = {name: found for name, found in self._processes.items() if len(found) > 1}
+        told = "; ".join(f"{name} in {', '.join(sorted(found))}" for name, found in sorted(apart.items()))
+        return f"What has to run together ran apart: {told}." if apart else None
 
 
 def share(nodeid: str) -> str:
