@@ -140,9 +140,13 @@ def wait_for_answer(target: Target, process: subprocess.Popen[bytes]) -> bool:
 
 
 def memory_of(process: int) -> float:
-    """Return the megabytes of a process and its children, each as the system counts it (RSS)."""
+    """Return the megabytes of a process and its children: what each has for itself, and what they share once.
+
+    Of a single process that is its RSS. What two of them share is taken to be in the larger share of the two.
+    """
     parent = psutil.Process(process)
-    return sum(each.memory_info().rss for each in (parent, *parent.children(recursive=True))) / 1e6
+    found = [each.memory_full_info() for each in (parent, *parent.children(recursive=True))]
+    return (sum(each.uss for each in found) + max(each.rss - each.uss for each in found)) / 1e6
 
 
 def _log_in(target: Target, server: Server, run: Run, pool: ProcessPoolExecutor, seconds: float) -> None:
