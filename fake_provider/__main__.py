@@ -64,7 +64,8 @@ def _problem_with(host: str, port: int) -> str | None:
     except OverflowError:
         return f"{port} is not a port: choose one from 1 to 65535."
     except OSError as error:
-        return f"Port {port} of {host} cannot be used ({error.strerror}): stop what listens there, or choose --port."
+        so = "stop what listens there, or choose another --port or --host"
+        return f"Port {port} of {host} cannot be used ({error.strerror}): {so}."
     return None
 
 
