@@ -23,8 +23,8 @@ import requests
 from support.apps import ROOT, App, wait_for
 from support.postgres import run_postgres
 
-from fake_provider.server import stop
-from going_live.parts import free_ports, make_certificates, make_database, write_nginx, write_redis
+from fake_provider.server import free_port, stop
+from going_live.parts import make_certificates, make_database, write_nginx, write_redis
 from going_live.settings import FOLDERS, REGISTRATIONS, live_settings, register, write_clients, write_settings
 
 HERE = Path(__file__).parent
@@ -143,7 +143,7 @@ def running(
         for app in machine.apps.values():
             wait_for(app.answers, f"{app.folder} to answer", PATIENCE)
         for url in (machine.provider, *(app.url for app in machine.apps.values())):
-            wait_for(partial(_answers, url, machine), f"{url} to answer with 200", PATIENCE)
+            wait_for(partial(_answers, url, machine, start), f"{url} to answer with 200", PATIENCE)
         stack.callback(start.end_all)
         yield machine
 
@@ -158,8 +158,7 @@ def _prepare(folder: Path, sources: Mapping[str, Path]) -> Machine:
     (folder / "trust" / "sitecustomize.py").write_text(
         f"import certifi\n\ncertifi.where = lambda: {str(folder / 'ca.pem')!r}\n", "utf-8"
     )
-    ports = iter(free_ports(1 + 2 * len(sources)))
-    machine = Machine(folder, f"https://localhost:{next(ports)}", {}, {})
+    machine = Machine(folder, f"https://localhost:{free_port()}", {}, {})
     kept = {name: value for name, value in os.environ.items() if name in KEPT}
     search = os.pathsep.join(filter(None, [str(folder / "trust"), os.environ.get("PYTHONPATH")]))
     machine.environment = {**kept, "PYTHONPATH": search, "PYTHONUNBUFFERED": "1"}
@@ -169,7 +168,7 @@ def _prepare(folder: Path, sources: Mapping[str, Path]) -> Machine:
         shutil.copytree(source, home, ignore=NOT_COPIED)
         home.chmod(0o711)
         shutil.copy(HERE / "gunicorn.conf.py", home)
-        https, http = next(ports), next(ports)
+        https, http = free_port(), free_port()
         app = LiveApp(name, f"https://localhost:{https}", home, machine.environment, https_port=https, http_port=http)
         registered = {row: register(row, app.url) for row in REGISTRATIONS if row.folder == name}
         clients += registered.values()
@@ -217,6 +216,13 @@ class Starter:
         self.processes.append(process)
         return process
 
+    def check(self) -> None:
+        """Raise RuntimeError with the last words of a program that has ended by itself."""
+        for name, (process, _) in self._named.items():
+            if process.poll() is not None:
+                said = (self.machine.folder / "logs" / f"{name}.log").read_text("utf-8", "replace")
+                raise RuntimeError(f"{name} has ended: {said[-2000:].strip()}")
+
     def end_all(self) -> None:
         """Ask all to end, so that they do it side by side; the stack waits for each."""
         for process in self.processes:
@@ -232,7 +238,8 @@ def _make_tables(machine: Machine, apps: list[LiveApp]) -> None:
             raise RuntimeError(f"{app.folder} does not load: its own words stand above.")
 
 
-def _answers(url: str, machine: Machine) -> bool:
+def _answers(url: str, machine: Machine, start: Starter) -> bool:
+    start.check()
     try:
         return requests.get(url, verify=str(machine.certificate), timeout=20).status_code == 200
     except requests.ConnectionError:

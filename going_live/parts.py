@@ -1,18 +1,18 @@
-"""The parts that one writes or makes before anything runs: certificates, configuration, databases, free ports."""
+"""The parts that one writes or makes before anything runs: certificates, configuration, databases."""
 
 from __future__ import annotations
 
 import os
 import secrets
-import socket
 import subprocess
 from collections.abc import Iterable
-from contextlib import ExitStack
 from pathlib import Path
 
 import psycopg
 from jinja2 import Template
 from psycopg import sql
+
+from fake_provider.server import free_port
 
 HERE = Path(__file__).parent
 NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "7")
@@ -40,7 +40,7 @@ def write_nginx(folder: Path, apps: Iterable[object], hsts: bool) -> None:
 
 def write_redis(folder: Path) -> str:
     """Write the configuration of Redis, and return the address that it will have, with the password in it."""
-    (port,), password = free_ports(1), secrets.token_urlsafe(32)
+    port, password = free_port(), secrets.token_urlsafe(32)
     (folder / "redis").mkdir()
     _fill_in(folder, "redis.conf", port=port, password=password, data=folder / "redis")
     return f"redis://:{password}@127.0.0.1:{port}/0"
@@ -54,15 +54,6 @@ def make_database(postgres: str, name: str) -> str:
         connection.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(role, word))
         connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(role, role))
     return f"postgresql://{name}:{password}@{postgres.rpartition('@')[2]}/{name}"
-
-
-def free_ports(number: int) -> list[int]:
-    """Return so many ports of 127.0.0.1, each another, that nobody listens at."""
-    with ExitStack() as stack:
-        listeners = [stack.enter_context(socket.socket()) for _ in range(number)]
-        for listener in listeners:
-            listener.bind(("127.0.0.1", 0))
-        return [listener.getsockname()[1] for listener in listeners]
 
 
 def write_private(file: Path, text: str) -> None:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -28,7 +28,7 @@ from support.visitor import with_parameters
 
 pytest.importorskip("gunicorn", reason="gunicorn does not run on Windows")
 
-from going_live.machine import APPS, LiveApp, running  # noqa: E402
+from going_live.machine import APPS, LiveApp, Machine, Starter, running  # noqa: E402
 from going_live.run import SecureVisitor  # noqa: E402
 from going_live.settings import write_settings  # noqa: E402
 
@@ -145,6 +145,20 @@ def tell_provider(machine, method, path, json=None):
     reply = requests.request(method, machine.provider + path, json=json, verify=str(machine.certificate), timeout=20)
     reply.raise_for_status()
     return reply.json() if reply.content else None
+
+
+def test_what_does_not_start_says_why(tmp_path):
+    """A program that ends by itself, as at a port that is taken, is not waited for: its own words are the error."""
+    (tmp_path / "logs").mkdir()
+    with ExitStack() as stack:
+        start = Starter(Machine(tmp_path, "", {}, {}), stack)
+        start("redis", sys.executable, "-c", "import signal; signal.pause()")
+        start.check()
+        start("nginx", sys.executable, "-c", "raise SystemExit('bind() failed')")
+        start.processes[-1].wait(20)
+
+        with pytest.raises(RuntimeError, match=r"^nginx has ended: bind\(\) failed$"):
+            start.check()
 
 
 def test_every_login_app_goes_live():
