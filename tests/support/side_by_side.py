@@ -1,4 +1,4 @@
-"""What runs side by side: a file of tests, and of the files about every app the tests about one of them.
+"""What runs side by side: a file of tests, and of the files with long tests about every app those about one of them.
 
 pytest-xdist has groups by marks for this. Its release 3.8 writes them behind each test's name, and pytest 9.2 lets
 nobody do so, without a word. The name alone, as here, is enough.
@@ -13,10 +13,13 @@ from xdist.scheduler import LoadScopeScheduling
 
 from .apps import find_apps
 
-WHOLE = ("test_attacks", "test_vulnerable", "test_properties")  # share one run of all attacks, or all apps at once
+BY_APP = ("test_login", "test_browser")  # what they share is made in no time; others share a whole machine
 APART = ("test_notebooks",)  # share nothing
 # What takes longest begins first, so that at the end nobody waits for it.
-FIRST = (*WHOLE, "test_going_live", "test_github_dance", "test_notebooks", "test_browser", "test_accessibility")
+FIRST = (
+    *("test_attacks", "test_vulnerable", "test_properties", "test_going_live", "test_github_dance", "test_notebooks"),
+    *("test_browser", "test_accessibility", "test_check", "test_comparison"),
+)
 APPS = sorted(find_apps(), key=len, reverse=True)
 
 
@@ -50,14 +53,19 @@ class Ran:
 
 
 def share(nodeid: str) -> str:
-    """Return the name of what this test has to run together with: its file, or what is about the same app in it."""
+    """Return the name of what this test has to run together with: its file, or what is about the same app in it.
+
+    What a file's tests share is made anew for each share, so a file is split only where that is worth it.
+    """
     file, _, test = nodeid.partition("::")
     stem = file.rpartition("/")[2].removesuffix(".py")
     if stem in APART:
         return nodeid
+    if stem not in BY_APP:
+        return stem
     about = test.partition("[")[2].removesuffix("]")
     named = (app for app in APPS if re.search(rf"(^|-){re.escape(app)}($|-)", about))
-    return stem if stem in WHOLE else f"{stem} {next(named, '')}".rstrip()
+    return f"{stem} {next(named, '')}".rstrip()
 
 
 def place(file: str) -> int:
