@@ -12,8 +12,8 @@ from .console import say
 from .environment import ensure, ensure_newest
 from .places import ROOT
 
-# Much of a test is waiting, for a page or for a timeout: one process more than most small machines have processors. With
-# four on two processors nothing ended sooner, and they took a tenth more work.
+# Much of a test is waiting, for a page or for a timeout: more processes than processors. Four on two processors took a
+# tenth more work than three, and ended no sooner.
 SIDE_BY_SIDE = ("--numprocesses", "3", "--dist", "loadscope", "--durations", "10")
 CHECKS = (
     ("ruff", "check", "."),
