@@ -518,6 +518,13 @@ def test_a_secret_is_shown_to_its_owner(classroom, learner, another):
     assert learner.see(page).status_code == 404
 
 
+def test_a_secret_comes_with_where_to_use_it(learner):
+    """A learner's app has to ask the class's provider: what goes into its `.env` is said in whole sentences."""
+    text = BeautifulSoup(learner.see(f"/simplelogin/developer/{learner.client_id}").text, "lxml").get_text()
+
+    assert f"the secret is the app's alone. There, put {learner.url} in place of http://localhost:9000 too." in text
+
+
 def test_practice_clients_are_the_instructors(classroom, another):
     """Their secrets are on every learner's disk: all log in with them, and the instructor alone sees the logins."""
     shared_app = Dancer(classroom)
