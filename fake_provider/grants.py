@@ -126,10 +126,10 @@ class Grants:
 
     def _redeem(self, dialect: Dialect, client: Client, code: str, form: Mapping[str, str]) -> Issued:
         held = self._codes.get(code)
-        if held is None or held.grant.dialect != dialect.name or held.grant.client_id != client.client_id:
-            others = held is not None and held.grant.dialect == dialect.name
+        is_here = held is not None and held.grant.dialect == dialect.name
+        if held is None or not is_here or held.grant.client_id != client.client_id:
             sentence = "this code is unknown, has expired or is another app's"
-            raise AnsweredToApp("invalid_grant", sentence, reason="others' code" if others else "unknown code")
+            raise AnsweredToApp("invalid_grant", sentence, reason="others' code" if is_here else "unknown code")
         if held.used:
             self._refresh_tokens.end(code)  # RFC 6749 section 4.1.2: what a stolen code got is taken back
             sentence = "this code was used before; its tokens have been revoked"
