@@ -218,9 +218,6 @@ def test_knows_the_practice_client(visit, port, path, status):
     assert visit.session.get(f"{visit.server}/v1/authorize", params=asked, timeout=5).status_code == status
 
 
-# The Users API
-
-
 def test_okta_knows_whose_code_it_is(visit):
     """Another app hears that the code is not its own, and the app it belongs to can still use it."""
     code = visit.answer()["code"]
@@ -229,6 +226,9 @@ def test_okta_knows_whose_code_it_is(visit):
     assert (others.status_code, others.json()["error"]) == (400, "invalid_grant")
     assert others.json()["error_description"].startswith("The grant was issued to another client.")
     assert visit.exchange(code).ok
+
+
+# The Users API
 
 
 def test_the_users_api_knows_everybody(visit):
