@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -141,9 +141,9 @@ def running(
         for app in with_database:
             start.app(app)
         for app in machine.apps.values():
-            wait_for(app.answers, f"{app.folder} to answer", PATIENCE)
+            start.wait_for(app.answers, f"{app.folder} to answer")
         for url in (machine.provider, *(app.url for app in machine.apps.values())):
-            wait_for(partial(_answers, url, machine, start), f"{url} to answer with 200", PATIENCE)
+            start.wait_for(partial(_answers, url, machine), f"{url} to answer with 200")
         stack.callback(start.end_all)
         yield machine
 
@@ -216,6 +216,10 @@ class Starter:
         self.processes.append(process)
         return process
 
+    def wait_for(self, condition: Callable[[], bool], what: str) -> None:
+        """Wait for the condition, and no longer than all the named programs run."""
+        wait_for(lambda: self.check() or condition(), what, PATIENCE)
+
     def check(self) -> None:
         """Raise RuntimeError with the last words of a program that has ended by itself."""
         for name, (process, _) in self._named.items():
@@ -238,8 +242,7 @@ def _make_tables(machine: Machine, apps: list[LiveApp]) -> None:
             raise RuntimeError(f"{app.folder} does not load: its own words stand above.")
 
 
-def _answers(url: str, machine: Machine, start: Starter) -> bool:
-    start.check()
+def _answers(url: str, machine: Machine) -> bool:
     try:
         return requests.get(url, verify=str(machine.certificate), timeout=20).status_code == 200
     except requests.ConnectionError:
