@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from support.apps import App, attach, find_logins, find_provider, prepare
@@ -203,7 +204,11 @@ def needs(what: str, *programs: str) -> str:
         path = shutil.which(program)
         if path:
             return str(Path(path))
-    missing = f"{what} is not installed" + (f": {HOW_TO_GET[what]}" if what in HOW_TO_GET else "")
+    lacks(what, f"{what} is not installed" + (f": {HOW_TO_GET[what]}" if what in HOW_TO_GET else ""))
+
+
+def lacks(what: str, sentence: str) -> NoReturn:
+    """Skip with this sentence, or fail where REQUIRE names what is lacking."""
     if what in REQUIRED:
-        pytest.fail(f"{missing} (required here)")
-    pytest.skip(reason=missing)
+        pytest.fail(f"{sentence} (required here)")
+    pytest.skip(reason=sentence)
