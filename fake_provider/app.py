@@ -15,7 +15,7 @@ from .classroom import Classroom
 from .console import console
 from .controls import controls
 from .dialects import DIALECTS
-from .endpoints import add_endpoints
+from .endpoints import Endpoints
 from .guard import guard
 from .pages import pages
 from .reading import reading
@@ -32,16 +32,13 @@ def create_app(
     `classroom` is there when others than this machine's own user reach it.
     """
     app = Flask(__name__)
-    app.config.update(
-        SESSION_COOKIE_NAME="fake_provider",
-        SESSION_COOKIE_SAMESITE="Lax",
-        MAX_CONTENT_LENGTH=20_000_000 if classroom is None else 500_000,
-    )
-    app.session_interface = Browsers()
+    app.config["MAX_CONTENT_LENGTH"] = 20_000_000 if classroom is None else 500_000
+    app.session_interface = browsers = Browsers()
     app.json.sort_keys = False  # type: ignore[attr-defined]  # replies keep the order of the real ones
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     state = State.make(clients_file, gallery, classroom)
-    guard(app, add_endpoints(app, state), classroom)
+    guard(app, classroom)
+    app.wsgi_app = Endpoints(app, state, browsers)  # type: ignore[method-assign]  # the way that Flask documents
     app.register_blueprint(class_page(state))
     for routes in (pages(state), reading(state), watching(state), breaking(state), console(state), controls(state)):
         app.register_blueprint(routes)

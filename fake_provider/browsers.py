@@ -11,11 +11,13 @@ import time
 from threading import Lock
 from typing import Any
 
-from flask import Flask, Request, Response
+from flask import Flask
 from flask.sessions import SessionInterface, SessionMixin
+from werkzeug.wrappers import Request, Response
 
 from .bounded import BoundedStore
 
+COOKIE = "fake_provider"
 MOST_BROWSERS = 5_000
 ONE_DAY = 86_400.0
 
@@ -30,27 +32,36 @@ class Browser(dict[str, Any], SessionMixin):
 
 
 class Browsers(SessionInterface):
-    """All browsers that somebody is signed in with: Flask's `session`, kept in memory."""
+    """All browsers that somebody is signed in with, in memory; on pages, Flask's `session`."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._kept: BoundedStore[dict[str, Any]] = BoundedStore(MOST_BROWSERS, time.time)
 
-    def open_session(self, app: Flask, request: Request) -> Browser:
-        """Return what is remembered of this browser; a name that is not known here is not taken over."""
+    def of(self, request: Request) -> Browser:
+        """Return what is remembered of the browser that asks; a name that is not known here is not taken over."""
         if "HTTP_COOKIE" not in request.environ:  # an app's own request: nothing to look for
             return Browser(None, {})
-        name = request.cookies.get(self.get_cookie_name(app), "")
+        name = request.cookies.get(COOKIE, "")
         with self._lock:
             kept = self._kept.get(name)
         return Browser(None, {}) if kept is None else Browser(name, kept)
 
-    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+    def keep(self, browser: Browser, response: Response) -> None:
         """Keep what has changed, and give the browser its cookie when it has none yet."""
-        if not isinstance(session, Browser) or session == session.kept:
+        if browser == browser.kept:
             return
-        name = session.name or secrets.token_urlsafe(24)
+        name = browser.name or secrets.token_urlsafe(24)
         with self._lock:
-            self._kept.put(name, dict(session), ONE_DAY)
-        if session.name is None:
-            response.set_cookie(self.get_cookie_name(app), name, httponly=True, samesite=self.get_cookie_samesite(app))
+            self._kept.put(name, dict(browser), ONE_DAY)
+        if browser.name is None:
+            response.set_cookie(COOKIE, name, httponly=True, samesite="Lax")
+
+    def open_session(self, app: Flask, request: Request) -> Browser:
+        """Give Flask its `session`."""
+        return self.of(request)
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        """Take it back."""
+        if isinstance(session, Browser):
+            self.keep(session, response)

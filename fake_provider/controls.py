@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, jsonify, redirect, request, url_for
+from flask import Blueprint, jsonify, redirect, request, session, url_for
 from werkzeug.wrappers import Response
 
 from .faults import Fault
@@ -40,7 +40,7 @@ def controls(state: State) -> Blueprint:
 
     @routes.get("/_people")
     def people() -> Response:
-        return jsonify(people=[_as_json(person) for person in people_here(state)])
+        return jsonify(people=[_as_json(person) for person in people_here(state, session)])
 
     @routes.post("/_people")
     def add_person() -> tuple[Response, int]:

@@ -1,24 +1,35 @@
-"""Each dialect's addresses, and what happens to every message there: it is kept, and broken if asked."""
+"""Each dialect's addresses, and what happens to every message there: it is kept, and broken if asked.
+
+They stand before Flask's pages, as a WSGI application around another: what is asked for most often takes the shortest
+way, and everything else is passed on.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from flask import Flask, g, make_response, render_template, request
-from werkzeug.routing import BaseConverter
-from werkzeug.wrappers import Response
+from flask import Flask
+from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAllowed, NotFound
+from werkzeug.routing import BaseConverter, Map, Rule
+from werkzeug.wrappers import Request, Response
 
 from .authorize import authorize
 from .back_channel import refused, resource, revocation, token
+from .browsers import Browsers
 from .dialects import DIALECTS, Dialect
 from .errors import AnsweredToApp, ShownToPerson
+from .exchange import Exchange
 from .faults import Fault
 from .forgery import forged
+from .guard import refuse_foreign_origin, set_headers, trusted_address
 from .logout import log_out
 from .sign_up import sign_up
 from .state import State
+
+View = Callable[..., Response]  # of an exchange, and what stands in the path
 
 KEPT_HEADERS = {  # header: its name in WSGI
     "Accept": "HTTP_ACCEPT",
@@ -30,7 +41,17 @@ KEPT_HEADERS = {  # header: its name in WSGI
     "User-Agent": "HTTP_USER_AGENT",
 }
 FRONT_CHANNEL = ("authorization", "logout", "sign-up")
+OF_PAGES = ("authorization", "sign-up")  # their forms are on our own pages; a log-out begins on the app's
 KEPT_REPLY_HEADERS = ("Cache-Control", "Content-Type", "Location", "WWW-Authenticate", "X-OAuth-Scopes")
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """What stands at an address: which endpoint of which dialect, and the function that answers there."""
+
+    dialect: Dialect
+    endpoint: str
+    view: View
 
 
 class Version(BaseConverter):
@@ -39,26 +60,112 @@ class Version(BaseConverter):
     regex = r"v\d+\.\d+"
 
 
-def add_endpoints(app: Flask, state: State) -> set[str]:
-    """Add the endpoints of all dialects, and return the names of those that other sites may send forms to.
+class Endpoints:
+    """A WSGI application that answers at the endpoints of all dialects, and asks Flask for all other pages."""
 
-    These are the back channel's, which no browser asks, and the log-out, which begins on the app's own site.
-    """
-    app.url_map.converters["version"] = Version
-    open_to_all: set[str] = set()
+    def __init__(self, app: Flask, state: State, browsers: Browsers) -> None:
+        self._app = app
+        self._pages = app.wsgi_app
+        self._state = state
+        self._browsers = browsers
+        rules = Map(_rules(state), converters={"version": Version}, merge_slashes=False)
+        self._addresses = rules.bind("localhost")  # of paths alone: the host is checked, and decides about nothing
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Answer one request (PEP 3333)."""
+        request = Request(environ)
+        host = environ.get("HTTP_HOST") or f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
+        address = trusted_address(request.scheme, host, self._state.classroom)
+        if address is None:
+            return self._pages(environ, start_response)  # which say whom we answer to
+        request.max_content_length = self._app.config["MAX_CONTENT_LENGTH"]
+        exchange = Exchange(request, address, self._app, self._browsers)
+        try:
+            place, path = self._addresses.match(request.path, request.method)
+            response = self._answer(place, exchange, path)
+        except NotFound:
+            return self._pages(environ, start_response)
+        except HTTPException as error:
+            response = _problem(exchange, error)
+        except Exception:
+            self._app.logger.exception("%s %s", request.method, request.path)
+            response = _problem(exchange, InternalServerError())
+        exchange.save(response)
+        return set_headers(response, self._state.classroom, exchange.broken)(environ, start_response)
+
+    def _answer(self, place: Place, exchange: Exchange, path: Mapping[str, str]) -> Response:
+        dialect, endpoint = place.dialect, place.endpoint
+        if endpoint in OF_PAGES:
+            refuse_foreign_origin(exchange.request)
+        try:
+            response = place.view(exchange, **{name: value for name, value in path.items() if name != "version"})
+        except ShownToPerson as error:
+            response = exchange.page("refused.html", 400, dialect=dialect, endpoint=endpoint, error=error)
+        except AnsweredToApp as error:
+            response = refused(dialect, endpoint, exchange, error)
+        fault = None
+        if endpoint not in FRONT_CHANNEL or exchange.answers_app:
+            fault = self._state.faults.take(dialect.name, endpoint, exchange.client_id)
+        if fault is None:
+            self._keep(place, exchange, response)
+            return response
+        if fault.drop:  # what is broken off cannot be read any more
+            self._keep(place, exchange, response, fault)
+            return self._broken(dialect, exchange, fault, response)
+        response = self._broken(dialect, exchange, fault, response)
+        self._keep(place, exchange, response, fault)
+        return response
+
+    def _broken(self, dialect: Dialect, exchange: Exchange, fault: Fault, response: Response) -> Response:
+        def forge(token: str, change: Mapping[str, Any]) -> str:
+            client = self._state.clients.find(dialect.name, exchange.client_id or "")
+            key = self._state.keys.of(dialect).current()
+            return forged(token, change, key, client.client_secret if client else "")
+
+        exchange.broken = True
+        return self._state.faults.change(fault, response, forge)
+
+    def _keep(self, place: Place, exchange: Exchange, response: Response, fault: Fault | None = None) -> None:
+        request = exchange.request
+        is_page = response.mimetype == "text/html" and fault is None
+        self._state.trace.add(
+            dialect=place.dialect.name,
+            endpoint=place.endpoint,
+            channel="front" if place.endpoint in FRONT_CHANNEL else "back",
+            client_id=exchange.client_id,
+            method=request.method,
+            path=request.path,
+            query=list(request.args.items(multi=True)),
+            form=list(request.form.items(multi=True))
+            if "CONTENT_TYPE" in request.environ
+            else [],  # a GET may have one too
+            headers=[(name, request.environ[key]) for name, key in KEPT_HEADERS.items() if key in request.environ],
+            status=response.status_code,
+            reply_headers=[header for header in response.headers if header[0] in KEPT_REPLY_HEADERS],
+            body="" if is_page else response.get_data().decode("utf-8", "replace"),
+            fault=None if fault is None else fault.as_json(),
+        )
+
+
+def _rules(state: State) -> Iterator[Rule]:
     for dialect in DIALECTS:
         for endpoint, paths, view, methods in _views(state, dialect):
             for path in paths:
-                name = f"{dialect.name} {endpoint} {path}".replace(".", "_")  # a dot would name a blueprint
-                traced = partial(_traced, state, dialect, endpoint, view)
                 rule = f"/{dialect.name}/{path}".replace("vNN.0", "<version:version>").replace("ID", "<id>")
-                app.add_url_rule(rule, name, traced, methods=methods)
-                if endpoint not in ("authorization", "sign-up"):
-                    open_to_all.add(name)
-    return open_to_all
+                yield Rule(rule, endpoint=Place(dialect, endpoint, view), methods=methods)
 
 
-def _views(state: State, dialect: Dialect) -> Iterator[tuple[str, tuple[str, ...], Callable[..., Any], list[str]]]:
+def _problem(exchange: Exchange, error: HTTPException) -> Response:
+    allowed = error.valid_methods if isinstance(error, MethodNotAllowed) else None
+    if allowed and exchange.request.method == "OPTIONS":
+        response = Response()
+    else:
+        response = exchange.page("problem.html", error.code or 500, error=error)
+    response.allow.update(allowed or ())
+    return response
+
+
+def _views(state: State, dialect: Dialect) -> Iterator[tuple[str, tuple[str, ...], View, list[str]]]:
     yield "authorization", dialect.authorize, partial(authorize, state, dialect), ["GET", "POST"]
     yield "token", dialect.token, partial(token, state, dialect), [*dialect.token_methods]
     for endpoint, (paths, _) in dialect.resources.items():
@@ -68,54 +175,3 @@ def _views(state: State, dialect: Dialect) -> Iterator[tuple[str, tuple[str, ...
     yield "revocation", dialect.revocation, partial(revocation, state, dialect), ["POST"]
     yield "logout", dialect.logout, partial(log_out, state, dialect), ["GET", "POST"]
     yield "sign-up", dialect.sign_up, partial(sign_up, state, dialect), ["GET", "POST"]
-
-
-def _traced(state: State, dialect: Dialect, endpoint: str, view: Callable[..., Any], **path: str) -> Response:
-    path.pop("version", None)  # all versions are alike
-    try:
-        answer = view(**path)
-        response = answer if isinstance(answer, Response) else make_response(answer)
-    except ShownToPerson as error:
-        page = render_template("refused.html", dialect=dialect, endpoint=endpoint, error=error)
-        response = Response(page, status=400, mimetype="text/html")
-    except AnsweredToApp as error:
-        response = refused(dialect, endpoint, error)
-    front = endpoint in FRONT_CHANNEL
-    fault = None
-    if not front or g.get("answers_app"):
-        fault = state.faults.take(dialect.name, endpoint, g.get("client_id"))
-    g.broken = fault is not None
-    if fault is None or not fault.drop:
-        return _kept(state, dialect, endpoint, _changed(state, dialect, fault, response), fault)
-    _kept(state, dialect, endpoint, response, fault)
-    return _changed(state, dialect, fault, response)
-
-
-def _changed(state: State, dialect: Dialect, fault: Fault | None, response: Response) -> Response:
-    def forge(token: str, change: Mapping[str, Any]) -> str:
-        client = state.clients.find(dialect.name, g.get("client_id") or "")
-        return forged(token, change, state.keys.of(dialect).current(), client.client_secret if client else "")
-
-    return response if fault is None else state.faults.change(fault, response, forge)
-
-
-def _kept(state: State, dialect: Dialect, endpoint: str, response: Response, fault: Fault | None) -> Response:
-    front = endpoint in FRONT_CHANNEL
-    is_page = response.mimetype == "text/html" and fault is None
-    asked = request._get_current_object()  # type: ignore[attr-defined]  # looked up once: it is needed ten times
-    state.trace.add(
-        dialect=dialect.name,
-        endpoint=endpoint,
-        channel="front" if front else "back",
-        client_id=g.get("client_id"),
-        method=asked.method,
-        path=asked.path,
-        query=list(asked.args.items(multi=True)),
-        form=list(asked.form.items(multi=True)) if asked.environ.get("CONTENT_TYPE") else [],  # a GET may have one too
-        headers=[(name, asked.environ[key]) for name, key in KEPT_HEADERS.items() if key in asked.environ],
-        status=response.status_code,
-        reply_headers=[header for header in response.headers if header[0] in KEPT_REPLY_HEADERS],
-        body="" if is_page else response.get_data().decode("utf-8", "replace"),
-        fault=None if fault is None else fault.as_json(),
-    )
-    return response

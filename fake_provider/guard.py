@@ -5,11 +5,13 @@ A foreign Host is how DNS rebinding gets in, a foreign Origin how a form on anot
 
 from __future__ import annotations
 
+from functools import lru_cache
 from urllib.parse import urlsplit
 
-from flask import Flask, abort, g, request
-from werkzeug.exceptions import SecurityError
-from werkzeug.wrappers import Response
+from flask import Flask, request
+from werkzeug.exceptions import SecurityError, abort
+from werkzeug.sansio.utils import get_host
+from werkzeug.wrappers import Request, Response
 
 from .classroom import Classroom
 
@@ -26,43 +28,53 @@ WITH_SCRIPT = f"{CONTENT_SECURITY_POLICY}; script-src 'self'; connect-src 'self'
 OF_ANOTHER = "sandbox; default-src 'none'"
 
 
-def guard(app: Flask, open_to_all: set[str], classroom: Classroom | None = None) -> None:
-    """Refuse foreign hosts everywhere, and foreign origins wherever something is changed.
-
-    `open_to_all` are the Flask endpoints that apps call themselves, without a browser, or send people to by a form.
-    """
+def guard(app: Flask, classroom: Classroom | None = None) -> None:
+    """Keep to these rules on all pages of Flask's; `endpoints.py` does on its own."""
     if classroom is None:
         app.config["TRUSTED_HOSTS"] = TRUSTED_HOSTS
-    else:
-        _trust_the_names_of(classroom, app)
 
     @app.before_request
-    def refuse_foreign_origin() -> None:
-        if request.method in ("GET", "HEAD", "OPTIONS") or request.endpoint in open_to_all:
-            return
-        origin = request.headers.get("Origin")
-        if origin is not None and urlsplit(origin).netloc != request.host:
-            abort(403, f"This came from a page at {origin}, and is only taken from {request.host_url}.")
-        if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
-            abort(403, "This came from a page of another site.")
+    def refuse() -> None:
+        if classroom is not None and not classroom.answers_to(request.host):
+            raise SecurityError(f"Host {request.host!r} is not trusted.")
+        refuse_foreign_origin(request)
 
     @app.after_request
-    def set_headers(response: Response) -> Response:
-        response.headers["X-Fake-Provider"] = "1"
-        if response.mimetype == "text/html":
-            response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
-            response.headers["Referrer-Policy"] = "same-origin"
-            response.headers["Cache-Control"] = "no-store"
-        if classroom is not None:
-            response.headers.setdefault("Cache-Control", "no-store")
-            if g.get("broken"):
-                response.headers["Content-Security-Policy"] = OF_ANOTHER
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        return response
+    def set_them(response: Response) -> Response:
+        return set_headers(response, classroom)
 
 
-def _trust_the_names_of(classroom: Classroom, app: Flask) -> None:
-    @app.before_request
-    def refuse_foreign_host() -> None:
-        if not classroom.answers_to(request.host):
-            raise SecurityError(f"Host {request.host!r} is not trusted.")
+@lru_cache(maxsize=1000)
+def trusted_address(scheme: str, host: str, classroom: Classroom | None) -> str | None:
+    """Return scheme and host without a slash at the end, or None when this Host header is not for us."""
+    try:
+        host = get_host(scheme, host, None, TRUSTED_HOSTS if classroom is None else None)
+    except SecurityError:
+        return None
+    return f"{scheme}://{host}" if classroom is None or classroom.answers_to(host) else None
+
+
+def refuse_foreign_origin(request: Request) -> None:
+    """Raise Forbidden when another site's page changes something here."""
+    if request.method in ("GET", "HEAD", "OPTIONS"):
+        return
+    origin = request.headers.get("Origin")
+    if origin is not None and urlsplit(origin).netloc != request.host:
+        abort(403, f"This came from a page at {origin}, and is only taken from {request.host_url}.")
+    if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
+        abort(403, "This came from a page of another site.")
+
+
+def set_headers(response: Response, classroom: Classroom | None = None, broken: bool = False) -> Response:
+    """Set what every reply of ours has; `broken` says that somebody has written it."""
+    response.headers["X-Fake-Provider"] = "1"
+    if response.mimetype == "text/html":
+        response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+        response.headers["Referrer-Policy"] = "same-origin"
+        response.headers["Cache-Control"] = "no-store"
+    if classroom is not None:
+        response.headers.setdefault("Cache-Control", "no-store")
+        if broken:
+            response.headers["Content-Security-Policy"] = OF_ANOTHER
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response

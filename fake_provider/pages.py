@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask import Blueprint, abort, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response
 
 from .dialects import BY_NAME, DIALECTS
@@ -19,15 +19,16 @@ def pages(state: State) -> Blueprint:
     @routes.get("/")
     def home() -> str:
         apps = read_gallery(state.gallery)
-        return render_template("home.html", apps=apps, dialects=DIALECTS, people=people_here(state))
+        return render_template("home.html", apps=apps, dialects=DIALECTS, people=people_here(state, session))
 
     @routes.get(one)
     def provider(name: str) -> str:
-        person = person_signed_in(state, name)
+        person = person_signed_in(state, session, name)
         allowed = [
             client
             for client in state.clients.of(name)
-            if person is not None and state.consents.cover(name, allowing(state, person.key), client.client_id, ())
+            if person is not None
+            and state.consents.cover(name, allowing(state, session, person.key), client.client_id, ())
         ]
         return render_template("provider.html", dialect=BY_NAME[name], person=person, allowed=allowed)
 
@@ -35,10 +36,10 @@ def pages(state: State) -> Blueprint:
     def change(name: str) -> Response:
         """Sign out, or forget what an app was allowed."""
         if "forget" in request.form:
-            person = person_signed_in(state, name)
-            state.consents.forget(name, allowing(state, person.key) if person else "", request.form["forget"])
+            person = person_signed_in(state, session, name)
+            state.consents.forget(name, allowing(state, session, person.key) if person else "", request.form["forget"])
         else:
-            sign_out(name)
+            sign_out(session, name)
         return redirect(url_for("pages.provider", name=name), 303)
 
     @routes.get("/_avatars/<key>.svg")

@@ -1,14 +1,13 @@
-"""Who is signed in at which dialect, in the cookie of this browser."""
+"""Who is signed in at which dialect, in what is remembered of a browser."""
 
 from __future__ import annotations
 
 import hashlib
 import secrets
 import time
+from collections.abc import MutableMapping
+from typing import Any
 
-from flask import request, session
-
-from .dialects import Dialect
 from .interaction import SignedIn
 from .people import Person
 from .state import State
@@ -16,64 +15,65 @@ from .state import State
 NOBODY = ("", 0.0, "")  # who, since when, and the request that they were asked for
 MOST_SIGNED_UP = 20  # in one browser
 
+Remembered = MutableMapping[str, Any]  # of one browser
 
-def signed_in(state: State, dialect: str) -> SignedIn | None:
-    """Return who is signed in at this dialect, or None."""
-    person, at, asked_for = session.get(dialect, NOBODY)
+
+def signed_in(state: State, browser: Remembered, dialect: str, query: bytes) -> SignedIn | None:
+    """Return who is signed in at this dialect, or None; `query` is that of the authorization request."""
+    person, at, asked_for = browser.get(dialect, NOBODY)
     if state.cast.find(person) is None:
         return None
-    return SignedIn(person, at, asked_for == _this_request())
+    return SignedIn(person, at, bool(asked_for) and asked_for == _name_of(query))
 
 
-def person_signed_in(state: State, dialect: str) -> Person | None:
+def person_signed_in(state: State, browser: Remembered, dialect: str) -> Person | None:
     """Return the person who is signed in at this dialect, or None."""
-    found = signed_in(state, dialect)
-    return None if found is None else state.cast.find(found.person)
+    return state.cast.find(browser.get(dialect, NOBODY)[0])
 
 
-def people_here(state: State) -> list[Person]:
+def people_here(state: State, browser: Remembered) -> list[Person]:
     """Return the people one can be in this browser: of those who have signed up a class shows each its own."""
-    return [person for person in state.cast.everybody() if is_here(state, person)]
+    return [person for person in state.cast.everybody() if is_here(state, browser, person)]
 
 
-def is_here(state: State, person: Person | None) -> bool:
+def is_here(state: State, browser: Remembered, person: Person | None) -> bool:
     """Tell whether one can be this person in this browser."""
     if person is None or state.classroom is None:
         return person is not None
-    return not person.signed_up or person.key in session.get("signed_up", [])
+    return not person.signed_up or person.key in browser.get("signed_up", [])
 
 
-def has_signed_up(state: State, person: Person) -> None:
+def has_signed_up(state: State, browser: Remembered, person: Person) -> None:
     """Remember that they have signed up in this browser."""
     if state.classroom is not None:
-        session["signed_up"] = [*session.get("signed_up", []), person.key][-MOST_SIGNED_UP:]
+        browser["signed_up"] = [*browser.get("signed_up", []), person.key][-MOST_SIGNED_UP:]
 
 
-def allowing(state: State, person: str) -> str:
+def allowing(state: State, browser: Remembered, person: str) -> str:
     """Return whose consent counts: this person's, in a class the one's who is this person in this browser."""
     if state.classroom is None:
         return person
-    return f"{person} {session.setdefault('browser', secrets.token_hex(8))}"
+    return f"{person} {browser.setdefault('browser', secrets.token_hex(8))}"
 
 
-def sign_in(state: State, dialect: Dialect, person: str) -> None:
+def sign_in(state: State, browser: Remembered, dialect: str, person: str, query: bytes) -> None:
     """Remember who they are, since when, and for which authorization request they were asked."""
     now = time.time()
-    session[dialect.name] = [person, now, _this_request()]
-    state.cast.note_login(dialect.name, person, now)
+    browser[dialect] = [person, now, _name_of(query)]
+    state.cast.note_login(dialect, person, now)
 
 
-def has_answered(dialect: str) -> None:
+def has_answered(browser: Remembered, dialect: str) -> None:
     """The request has its answer: the same one, when it comes again, may ask again."""
-    person, at, asked_for = session.get(dialect, NOBODY)
+    person, at, asked_for = browser.get(dialect, NOBODY)
     if asked_for:
-        session[dialect] = [person, at, ""]
+        browser[dialect] = [person, at, ""]
 
 
-def sign_out(dialect: str) -> None:
+def sign_out(browser: Remembered, dialect: str) -> None:
     """Forget who they are."""
-    session.pop(dialect, None)
+    browser.pop(dialect, None)
 
 
-def _this_request() -> str:
-    return hashlib.sha256(request.query_string).hexdigest()[:16]
+def _name_of(query: bytes) -> str:
+    return hashlib.sha256(query).hexdigest()[:16]

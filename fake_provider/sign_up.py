@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from flask import g, redirect, render_template, request
 from werkzeug.wrappers import Response
 
 from .authorization import return_address
 from .dialects import Dialect
+from .exchange import Exchange
 from .sessions import has_signed_up, sign_in
 from .state import State
 
@@ -21,19 +21,20 @@ FIELDS = {  # field: what it asks for, and its longest text
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
-def sign_up(state: State, dialect: Dialect) -> Response | str | tuple[str, int]:
+def sign_up(state: State, dialect: Dialect, exchange: Exchange) -> Response:
     """Show the form, or take it and go on with the authorization request whose parameters are in the address.
 
     The way on is the authorization endpoint, which checks them again; without any, the address that an app has
     registered for new people. Nothing in the request can lead elsewhere.
     """
-    g.client_id = request.args.get("client_id")
+    request = exchange.request
+    exchange.client_id = request.args.get("client_id")
     if "client_id" in request.args:
         return_address(dialect, state.clients, request.args.to_dict(flat=False))
     problems = _problems(state, dialect, request.form) if request.method == "POST" else {}
     if request.method == "GET" or problems:
-        page = render_template("sign_up.html", dialect=dialect, fields=FIELDS, form=request.form, problems=problems)
-        return (page, 400) if problems else page
+        values = {"dialect": dialect, "fields": FIELDS, "form": request.form, "problems": problems}
+        return exchange.page("sign_up.html", 400 if problems else 200, **values)
     first, last, email = (request.form[name].strip() for name in FIELDS)
     person = state.cast.add(
         f"{first} {last}",
@@ -44,12 +45,12 @@ def sign_up(state: State, dialect: Dialect) -> Response | str | tuple[str, int]:
         first_name=first,
         signed_up=True,
     )
-    has_signed_up(state, person)
-    sign_in(state, dialect, person.key)
+    has_signed_up(state, exchange.browser, person)
+    sign_in(state, exchange.browser, dialect.name, person.key, request.query_string)
     if "client_id" in request.args:
-        return redirect(f"/{dialect.name}/{dialect.authorize[0]}?{request.query_string.decode('ascii')}", 303)
+        return exchange.redirect(f"/{dialect.name}/{dialect.authorize[0]}?{request.query_string.decode('ascii')}")
     after = [client.after_sign_up for client in state.clients.of(dialect.name) if client.after_sign_up]
-    return redirect(after[0] if after else f"/{dialect.name}/", 303)
+    return exchange.redirect(after[0] if after else f"/{dialect.name}/")
 
 
 def _problems(state: State, dialect: Dialect, form: Mapping[str, str]) -> dict[str, str]:

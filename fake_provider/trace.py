@@ -11,8 +11,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import islice
-from sys import intern
+from itertools import chain, islice
 from threading import Condition
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -22,6 +21,8 @@ from .parameters import purpose
 MOST_MESSAGES = 4_000
 MOST_BODY = 4_000  # characters
 MOST_VALUE = 2_000  # characters
+MOST_PAIRS = 100
+MOST_KNOWN = 1_000  # texts
 MOST_VALUES = 20_000  # characters of all headers, or of a whole form
 FORM = "application/x-www-form-urlencoded"
 
@@ -129,12 +130,18 @@ class Trace:
         self._lock = Condition()
         self._messages: deque[Message] = deque(maxlen=most)
         self._count = 0
+        self._known: dict[str, str] = {}
 
     def add(self, **parts: Any) -> None:
         """Keep a message made of the parts of Message, and give it the next number."""
+        if len(self._known) > MOST_KNOWN:
+            self._known.clear()
+        # what comes with every login is kept once for all; sys.intern would do, but a Python 3.12 forgets nothing there
+        known = self._known.setdefault
         for name in ("query", "form", "headers", "reply_headers"):
-            parts[name] = list(_cut(parts[name][:100]))
-        parts["body"] = intern(parts["body"][:MOST_BODY])
+            parts[name] = [(known(key, key), known(value, value)) for key, value in _cut(parts[name])]
+        body = parts["body"][:MOST_BODY]
+        parts["body"] = known(body, body)
         with self._lock:
             self._count += 1
             self._messages.append(Message(number=self._count, **parts))
@@ -168,13 +175,17 @@ class Trace:
             self._messages.clear()
 
 
-def _cut(pairs: Pairs) -> Iterator[tuple[str, str]]:
+def _cut(pairs: Pairs) -> Pairs:
+    if len(pairs) <= MOST_PAIRS and sum(map(len, chain.from_iterable(pairs))) < MOST_VALUE:
+        return pairs  # nearly always
     room = MOST_VALUES
-    for name, value in pairs:
+    cut = []
+    for name, value in pairs[:MOST_PAIRS]:
         pair = name[:MOST_VALUE][:room], value[:MOST_VALUE][: max(0, room - len(name))]
         room -= len(pair[0]) + len(pair[1])
         if room > 0:
-            yield intern(pair[0]), intern(pair[1])  # what comes with every login is kept once for all of them
+            cut.append(pair)
+    return cut
 
 
 def _mapping(pairs: Pairs) -> dict[str, str | list[str]]:
