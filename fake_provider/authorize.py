@@ -59,7 +59,9 @@ def _go_on(
     allowed = session is not None and _allowed_before(state, dialect, exchange, session.person, asked)
     page = page_to_show(asked, session, None if hinted is None else hinted.key, allowed, time.time())
     if page is not None and "person" in form:
-        return exchange.redirect(exchange.request.full_path)  # the page has an address, and can be loaded again
+        return exchange.redirect(
+            f"{exchange.request.path}?{exchange.query}"
+        )  # the page has an address, and can be loaded again
     if session is None or page == "choose":
         return _choose_page(state, dialect, exchange, asked, hinted)
     if decision == "deny":
@@ -89,7 +91,7 @@ def _choose_page(
         if len(_drawn) >= MOST_DRAWN:
             _drawn.clear()
         _drawn[same] = page
-    return Response(page.replace(QUERY, escape(exchange.request.query_string.decode("ascii"))), mimetype="text/html")
+    return Response(page.replace(QUERY, escape(exchange.query)), mimetype="text/html")
 
 
 def _choose(state: State, dialect: Dialect, exchange: Exchange, key: str) -> None:

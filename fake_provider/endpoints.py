@@ -69,19 +69,23 @@ class Endpoints:
         self._state = state
         self._browsers = browsers
         rules = Map(_rules(state), converters={"version": Version}, merge_slashes=False)
-        self._addresses = rules.bind("localhost")  # of paths alone: the host is checked, and decides about nothing
+        self._places = rules.bind("localhost")  # by path alone: the host is checked, and decides about nothing
+        # nearly all paths are what they are, and need no looking for
+        self._plain = {
+            (method, rule.rule): rule.endpoint for rule in rules.iter_rules() for method in rule.methods or ()
+        }
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
         request = Request(environ)
-        host = environ.get("HTTP_HOST") or f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
-        address = trusted_address(request.scheme, host, self._state.classroom)
+        address = trusted_address(request.scheme, environ.get("HTTP_HOST", ""), self._state.classroom)
         if address is None:
             return self._pages(environ, start_response)  # which say whom we answer to
         request.max_content_length = self._app.config["MAX_CONTENT_LENGTH"]
         exchange = Exchange(request, address, self._app, self._browsers)
         try:
-            place, path = self._addresses.match(request.path, request.method)
+            plain = self._plain.get((request.method, request.path))
+            place, path = (plain, {}) if plain else self._places.match(request.path, request.method)
             response = self._answer(place, exchange, path)
         except NotFound:
             return self._pages(environ, start_response)
@@ -91,7 +95,11 @@ class Endpoints:
             self._app.logger.exception("%s %s", request.method, request.path)
             response = _problem(exchange, InternalServerError())
         exchange.save(response)
-        return set_headers(response, self._state.classroom, exchange.broken)(environ, start_response)
+        set_headers(response, self._state.classroom, exchange.broken)
+        if exchange.broken or request.method == "HEAD":
+            return response(environ, start_response)
+        start_response(response.status, response.headers.to_wsgi_list())  # whole as it is
+        return [response.get_data()]
 
     def _answer(self, place: Place, exchange: Exchange, path: Mapping[str, str]) -> Response:
         dialect, endpoint = place.dialect, place.endpoint
@@ -127,7 +135,7 @@ class Endpoints:
 
     def _keep(self, place: Place, exchange: Exchange, response: Response, fault: Fault | None = None) -> None:
         request = exchange.request
-        is_page = response.mimetype == "text/html" and fault is None
+        is_page = fault is None and response.headers["Content-Type"].startswith("text/html")
         self._state.trace.add(
             dialect=place.dialect.name,
             endpoint=place.endpoint,
@@ -135,14 +143,14 @@ class Endpoints:
             client_id=exchange.client_id,
             method=request.method,
             path=request.path,
-            query=list(request.args.items(multi=True)),
+            query=request.query_string,
             form=list(request.form.items(multi=True))
             if "CONTENT_TYPE" in request.environ
             else [],  # a GET may have one too
             headers=[(name, request.environ[key]) for name, key in KEPT_HEADERS.items() if key in request.environ],
             status=response.status_code,
             reply_headers=[header for header in response.headers if header[0] in KEPT_REPLY_HEADERS],
-            body="" if is_page else response.get_data().decode("utf-8", "replace"),
+            body=b"" if is_page else response.get_data(),
             fault=None if fault is None else fault.as_json(),
         )
 
@@ -161,7 +169,8 @@ def _problem(exchange: Exchange, error: HTTPException) -> Response:
         response = Response()
     else:
         response = exchange.page("problem.html", error.code or 500, error=error)
-    response.allow.update(allowed or ())
+    if allowed:
+        response.allow.update([*allowed, "OPTIONS"])
     return response
 
 

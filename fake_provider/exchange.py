@@ -7,7 +7,9 @@ page. So they get Werkzeug's request, on which Flask's is built, and Flask is ca
 from __future__ import annotations
 
 import json
+import string
 from typing import Any
+from urllib.parse import quote_from_bytes
 
 from flask import Flask, render_template
 from werkzeug.utils import redirect
@@ -35,6 +37,12 @@ class Exchange:
         self._app = app
         self._browsers = browsers
         self._browser: Browser | None = None
+
+    @property
+    def query(self) -> str:
+        """What stands after the question mark, as it came; letters beyond ASCII, which do not belong there, encoded."""
+        query = self.request.query_string
+        return query.decode("ascii") if query.isascii() else quote_from_bytes(query, safe=string.punctuation)
 
     @property
     def browser(self) -> Browser:

@@ -68,7 +68,7 @@ def refuse_foreign_origin(request: Request) -> None:
 def set_headers(response: Response, classroom: Classroom | None = None, broken: bool = False) -> Response:
     """Set what every reply of ours has; `broken` says that somebody has written it."""
     response.headers["X-Fake-Provider"] = "1"
-    if response.mimetype == "text/html":
+    if response.headers.get("Content-Type", "").startswith("text/html"):
         response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
         response.headers["Referrer-Policy"] = "same-origin"
         response.headers["Cache-Control"] = "no-store"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
+
 from .errors import AnsweredToApp
-from .shapes import LETTERS_AND_DIGITS, Asked, Json, Reply, picture, random_text
+from .shapes import Asked, Json, Reply, picture
 
 FULL = "https://www.googleapis.com/auth/userinfo"
 NAMES = {"email": f"{FULL}.email", "profile": f"{FULL}.profile"}  # short: full
@@ -37,7 +39,7 @@ def token(token: str, lifetime: float | None, scopes: tuple[str, ...], asked: As
 
 def new_token() -> str:
     """Return a token that begins as Google's do."""
-    return f"ya29.{random_text(150, LETTERS_AND_DIGITS + '-_')}"
+    return f"ya29.{secrets.token_urlsafe(113)[:150]}"
 
 
 def token_error(error: AnsweredToApp) -> Reply:

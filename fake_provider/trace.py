@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import chain, islice
+from itertools import chain
 from threading import Condition
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -22,7 +21,7 @@ MOST_MESSAGES = 4_000
 MOST_BODY = 4_000  # characters
 MOST_VALUE = 2_000  # characters
 MOST_PAIRS = 100
-MOST_KNOWN = 1_000  # texts
+MOST_KNOWN = 1_000  # texts, and sets of headers
 MOST_VALUES = 20_000  # characters of all headers, or of a whole form
 FORM = "application/x-www-form-urlencoded"
 
@@ -124,27 +123,35 @@ class Message:
 
 
 class Trace:
-    """The last messages, oldest first."""
+    """The last messages, oldest first. Each reply waits for it, so messages are only made ready when somebody looks."""
 
     def __init__(self, most: int = MOST_MESSAGES) -> None:
         self._lock = Condition()
-        self._messages: deque[Message] = deque(maxlen=most)
+        self._messages: dict[int, Message | _Kept] = {}  # by number, without gaps
+        self._most = most
         self._count = 0
-        self._known: dict[str, str] = {}
+        self._known: dict[Any, Any] = {}
 
-    def add(self, **parts: Any) -> None:
-        """Keep a message made of the parts of Message, and give it the next number."""
+    def add(self, query: bytes | Pairs, body: bytes | str, **parts: Any) -> None:
+        """Keep a message made of the parts of Message, and give it the next number.
+
+        `query` and `body` may be as they came.
+        """
+        if not isinstance(query, bytes) or len(query) > MOST_VALUE:
+            query = _cut(_pairs_of(query))
+        for name in ("form", "headers", "reply_headers"):
+            parts[name] = tuple(_cut(parts[name]))
         if len(self._known) > MOST_KNOWN:
             self._known.clear()
-        # what comes with every login is kept once for all; sys.intern would do, but a Python 3.12 forgets nothing there
-        known = self._known.setdefault
-        for name in ("query", "form", "headers", "reply_headers"):
-            parts[name] = [(known(key, key), known(value, value)) for key, value in _cut(parts[name])]
-        body = parts["body"][:MOST_BODY]
-        parts["body"] = known(body, body)
+        known = self._known.setdefault  # what comes with every login is kept once for all
+        parts["headers"] = known(parts["headers"], parts["headers"])
+        parts["reply_headers"] = known(parts["reply_headers"], parts["reply_headers"])
+        body = body[: 4 * MOST_BODY]  # a character has four bytes at most
+        kept = _Kept(query, known(body, body), {"time": time.time(), **parts})
         with self._lock:
             self._count += 1
-            self._messages.append(Message(number=self._count, **parts))
+            self._messages[self._count] = kept
+            self._messages.pop(self._count - self._most, None)
             self._lock.notify_all()
 
     def wait(self, after: int, patience: float) -> int:
@@ -155,11 +162,12 @@ class Trace:
 
     def messages(self, client_id: str | None = None, dialect: str | None = None, after: int = 0) -> list[Message]:
         """Return the messages of this client and dialect with a number above `after`."""
-        with self._lock:  # numbers have no gaps: the newer ones are counted off from the end
-            newer = list(islice(reversed(self._messages), max(0, self._count - max(0, after))))
+        with self._lock:
+            first = max(after, self._count - len(self._messages)) + 1
+            newer = [self._message(number) for number in range(first, self._count + 1)]
         return [
             message
-            for message in reversed(newer)
+            for message in newer
             if client_id in (None, message.client_id) and dialect in (None, message.dialect)
         ]
 
@@ -173,6 +181,34 @@ class Trace:
         """Forget all messages; numbers go on."""
         with self._lock:
             self._messages.clear()
+
+    def _message(self, number: int) -> Message:
+        found = self._messages[number]
+        if isinstance(found, _Kept):
+            found = self._messages[number] = found.message(number)
+        return found
+
+
+@dataclass(slots=True)
+class _Kept:
+    """What is kept of a message until somebody looks at it."""
+
+    query: bytes | Pairs
+    body: bytes | str
+    parts: dict[str, Any]
+
+    def message(self, number: int) -> Message:
+        body = self.body.decode("utf-8", "replace") if isinstance(self.body, bytes) else self.body
+        pairs = {name: list(self.parts[name]) for name in ("form", "headers", "reply_headers")}
+        return Message(
+            **{**self.parts, **pairs, "query": _pairs_of(self.query), "body": body[:MOST_BODY], "number": number}
+        )
+
+
+def _pairs_of(query: bytes | Pairs) -> Pairs:
+    if isinstance(query, bytes):
+        return parse_qsl(query.decode("utf-8", "backslashreplace"), keep_blank_values=True, errors="backslashreplace")
+    return query
 
 
 def _cut(pairs: Pairs) -> Pairs:

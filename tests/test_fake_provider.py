@@ -1,14 +1,17 @@
 """The provider over real HTTP: the dance, its refusals, its console, its controls, and a client nobody here wrote."""
 
+import re
 import socket
 import subprocess
 import sys
+from urllib.parse import urlencode
 
 import pytest
 import requests
 from support.apps import ROOT, parameters, wait_for
 
 from fake_provider import free_port, serve
+from fake_provider.app import create_app
 
 REDIRECT_URI = "http://localhost:5000/callback"
 CLIENT = {"client_id": "fake-step3-login", "client_secret": "fake-secret-of-step3-login"}
@@ -221,6 +224,60 @@ def test_an_unknown_address_of_the_provider_is_a_page(provider, session, path):
 
     assert page.status_code == 404
     assert "Traceback" not in page.text
+
+
+@pytest.mark.parametrize(("method", "status"), [("PUT", 405), ("OPTIONS", 200)])
+def test_says_which_methods_an_endpoint_takes(provider, session, method, status):
+    """Whoever asks in another way hears of the right ones (RFC 9110 section 15.5.6)."""
+    reply = session.request(method, f"{provider.url}/simplelogin/oauth2/token", timeout=5)
+
+    assert reply.status_code == status
+    assert set(reply.headers["Allow"].split(", ")) == {"POST", "OPTIONS"}
+
+
+def test_a_head_request_gets_the_headers_alone(provider, session):
+    """What scans links gets what a browser would, without the page."""
+    address = f"{provider.url}/simplelogin/oauth2/authorize?{urlencode({**CLIENT, 'response_type': 'code'})}"
+    page, head = session.get(address, timeout=5), session.head(address, timeout=5)
+
+    assert (head.status_code, head.text) == (page.status_code, "") == (400, "")
+    assert int(head.headers["Content-Length"]) == len(page.content)
+
+
+def test_letters_beyond_ascii_in_an_address_go_on(provider):
+    """A client that does not encode them is no reason to lose a login: its state comes back, encoded."""
+    asked = f"client_id={CLIENT['client_id']}&redirect_uri={REDIRECT_URI}&response_type=code&state=né"
+    path = f"/simplelogin/oauth2/authorize?{asked}"
+    cookie = "Cookie: of=somebody-else"
+
+    def ask(method, body=""):
+        lines = [f"{method} {path} HTTP/1.1", f"Host: localhost:{provider.port}", "Connection: close", cookie]
+        lines += ["Content-Type: application/x-www-form-urlencoded", f"Content-Length: {len(body)}", "", body]
+        with socket.create_connection((provider.host, provider.port), timeout=5) as connection:
+            connection.sendall("\r\n".join(lines).encode())
+            return connection.makefile("rb").read().decode()
+
+    assert "Who are you?" in ask("GET")
+    chosen = ask("POST", "person=ada")
+    cookie = "Cookie: " + re.search(r"set-cookie: ([^;]+)", chosen)[1]
+    answer = ask("POST", "decision=allow")
+
+    assert re.search(r"location: (.*)\r", chosen)[1].endswith("&state=n%C3%A9")
+    assert re.search(r"location: (.*)\r", answer)[1].endswith("&state=n%C3%A9")
+
+
+def test_a_mistake_of_ours_is_a_page(monkeypatch, caplog):
+    """What nobody thought of is told to the log, and not to the person."""
+    app = create_app()
+
+    def fail(*_):
+        raise ZeroDivisionError("nobody thought of this")
+
+    monkeypatch.setattr(app.wsgi_app, "_answer", fail)
+    reply = app.test_client().get("/simplelogin/oauth2/authorize", base_url="http://localhost:9000")
+
+    assert (reply.status_code, "nobody thought" in reply.text) == (500, False)
+    assert "<h1>Internal Server Error</h1>" in reply.text and "nobody thought" in caplog.text
 
 
 def test_says_everywhere_that_it_is_a_fake(provider, session):
