@@ -6,16 +6,12 @@ from flask import Blueprint, abort, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from .state import State
-from .viewer import INSTRUCTOR, facts, forget, prove, refuse, remember, viewer
+from .viewer import INSTRUCTOR, facts, forget, prove, refuse, remember
 
 
 def class_page(state: State) -> Blueprint:
-    """Return the route `/_class`, and tell all templates who looks."""
+    """Return the route `/_class`."""
     routes = Blueprint("class_page", __name__)
-
-    @routes.app_context_processor
-    def who_looks() -> dict[str, object]:
-        return {"is_class": state.classroom is not None, "sees_all": viewer(state).sees_all}
 
     @routes.get("/_class")
     def show() -> str:

@@ -68,12 +68,14 @@ class Endpoints:
         self._pages = app.wsgi_app
         self._state = state
         self._browsers = browsers
-        rules = Map(_rules(state), converters={"version": Version}, merge_slashes=False)
-        self._places = rules.bind("localhost")  # by path alone: the host is checked, and decides about nothing
-        # nearly all paths are what they are, and need no looking for
-        self._plain = {
-            (method, rule.rule): rule.endpoint for rule in rules.iter_rules() for method in rule.methods or ()
-        }
+        self._plain: dict[str, dict[str, Place]] = {}  # by path and method: nearly all need no looking for
+        rules = []
+        for rule, methods, place in _rules(state):
+            if "<" in rule:
+                rules.append(Rule(rule, endpoint=place, methods=methods))
+            else:
+                self._plain[rule] = dict.fromkeys(methods, place)
+        self._others = Map(rules, converters={"version": Version}, merge_slashes=False).bind("localhost")
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
@@ -84,8 +86,7 @@ class Endpoints:
         request.max_content_length = self._app.config["MAX_CONTENT_LENGTH"]
         exchange = Exchange(request, address, self._app, self._browsers)
         try:
-            plain = self._plain.get((request.method, request.path))
-            place, path = (plain, {}) if plain else self._places.match(request.path, request.method)
+            place, path = self._place(request)
             response = self._answer(place, exchange, path)
         except NotFound:
             return self._pages(environ, start_response)
@@ -96,10 +97,19 @@ class Endpoints:
             response = _problem(exchange, InternalServerError())
         exchange.save(response)
         set_headers(response, self._state.classroom, exchange.broken)
-        if exchange.broken or request.method == "HEAD":
+        if exchange.broken:
             return response(environ, start_response)
         start_response(response.status, response.headers.to_wsgi_list())  # whole as it is
         return [response.get_data()]
+
+    def _place(self, request: Request) -> tuple[Place, Mapping[str, str]]:
+        """Return what stands there, and what the path holds. Raises NotFound or MethodNotAllowed."""
+        plain = self._plain.get(request.path)
+        if plain is None:
+            return self._others.match(request.path, request.method)
+        if request.method not in plain:
+            raise MethodNotAllowed(list(plain))
+        return plain[request.method], {}
 
     def _answer(self, place: Place, exchange: Exchange, path: Mapping[str, str]) -> Response:
         dialect, endpoint = place.dialect, place.endpoint
@@ -135,6 +145,8 @@ class Endpoints:
 
     def _keep(self, place: Place, exchange: Exchange, response: Response, fault: Fault | None = None) -> None:
         request = exchange.request
+        # a GET may have a form too
+        form = list(request.form.items(multi=True)) if "CONTENT_TYPE" in request.environ else []
         is_page = fault is None and response.headers["Content-Type"].startswith("text/html")
         self._state.trace.add(
             dialect=place.dialect.name,
@@ -144,9 +156,7 @@ class Endpoints:
             method=request.method,
             path=request.path,
             query=request.query_string,
-            form=list(request.form.items(multi=True))
-            if "CONTENT_TYPE" in request.environ
-            else [],  # a GET may have one too
+            form=form,
             headers=[(name, request.environ[key]) for name, key in KEPT_HEADERS.items() if key in request.environ],
             status=response.status_code,
             reply_headers=[header for header in response.headers if header[0] in KEPT_REPLY_HEADERS],
@@ -155,12 +165,12 @@ class Endpoints:
         )
 
 
-def _rules(state: State) -> Iterator[Rule]:
+def _rules(state: State) -> Iterator[tuple[str, list[str], Place]]:
     for dialect in DIALECTS:
         for endpoint, paths, view, methods in _views(state, dialect):
             for path in paths:
                 rule = f"/{dialect.name}/{path}".replace("vNN.0", "<version:version>").replace("ID", "<id>")
-                yield Rule(rule, endpoint=Place(dialect, endpoint, view), methods=methods)
+                yield rule, ["HEAD", *methods] if "GET" in methods else methods, Place(dialect, endpoint, view)
 
 
 def _problem(exchange: Exchange, error: HTTPException) -> Response:

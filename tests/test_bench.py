@@ -165,3 +165,4 @@ def test_starts_without_what_it_may_never_need():
 
     assert (status, buttons > 3) == (200, True)
     assert not {name.partition(".")[0] for name in modules}.intersection(HEAVY)
+    assert "fake_provider.authorize" in modules and "fake_provider.watching" not in modules
