@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
@@ -18,14 +17,14 @@ class BoundedStore(Generic[Value]):
     def __init__(self, size: int, clock: Callable[[], float]) -> None:
         self._size = size
         self._clock = clock
-        self._entries: OrderedDict[str, tuple[float, Value]] = OrderedDict()
+        self._entries: dict[str, tuple[float, Value]] = {}
 
     def put(self, key: str, value: Value, lifetime: float) -> None:
         """Keep the value for `lifetime` seconds, or until `size` newer ones have come."""
         self._entries.pop(key, None)
         self._entries[key] = (self._clock() + lifetime, value)
         while len(self._entries) > self._size:
-            self._entries.popitem(last=False)
+            del self._entries[next(iter(self._entries))]
 
     def get(self, key: str) -> Value | None:
         """Return the value, or None when it is unknown or over."""

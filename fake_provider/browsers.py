@@ -18,7 +18,7 @@ from werkzeug.wrappers import Request, Response
 from .bounded import BoundedStore
 
 COOKIE = "fake_provider"
-MOST_BROWSERS = 5_000
+MOST_BROWSERS = 2_000
 ONE_DAY = 86_400.0
 
 

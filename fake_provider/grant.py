@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Grant:
     """What a person allowed: who, which client, which scopes, and what binds the code to its login."""
 
@@ -21,7 +21,7 @@ class Grant:
     offline: bool = False  # whether there is a refresh token in it
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Issued:
     """What the token endpoint hands out; `lifetime` is in seconds, None for no end.
 

@@ -20,12 +20,12 @@ from .errors import AnsweredToApp
 from .grant import Grant, Issued
 from .refresh_tokens import RefreshTokens, narrowed
 
-MOST_CODES = 2_000
-MOST_TOKENS = 5_000
+MOST_CODES = 1_000
+MOST_TOKENS = 3_000  # three hundred people who log in ten times
 NO_END = 30 * 86_400.0  # seconds that a token without an end is good
 
 
-@dataclass
+@dataclass(slots=True)
 class _Code:
     grant: Grant
     used: bool = False

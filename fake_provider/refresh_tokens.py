@@ -15,7 +15,7 @@ from .dialects import Dialect
 from .errors import AnsweredToApp
 from .grant import Grant
 
-MOST_TOKENS = 5_000
+MOST_TOKENS = 3_000
 LONGEST = 90 * 86_400.0  # seconds that the end of a family is remembered; no token lives longer
 
 

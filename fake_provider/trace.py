@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
@@ -132,22 +132,22 @@ class Trace:
         self._count = 0
         self._known: dict[Any, Any] = {}
 
-    def add(self, query: bytes | Pairs, body: bytes | str, **parts: Any) -> None:
+    def add(self, query: bytes | Iterable[tuple[str, str]], body: bytes | str, **parts: Any) -> None:
         """Keep a message made of the parts of Message, and give it the next number.
 
         `query` and `body` may be as they came.
         """
         if not isinstance(query, bytes) or len(query) > MOST_VALUE:
-            query = _cut(_pairs_of(query))
+            query = tuple(_cut(_pairs_of(query)))
         for name in ("form", "headers", "reply_headers"):
             parts[name] = tuple(_cut(parts[name]))
         if len(self._known) > MOST_KNOWN:
             self._known.clear()
         known = self._known.setdefault  # what comes with every login is kept once for all
-        parts["headers"] = known(parts["headers"], parts["headers"])
-        parts["reply_headers"] = known(parts["reply_headers"], parts["reply_headers"])
+        for name in ("path", "headers", "reply_headers"):
+            parts[name] = known(parts[name], parts[name])
         body = body[: 4 * MOST_BODY]  # a character has four bytes at most
-        kept = _Kept(query, known(body, body), {"time": time.time(), **parts})
+        kept = _Kept(query=known(query, query), body=known(body, body), **{"time": time.time(), **parts})
         with self._lock:
             self._count += 1
             self._messages[self._count] = kept
@@ -189,26 +189,29 @@ class Trace:
         return found
 
 
-@dataclass(slots=True)
 class _Kept:
-    """What is kept of a message until somebody looks at it."""
+    """A message as it came, in as little room as it can have, until somebody looks at it."""
 
-    query: bytes | Pairs
-    body: bytes | str
-    parts: dict[str, Any]
+    __slots__ = tuple(name for name in Message.__dataclass_fields__ if name != "number")
+
+    def __init__(self, **parts: Any) -> None:
+        for name in self.__slots__:
+            setattr(self, name, parts.get(name))
 
     def message(self, number: int) -> Message:
-        body = self.body.decode("utf-8", "replace") if isinstance(self.body, bytes) else self.body
-        pairs = {name: list(self.parts[name]) for name in ("form", "headers", "reply_headers")}
-        return Message(
-            **{**self.parts, **pairs, "query": _pairs_of(self.query), "body": body[:MOST_BODY], "number": number}
-        )
+        """Return what is shown of it."""
+        parts = {name: getattr(self, name) for name in self.__slots__}
+        for name in ("form", "headers", "reply_headers"):
+            parts[name] = list(parts[name])
+        body = parts["body"]
+        text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body
+        return Message(**{**parts, "query": _pairs_of(parts["query"]), "body": text[:MOST_BODY], "number": number})
 
 
-def _pairs_of(query: bytes | Pairs) -> Pairs:
+def _pairs_of(query: bytes | Iterable[tuple[str, str]]) -> Pairs:
     if isinstance(query, bytes):
         return parse_qsl(query.decode("utf-8", "backslashreplace"), keep_blank_values=True, errors="backslashreplace")
-    return query
+    return list(query)
 
 
 def _cut(pairs: Pairs) -> Pairs:
