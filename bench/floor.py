@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import sys
+import time
+from functools import cache
+from typing import TYPE_CHECKING
 
 from flask import Flask, jsonify, redirect, request
 from werkzeug.wrappers import Response
+
+if TYPE_CHECKING:
+    from joserfc.jwk import RSAKey
 
 app = Flask(__name__)
 PEOPLE = "".join(f'<p><button name="person" value="{n}">Person {n}</button></p>\n' for n in range(7))
@@ -30,6 +36,25 @@ def choose() -> Response:
 def token() -> Response:
     """Give the same token to everybody."""
     return jsonify(access_token=request.form["code"], token_type="Bearer")  # noqa: S106
+
+
+@app.post("/signed-token")
+def signed_token() -> Response:
+    """Give an ID token with it, as an OpenID provider has to."""
+    from joserfc import jwt
+
+    now = int(time.time())
+    claims = {"iss": "floor", "sub": "1", "aud": "bench", "iat": now, "exp": now + 3600, "nonce": request.form["code"]}
+    id_token = jwt.encode({"alg": "RS256"}, claims, key(), algorithms=["RS256"])
+    return jsonify(access_token=request.form["code"], token_type="Bearer", id_token=id_token)  # noqa: S106
+
+
+@cache
+def key() -> RSAKey:
+    """Return a key, which is made once."""
+    from joserfc.jwk import RSAKey
+
+    return RSAKey.generate_key(2048)
 
 
 @app.get("/userinfo")

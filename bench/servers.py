@@ -1,4 +1,4 @@
-"""Whom we measure: this provider, two floors, and the peers as npm and PyPI have them.
+"""Whom we measure: this provider, three floors, and the peers as npm and PyPI have them.
 
 Each runs as its own documentation starts it, with one app and, where people come from a file, with seven of them.
 """
@@ -89,13 +89,14 @@ def ours() -> Server:
     )
 
 
-def floor(server: str) -> Server:
-    """Return the empty Flask app on this server."""
-    name = f"empty Flask app, {server}"
+def floor(server: str, signs: bool = False) -> Server:
+    """Return the empty Flask app on this server; `signs` makes it give an ID token with each access token."""
+    name = f"empty Flask app{' that signs' if signs else ''}, {server}"
+    token = "/signed-token" if signs else "/token"
     return Server(
         name,
         lambda port: [sys.executable, "-m", "bench.floor", server, str(port)],
-        lambda port: [_target(name, port, "/authorize", "/token", "/userinfo", ({"person": "1"},))],
+        lambda port: [_target(name, port, "/authorize", token, "/userinfo", ({"person": "1"},))],
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import socket
 import subprocess
@@ -75,6 +76,19 @@ def test_sees_who_refuses_nothing(check, empty_app):
         client.log_in()
 
         assert not check(client)
+
+
+def test_the_floor_that_signs_does(tmp_path):
+    """Its ID token has a signature as long as Google's and Okta's."""
+    server, port = floor("werkzeug", signs=True), free_port()
+    with running(server.command(port), tmp_path):
+        wait_for(lambda: answers(port), "the floor")
+        with closing(Client(server.targets(port)[0])) as client:
+            client.log_in()
+            head, _, signature = client.exchange(*client.code()).json["id_token"].split(".")
+
+    assert json.loads(base64.urlsafe_b64decode(f"{head}==")) == {"alg": "RS256", "typ": "JWT"}
+    assert len(base64.urlsafe_b64decode(f"{signature}==")) * 8 == 2048
 
 
 def test_login_without_an_end_is_an_error(provider):
