@@ -58,10 +58,8 @@ def _go_on(
     hinted = state.cast.hinted(dialect.name, asked.login_hint)
     allowed = session is not None and _allowed_before(state, dialect, exchange, session.person, asked)
     page = page_to_show(asked, session, None if hinted is None else hinted.key, allowed, time.time())
-    if page is not None and "person" in form:
-        return exchange.redirect(
-            f"{exchange.request.path}?{exchange.query}"
-        )  # the page has an address, and can be loaded again
+    if page is not None and "person" in form:  # the page has an address, and can be loaded again
+        return exchange.redirect(f"{exchange.request.path}?{exchange.query}")
     if session is None or page == "choose":
         return _choose_page(state, dialect, exchange, asked, hinted)
     if decision == "deny":

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from .dialects import BY_NAME
 from .logins import Login
+from .message import Message
 from .protections import protections
 from .steps import shown
-from .trace import Message
 from .verdict import profile_endpoint
 from .without import SECRETS
 

@@ -99,7 +99,8 @@ class Endpoints:
         set_headers(response, self._state.classroom, exchange.broken)
         if exchange.broken:
             return response(environ, start_response)
-        start_response(response.status, response.headers.to_wsgi_list())  # whole as it is
+        # it is whole: Werkzeug would only look for what is missing in it
+        start_response(response.status, response.headers.to_wsgi_list())
         return [response.get_data()]
 
     def _place(self, request: Request) -> tuple[Place, Mapping[str, str]]:
@@ -146,7 +147,7 @@ class Endpoints:
     def _keep(self, place: Place, exchange: Exchange, response: Response, fault: Fault | None = None) -> None:
         request = exchange.request
         # a GET may have a form too
-        form = list(request.form.items(multi=True)) if "CONTENT_TYPE" in request.environ else []
+        form = list(request.form.items(multi=True)) if request.environ.get("CONTENT_TYPE") else []
         is_page = fault is None and response.headers["Content-Type"].startswith("text/html")
         self._state.trace.add(
             dialect=place.dialect.name,

@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable, Iterator
 from threading import BoundedSemaphore
 
-from .trace import Message, Trace
+from .message import Message
+from .trace import Trace
 
 MOST_LISTENERS = 24
 LIFETIME = 30.0  # seconds

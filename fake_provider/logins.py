@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from .trace import Message
+from .message import Message
 
 CLOSE = 10.0  # seconds within which a message that names nobody may belong to a login
 TOKENS = ("access_token", "refresh_token", "id_token")

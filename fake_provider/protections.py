@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from .logins import Login
-from .trace import Message
+from .message import Message
 
 FEWEST = 16  # characters of a state: fewer can be tried out
 

@@ -12,8 +12,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .logins import Login, leads_to_app
+from .message import Message, Pairs
 from .parameters import purpose
-from .trace import Message, Pairs
 from .without import SECRETS, WITHOUT
 
 LANES = ("browser", "app", "provider")

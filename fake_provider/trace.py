@@ -5,17 +5,14 @@ Front channel is what goes through the browser, back channel what the app sends 
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Iterable
 from itertools import chain
 from threading import Condition
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
-from .parameters import purpose
+from .message import Message, Pairs
 
 MOST_MESSAGES = 4_000
 MOST_BODY = 4_000  # characters
@@ -23,103 +20,6 @@ MOST_VALUE = 2_000  # characters
 MOST_PAIRS = 100
 MOST_KNOWN = 1_000  # texts, and sets of headers
 MOST_VALUES = 20_000  # characters of all headers, or of a whole form
-FORM = "application/x-www-form-urlencoded"
-
-Pairs = list[tuple[str, str]]
-
-
-@dataclass(frozen=True)
-class Message:
-    """One request and its reply; `number` counts all messages since the start."""
-
-    dialect: str
-    endpoint: str
-    channel: str
-    client_id: str | None
-    method: str
-    path: str
-    query: Pairs
-    form: Pairs
-    headers: Pairs
-    status: int
-    reply_headers: Pairs
-    body: str
-    fault: dict[str, Any] | None = None
-    number: int = 0
-    time: float = field(default_factory=time.time)
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the message as `GET /_trace` shows it, each parameter with what it is for."""
-        return {
-            "number": self.number,
-            "time": self.time,
-            "dialect": self.dialect,
-            "endpoint": self.endpoint,
-            "channel": self.channel,
-            "client_id": self.client_id,
-            "request": {
-                "method": self.method,
-                "path": self.path,
-                "query": _mapping(self.query),
-                "form": _mapping(self.form),
-                "headers": _mapping(self.headers),
-            },
-            "reply": {
-                "status": self.status,
-                "headers": _mapping(self.reply_headers),
-                "json": self._body_as_json(),
-                "body": self.body,
-            },
-            "parameters": list(self._parameters()),
-            "fault": self.fault,
-        }
-
-    @cached_property
-    def sent(self) -> dict[str, str]:
-        """What came with the request, in the address or in the body."""
-        return dict([*self.query, *self.form])
-
-    @cached_property
-    def location(self) -> str:
-        """Where the reply sends the browser, if anywhere."""
-        return dict(self.reply_headers).get("Location", "")
-
-    @cached_property
-    def redirected(self) -> Pairs:
-        """The parameters of the redirect."""
-        try:
-            return parse_qsl(urlsplit(self.location).query, keep_blank_values=True)
-        except ValueError:  # a fault has made an address of it that is none
-            return []
-
-    @cached_property
-    def members(self) -> dict[str, Any]:
-        """The members of the reply, when it is a JSON object or a form."""
-        body = self._body_as_json()
-        if isinstance(body, dict):
-            return body
-        return dict(parse_qsl(self.body)) if dict(self.reply_headers).get("Content-Type", "").startswith(FORM) else {}
-
-    def _body_as_json(self) -> Any:
-        try:
-            return json.loads(self.body)
-        except (ValueError, RecursionError):
-            return None
-
-    def _parameters(self) -> Iterator[dict[str, Any]]:
-        places: list[tuple[str, Pairs]] = [
-            ("query", self.query),
-            ("form", self.form),
-            ("header", self.headers),
-            ("reply header", self.reply_headers),
-            ("redirect", self.redirected),
-            ("reply", [(name, str(value)) for name, value in self.members.items()]),
-        ]
-        for place, pairs in places:
-            for name, value in pairs:
-                known = purpose(name)
-                if known is not None:
-                    yield {"in": place, "name": name, "value": value, "purpose": known[0], "source": known[1]}
 
 
 class Trace:
@@ -225,14 +125,3 @@ def _cut(pairs: Pairs) -> Pairs:
         if room > 0:
             cut.append(pair)
     return cut
-
-
-def _mapping(pairs: Pairs) -> dict[str, str | list[str]]:
-    mapping: dict[str, str | list[str]] = {}
-    for name, value in pairs:
-        before = mapping.get(name)
-        if before is None:
-            mapping[name] = value
-        else:
-            mapping[name] = [*before, value] if isinstance(before, list) else [before, value]
-    return mapping

@@ -6,7 +6,7 @@ from .breakages import BREAKAGES, Breakage
 from .dialects import Dialect
 from .faults import Fault
 from .logins import Login, is_answer
-from .trace import Message
+from .message import Message
 
 PROFILES = ("userinfo", "user", "me")
 NOT_COMPARED = {"client_id", "dialect", "times"}

@@ -16,8 +16,8 @@ from flask import abort, g, jsonify, make_response, render_template, request, se
 from .dialects import DIALECTS
 from .faults import MOST_FAULTS
 from .logins import Login
+from .message import Message
 from .state import State
-from .trace import Message
 
 INSTRUCTOR = "instructor"  # the name before the secret; no client id is like it
 MOST_APPS = 20  # of one browser

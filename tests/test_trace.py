@@ -60,12 +60,23 @@ def test_shows_a_repeated_parameter_as_a_list():
     assert trace.messages()[0].as_json()["request"]["form"] == {"code": ["a", "b", "c"]}
 
 
+def test_reads_an_address_and_a_body_as_they_came():
+    """A message is kept as bytes, and what is no text in them is still to be seen."""
+    trace = Trace()
+    trace.add(**{**MESSAGE, "query": b"state=%C3%A9&code=%ff&next=", "body": '{"name": "Zo\u00eb"}'.encode()})
+    message = trace.messages()[0]
+
+    assert message.query == [("state", "é"), ("code", "\\xff"), ("next", "")]
+    assert message.members == {"name": "Zoë"}
+
+
 def test_forgets_the_oldest_and_says_so():
     """The trace has a bound, in messages and in the length of each."""
     trace = Trace(most=2)
     for _ in range(3):
+        trace.add(**{**MESSAGE, "body": b"x" * 100_000, "query": b"state=s&" * 20_000 + b"s" * 100_000})
         trace.add(**{**MESSAGE, "body": "x" * 100_000, "query": [("state", "s" * 100_000)] * 200})
 
-    assert [message.number for message in trace.messages()] == [2, 3]
-    assert trace.forgotten == 1
-    assert len(str(trace.messages()[0].as_json())) < 500_000
+    assert [message.number for message in trace.messages()] == [5, 6]
+    assert trace.forgotten == 4
+    assert all(len(str(message.as_json())) < 500_000 for message in trace.messages())
