@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 from flask import Flask, request
 from werkzeug.exceptions import SecurityError, abort
-from werkzeug.sansio.utils import get_host
 from werkzeug.wrappers import Request, Response
+from werkzeug.wsgi import get_host
 
 from .classroom import Classroom
 
@@ -48,7 +48,8 @@ def guard(app: Flask, classroom: Classroom | None = None) -> None:
 def trusted_address(scheme: str, host: str, classroom: Classroom | None) -> str | None:
     """Return scheme and host without a slash at the end, or None when this Host header is not for us."""
     try:
-        host = get_host(scheme, host, None, TRUSTED_HOSTS if classroom is None else None)
+        environ = {"wsgi.url_scheme": scheme, "HTTP_HOST": host}
+        host = get_host(environ, TRUSTED_HOSTS if classroom is None else None)
     except SecurityError:
         return None
     return f"{scheme}://{host}" if classroom is None or classroom.answers_to(host) else None

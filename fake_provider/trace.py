@@ -81,6 +81,7 @@ class Trace:
         """Forget all messages; numbers go on."""
         with self._lock:
             self._messages.clear()
+            self._known.clear()
 
     def _message(self, number: int) -> Message:
         found = self._messages[number]
