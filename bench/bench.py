@@ -62,7 +62,10 @@ class Row:
 
 @dataclass
 class Run:
-    """All that one run has found. `starts` are a server's milliseconds, `memory` its megabytes after the load."""
+    """All that one run has found.
+
+    `starts` are a server's milliseconds; `memory` is its megabytes after the load of a target, by the target's name.
+    """
 
     rows: dict[str, Row] = field(default_factory=dict)
     starts: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
@@ -96,10 +99,13 @@ def measure(servers: list[Server], run: Run, rounds: int, seconds: float, folder
         for number in range(rounds):
             _say(f"Round {number} of {rounds - 1} …")
             kept = run if number else Run()
+            first = number * len(servers) // rounds  # another one each time: the first to start pays for all
             try:
-                _round(servers, kept, pool, seconds, folder, is_last=number == rounds - 1)
+                _round([*servers[first:], *servers[:first]], kept, pool, seconds, folder, is_last=number == rounds - 1)
             finally:
                 run.missing += [sentence for sentence in kept.missing if sentence not in run.missing]
+    names = [target.name for server in servers for target in server.targets(0)]
+    run.rows = {name: run.rows[name] for name in names if name in run.rows}
 
 
 def _round(
@@ -121,12 +127,12 @@ def _round(
             for target in targets:
                 try:
                     _log_in(target, server, run, pool, seconds)
+                    run.memory[target.name] = memory_of(process.pid)
                     if is_last and target.name not in NO_RULES:
                         with closing(Client(target)) as client:
                             run.rows[target.name].refused = refusals(client)
                 except (OSError, HTTPException, NoLogin) as error:
                     run.missing.append(f"{target.name} did not go on: {error}")
-            run.memory[server.name] = memory_of(process.pid)
 
 
 def wait_for_answer(target: Target, process: subprocess.Popen[bytes]) -> bool:
@@ -190,7 +196,7 @@ def report(run: Run, rounds: int, seconds: float) -> str:
         start = _median(run.starts.get(row.server.name, []))
         lines.append(
             f"| {title} | {row.requests} | {one:.0f} | {ratios[0]} | {many:.0f} | {ratios[1]} "
-            f"| {start:.0f} | {run.memory.get(row.server.name, 0):.0f} | {refused} |"
+            f"| {start:.0f} | {run.memory.get(name, 0):.0f} | {refused} |"
         )
     lines += ["", *_against(run), ""]
     takes = _median([_median(row.client) for row in run.rows.values()])

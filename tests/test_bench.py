@@ -130,6 +130,8 @@ def test_prints_ratios(monkeypatch, tmp_path):
     assert not run.missing
     assert "| fake_provider, okta | 4 |" in report and "| 8 of 8 |" in report
     assert "| empty Flask app, granian | 4 |" in report and " | 1.00 | " in report
+    assert report.index("| fake_provider, okta") < report.index("| empty Flask app")  # whoever was first to start
+    assert all(20 < megabytes < 500 for megabytes in run.memory.values()) and len(run.memory) == 2
 
 
 def test_peer_that_cannot_be_installed_is_named(monkeypatch, tmp_path, capsys):
