@@ -15,6 +15,7 @@ from .browsers import Browsers
 from .classroom import Classroom
 from .dialects import DIALECTS
 from .endpoints import Endpoints
+from .exchange import with_methods
 from .guard import guard
 from .state import State
 from .viewer import viewer
@@ -72,8 +73,9 @@ def create_app(
         return {"is_class": classroom is not None, "sees_all": viewer(state).sees_all}
 
     @app.errorhandler(HTTPException)
-    def problem(error: HTTPException) -> tuple[str, int]:
-        return render_template("problem.html", error=error), error.code or 500
+    def problem(error: HTTPException) -> Response:
+        page = render_template("problem.html", error=error)
+        return with_methods(Response(page, error.code or 500, mimetype="text/html"), error)
 
     @app.errorhandler(SecurityError)
     def foreign_host(error: SecurityError) -> tuple[str, int]:

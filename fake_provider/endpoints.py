@@ -21,7 +21,7 @@ from .back_channel import refused, resource, revocation, token
 from .browsers import Browsers
 from .dialects import DIALECTS, Dialect
 from .errors import AnsweredToApp, ShownToPerson
-from .exchange import Exchange
+from .exchange import Exchange, with_methods
 from .faults import Fault
 from .forgery import forged
 from .guard import refuse_foreign_origin, set_headers, trusted_address
@@ -175,14 +175,9 @@ def _rules(state: State) -> Iterator[tuple[str, list[str], Place]]:
 
 
 def _problem(exchange: Exchange, error: HTTPException) -> Response:
-    allowed = error.valid_methods if isinstance(error, MethodNotAllowed) else None
-    if allowed and exchange.request.method == "OPTIONS":
-        response = Response()
-    else:
-        response = exchange.page("problem.html", error.code or 500, error=error)
-    if allowed:
-        response.allow.update([*allowed, "OPTIONS"])
-    return response
+    if isinstance(error, MethodNotAllowed) and exchange.request.method == "OPTIONS":
+        return with_methods(Response(), error)
+    return with_methods(exchange.page("problem.html", error.code or 500, error=error), error)
 
 
 def _views(state: State, dialect: Dialect) -> Iterator[tuple[str, tuple[str, ...], View, list[str]]]:

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote_from_bytes
 
 from flask import Flask, render_template
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.utils import redirect
 from werkzeug.wrappers import Request, Response
 
@@ -64,6 +65,13 @@ class Exchange:
     def redirect(self, location: str) -> Response:
         """Send the browser on: with 303 after a form, since 307 would post it again there (RFC 9700 section 4.12)."""
         return redirect(location, 303 if self.request.method == "POST" else 302)
+
+
+def with_methods(response: Response, error: HTTPException) -> Response:
+    """Return the reply; when it is about a method, with those that are allowed (RFC 9110 section 15.5.6)."""
+    if isinstance(error, MethodNotAllowed):
+        response.allow.update({*(error.valid_methods or ()), "OPTIONS"})
+    return response
 
 
 def json_response(value: Any, status: int = 200) -> Response:

@@ -226,10 +226,11 @@ def test_an_unknown_address_of_the_provider_is_a_page(provider, session, path):
     assert "Traceback" not in page.text
 
 
+@pytest.mark.parametrize("path", ["/simplelogin/oauth2/token", "/_reset"])
 @pytest.mark.parametrize(("method", "status"), [("PUT", 405), ("OPTIONS", 200)])
-def test_says_which_methods_an_endpoint_takes(provider, session, method, status):
+def test_says_which_methods_it_takes(provider, session, path, method, status):
     """Whoever asks in another way hears of the right ones (RFC 9110 section 15.5.6)."""
-    reply = session.request(method, f"{provider.url}/simplelogin/oauth2/token", timeout=5)
+    reply = session.request(method, f"{provider.url}{path}", timeout=5)
 
     assert reply.status_code == status
     assert set(reply.headers["Allow"].split(", ")) == {"POST", "OPTIONS"}
