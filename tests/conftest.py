@@ -13,11 +13,15 @@ from support.side_by_side import Ran, SideBySide, place
 from support.visitor import Visitor
 
 from fake_provider import serve
+from fake_provider.server import begin_ports_at
 
 LINES_AT_THE_END = pytest.StashKey[list[str]]()
 DISAGREEMENTS = pytest.StashKey[list[str]]()
 RAN = Ran()
 HOW_TO_GET = {"chromium": "install it with apt-get install chromium-headless-shell, or from google.com/chrome"}
+PORTS_OF_ONE_PROCESS = 1_500  # of pytest-xdist; none takes as many
+if (WORKER := os.environ.get("PYTEST_XDIST_WORKER", "")[2:]).isdigit():
+    begin_ports_at(int(WORKER) * PORTS_OF_ONE_PROCESS)
 REQUIRED = set(filter(None, os.environ.get("REQUIRE", "").split(",")))
 
 

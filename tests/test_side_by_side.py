@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from support.side_by_side import Ran, share
 
+from fake_provider import server
+
 
 @pytest.mark.parametrize(
     ("test", "together"),
@@ -33,3 +35,15 @@ def test_a_share_in_two_processes_is_told():
 
     assert fine is None
     assert ran.problem == "What has to run together ran apart: test_attacks in gw0, gw1."
+
+
+def test_ports_come_from_a_part_of_the_range(monkeypatch):
+    """What two processes hand out at the same time is never the same."""
+    monkeypatch.setattr(server, "_turn", server._turn)  # put back afterwards
+    first, second = [], []
+    for place, ports in ((0, first), (3_000, second)):
+        server.begin_ports_at(place)
+        ports += [server.free_port() for _ in range(5)]
+
+    assert set(first).isdisjoint(second)
+    assert server.PORTS[0] <= min(first) <= max(first) < server.PORTS[3_000] <= min(second)
