@@ -18,7 +18,7 @@ from werkzeug.wrappers import Request, Response
 
 from .browsers import Browser, Browsers
 
-as_text = json.JSONEncoder(separators=(",", ":")).encode  # made once: that takes as long as to write a reply
+_as_text = json.JSONEncoder(separators=(",", ":")).encode  # made once: that takes as long as to write a reply
 
 
 class Exchange:
@@ -76,4 +76,4 @@ def with_methods(response: Response, error: HTTPException) -> Response:
 
 def json_response(value: Any, status: int = 200) -> Response:
     """Return a JSON value as a reply, written as Flask writes it."""
-    return Response(f"{as_text(value)}\n", status, mimetype="application/json")
+    return Response(f"{_as_text(value)}\n", status, mimetype="application/json")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -19,7 +18,7 @@ Pairs = list[tuple[str, str]]
 
 @dataclass(frozen=True)
 class Message:
-    """One request and its reply; `number` counts all messages since the start."""
+    """One request and its reply; `number` counts all messages since the start, `time` is in seconds."""
 
     dialect: str
     endpoint: str
@@ -33,9 +32,9 @@ class Message:
     status: int
     reply_headers: Pairs
     body: str
-    fault: dict[str, Any] | None = None
-    number: int = 0
-    time: float = field(default_factory=time.time)
+    fault: dict[str, Any] | None
+    number: int
+    time: float
 
     def as_json(self) -> dict[str, Any]:
         """Return the message as `GET /_trace` shows it, each parameter with what it is for."""
