@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from pathlib import Path
 from typing import NoReturn
 
@@ -22,6 +23,8 @@ HOW_TO_GET = {"chromium": "install it with apt-get install chromium-headless-she
 PORTS_OF_ONE_PROCESS = 1_500  # of pytest-xdist; none takes as many
 if (WORKER := os.environ.get("PYTEST_XDIST_WORKER", "")[2:]).isdigit():
     begin_ports_at(int(WORKER) * PORTS_OF_ONE_PROCESS)
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # so a shell starts what runs in the background of a script,
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # and what a test starts would not hear its Ctrl-C
 REQUIRED = set(filter(None, os.environ.get("REQUIRE", "").split(",")))
 
 
