@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+from argparse import ArgumentTypeError
 from pathlib import Path
 from typing import NoReturn
 
@@ -14,6 +15,7 @@ from support.side_by_side import Ran, SideBySide, place
 from support.visitor import Visitor
 
 from fake_provider import serve
+from fake_provider.cast import MOST_ADDED
 from fake_provider.server import begin_ports_at
 
 LINES_AT_THE_END = pytest.StashKey[list[str]]()
@@ -32,8 +34,17 @@ def pytest_addoption(parser):
     """The options of this suite."""
     group = parser.getgroup("login")
     group.addoption("--app-url", metavar="URL", type=lambda url: url.rstrip("/"), help="test the app that runs there")
+    group.addoption(
+        "--learners", type=_learners, metavar="N", help="let a class of so many log in at every app, and time it"
+    )
     group.addoption("--all-rows", action="store_true", help="attack each vulnerable login with all rows, not its own")
     group.addoption("--write-security", action="store_true", help="write docs/security.md from this run")
+
+
+def _learners(text: str) -> int:
+    if not 1 <= int(text) <= MOST_ADDED:
+        raise ArgumentTypeError(f"a class has 1 to {MOST_ADDED} learners")
+    return int(text)
 
 
 def pytest_configure(config):
@@ -86,6 +97,11 @@ def pytest_terminal_summary(terminalreporter, config):
     if config.stash.get(DISAGREEMENTS, None):
         terminalreporter.section("Where the apps answer the same differently")
         terminalreporter.write_line("\n".join(config.stash[DISAGREEMENTS]))
+    if config.getoption("learners"):
+        terminalreporter.section("A class that logs in, five a second")
+        for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+            for line in (value for name, value in report.user_properties if name == "class"):
+                terminalreporter.write_line(line)
     if RAN.problem:
         terminalreporter.section("Side by side", red=True)
         terminalreporter.write_line(RAN.problem)

@@ -3,6 +3,7 @@
 The attacker is another learner on the same network, who knows every id that is public.
 """
 
+import math
 import os
 import re
 import subprocess
@@ -12,13 +13,15 @@ import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from socket import gethostname
+from statistics import median
 
 import pytest
 import requests
+from attacks.bench import Bench
 from bs4 import BeautifulSoup
 from dotenv import dotenv_values
 from playwright.sync_api import sync_playwright
-from support.apps import prepare
+from support.apps import find_logins, prepare
 from support.dancer import Dancer
 from support.visitor import Visitor
 from test_accessibility import LOOKS, problems
@@ -41,6 +44,7 @@ ADDRESS = "http://localhost:5000/callback"
 PRACTICE = ("fake-step3-login", "fake-secret-of-step3-login")
 INSTRUCTOR = ("instructor", SECRET)
 ROOT = Path(__file__).parent.parent
+PACE = 5  # logins a second: 300 learners within a minute
 
 
 class Learner(Dancer):
@@ -759,6 +763,45 @@ def test_a_class_logs_in_at_once(classroom, tmp_path):
 
     assert right == [True] * 40
     assert sum(message["endpoint"] == "userinfo" for message in messages) == 40
+
+
+@pytest.mark.parametrize("login", find_logins(), ids=lambda login: "-".join(filter(None, login)))
+def test_every_app_holds_a_class(classroom, tmp_path, login, request, record_property):
+    """So many learners come one after the other, five a second, and each is logged in as who they are."""
+    folder, provider_name = login
+    number = request.config.getoption("learners") or 10
+    people = [
+        ask(classroom, "POST", "/_people", INSTRUCTOR, json={"name": f"Person {n:04}"}).json() for n in range(number)
+    ]
+    app = prepare(folder, classroom, tmp_path)
+    app.start()
+    bench = Bench(app.url, classroom, folder, provider_name or "")
+    bench.keys = {person["name"]: person["key"] for person in people}
+    first = time.monotonic()
+
+    def log_in(number, name):
+        time.sleep(max(0, first + number / PACE - time.monotonic()))
+        began = time.monotonic()
+        browser = bench.new_browser()
+        asked = bench.begin(browser)
+        browser.open(asked)
+        bench.deliver(browser, bench.approve(browser, asked, name))
+        found = bench.who(browser)
+        return time.monotonic() - began, "right" if found == name else "wrong" if found else "nobody"
+
+    try:
+        with ThreadPoolExecutor(number) as pool:
+            logins = list(pool.map(log_in, range(number), bench.keys))
+    finally:
+        app.stop()
+    seconds = sorted(took for took, _ in logins)
+    record_property(
+        "class",
+        f"{bench.name:<28}{number} logins in {time.monotonic() - first:.0f} s, median {median(seconds) * 1000:.0f} ms, "
+        f"95th percentile {seconds[math.ceil(number * 0.95) - 1] * 1000:.0f} ms",
+    )
+
+    assert [found for _, found in logins] == ["right"] * number
 
 
 # Bounds
