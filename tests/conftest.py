@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from support.apps import App, attach, find_logins, find_provider, prepare
+from support.apps import App, attach, find_logins, find_provider, name_of, prepare
 from support.side_by_side import Ran, SideBySide, place
 from support.visitor import Visitor
 
@@ -42,9 +42,10 @@ def pytest_addoption(parser):
 
 
 def _learners(text: str) -> int:
-    if not 1 <= int(text) <= MOST_ADDED:
+    number = int(text)
+    if not 1 <= number <= MOST_ADDED:
         raise ArgumentTypeError(f"a class has 1 to {MOST_ADDED} learners")
-    return int(text)
+    return number
 
 
 def pytest_configure(config):
@@ -57,7 +58,7 @@ def pytest_generate_tests(metafunc):
     """The specification's `app` is every login app in the tree, or the one at --app-url."""
     if "app" in metafunc.fixturenames and not hasattr(metafunc.module, "app"):
         url = metafunc.config.getoption("app_url")
-        metafunc.parametrize("app", [(url, None)] if url else find_logins(), indirect=True, ids=_name)
+        metafunc.parametrize("app", [(url, None)] if url else find_logins(), indirect=True, ids=name_of)
 
 
 def pytest_collection_modifyitems(items):
@@ -171,10 +172,6 @@ def make_app(provider, tmp_path):
     yield make
     for app in apps:
         app.stop()
-
-
-def _name(login: tuple[str, str | None]) -> str:
-    return "-".join(filter(None, login))
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from attacks.bench import Bench
 from bs4 import BeautifulSoup
 from dotenv import dotenv_values
 from playwright.sync_api import sync_playwright
-from support.apps import find_logins, prepare
+from support.apps import find_logins, name_of, prepare
 from support.dancer import Dancer
 from support.visitor import Visitor
 from test_accessibility import LOOKS, problems
@@ -765,7 +765,7 @@ def test_a_class_logs_in_at_once(classroom, tmp_path):
     assert sum(message["endpoint"] == "userinfo" for message in messages) == 40
 
 
-@pytest.mark.parametrize("login", find_logins(), ids=lambda login: "-".join(filter(None, login)))
+@pytest.mark.parametrize("login", find_logins(), ids=name_of)
 def test_every_app_holds_a_class(classroom, tmp_path, login, request, record_property):
     """So many learners come one after the other, five a second, and each is logged in as who they are."""
     folder, provider_name = login
@@ -779,8 +779,8 @@ def test_every_app_holds_a_class(classroom, tmp_path, login, request, record_pro
     bench.keys = {person["name"]: person["key"] for person in people}
     first = time.monotonic()
 
-    def log_in(number, name):
-        time.sleep(max(0, first + number / PACE - time.monotonic()))
+    def log_in(turn, name):
+        time.sleep(max(0, first + turn / PACE - time.monotonic()))
         began = time.monotonic()
         browser = bench.new_browser()
         asked = bench.begin(browser)

@@ -46,6 +46,11 @@ def find_logins() -> list[tuple[str, str | None]]:
     return logins
 
 
+def name_of(login: tuple[str, str | None]) -> str:
+    """Return the name of one of `find_logins` in a test's name, as `github_dance-X`."""
+    return "-".join(filter(None, login))
+
+
 @dataclass
 class App:
     """A running app. `provider_name` is the one to log in with; None means the only link there is."""
