@@ -120,7 +120,7 @@ def emulate(folder: Path, python: str) -> list[Server]:
     """Return emulate's three dialects that we have too, each as a program of its own."""
     node = _from_npm(folder, "emulate@0.12.2")
     seed = folder / "emulate.json"
-    seed.write_text(json.dumps(EMULATE))
+    seed.write_text(json.dumps(EMULATE), "utf-8")
     program = str(folder / "node_modules" / ".bin" / "emulate")
 
     def speaking(service: str, authorize: str, token: str, profile: str) -> Server:
@@ -191,7 +191,7 @@ def nanoidp(folder: Path, python: str) -> list[Server]:
         settings = folder / f"nanoidp-{port}"
         settings.mkdir(exist_ok=True)
         for name, data in _nanoidp(port).items():  # JSON is YAML
-            (settings / name).write_text(json.dumps(data))
+            (settings / name).write_text(json.dumps(data), "utf-8")
         return [str(programs / "nanoidp"), "--config", str(settings), "--port", str(port)]
 
     clicks = ({"username": "ada", "password": "ada"}, {})
@@ -255,7 +255,7 @@ def _from_npm(folder: Path, package: str) -> str:
         raise FileNotFoundError("npm is not installed")
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "package.json").exists():
-        (folder / "package.json").write_text('{"private": true}\n')
+        (folder / "package.json").write_text('{"private": true}\n', "utf-8")
     node_too = [] if _node_version() >= NODE else [f"node@{NODE}"]
     _run([npm, "install", "--no-audit", "--no-fund", "--silent", package, *node_too], folder)
     return str(folder / "node_modules" / ".bin" / "node") if node_too else "node"
@@ -278,9 +278,9 @@ def _node_version() -> int:
 
 
 def _version(folder: Path, package: str) -> str:
-    return str(json.loads((folder / "node_modules" / package / "package.json").read_text())["version"])
+    return str(json.loads((folder / "node_modules" / package / "package.json").read_text("utf-8"))["version"])
 
 
 def _run(command: list[str], folder: Path | None = None) -> str:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)  # noqa: S603
+    done = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", check=True)  # noqa: S603
     return done.stdout.strip()

@@ -176,7 +176,9 @@ def test_starts_without_what_it_may_never_need():
         "&redirect_uri=http://localhost:5000/callback/github', base_url='http://localhost:9000');"
         "print(json.dumps([page.status_code, page.text.count('<button'), sorted(sys.modules)]))"
     )
-    said = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    said = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, encoding="utf-8", check=True
+    ).stdout
     status, buttons, modules = json.loads(said)
 
     assert (status, buttons > 3) == (200, True)

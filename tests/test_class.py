@@ -178,7 +178,7 @@ def test_refuses_a_secret_that_is_none(secret):
         cwd=ROOT,
         env={**os.environ, "INSTRUCTOR_SECRET": secret, "PYTHONUTF8": "1"},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=20,
     )
 
@@ -191,7 +191,7 @@ def test_prints_what_it_opens():
     """The instructor reads it before the class does: who can do what, the secret, and where it goes."""
     command = [sys.executable, "-m", "fake_provider", "--class", "--port", str(free_port())]
     environment = {name: value for name, value in os.environ.items() if name != "INSTRUCTOR_SECRET"}
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, encoding="utf-8") as process:
         text = ""
         while not re.search(r"^    [\w-]{16}$", text, re.MULTILINE) and process.poll() is None:
             text += process.stdout.readline()

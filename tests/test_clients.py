@@ -1,5 +1,7 @@
 """Redirect URIs and secrets of clients."""
 
+import sys
+
 import pytest
 
 from fake_provider.clients import Client, ClientRegistry, redirect_uri_problem
@@ -87,11 +89,19 @@ def test_says_why_an_address_cannot_be_registered(redirect_uri):
 
 
 def test_keeps_registered_apps_in_a_file(tmp_path):
-    """An app that was registered is there after a restart, with its secret, readable by its owner alone."""
+    """An app that was registered is there after a restart, with its secret."""
     file = tmp_path / "clients.json"
     client = ClientRegistry([], file).register("simplelogin", "Mine", [REGISTERED])
 
     assert ClientRegistry([], file).find("simplelogin", client.client_id) == client
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+def test_keeps_secrets_from_other_users(tmp_path):
+    """The file of the registered apps can be read by its owner alone."""
+    file = tmp_path / "clients.json"
+    ClientRegistry([], file).register("simplelogin", "Mine", [REGISTERED])
+
     assert file.stat().st_mode & 0o077 == 0
 
 

@@ -228,7 +228,7 @@ def texts():
     if git is None or not (ROOT / ".git").exists():
         pytest.skip(reason="this is no git checkout")
     command = [git, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    names = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.split("\0")
+    names = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, encoding="utf-8").stdout.split("\0")
     for path in (ROOT / name for name in names if name):
         if path.is_file() and b"\0" not in path.read_bytes():
             yield path

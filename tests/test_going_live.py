@@ -553,7 +553,7 @@ def says(file, words, process):
 def test_the_script_says_what_it_knows():
     """A wrong folder is answered with the right ones."""
     command = [sys.executable, str(ROOT / "going_live" / "run.py"), "nowhere"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60)
 
     assert done.returncode == 2
     assert "there is no nowhere; there are step3_login" in done.stderr

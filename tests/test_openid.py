@@ -824,7 +824,7 @@ def openid_client():
     for file in source.iterdir():
         shutil.copy(file, home)
     if not mark.exists() or mark.read_bytes() != lock:
-        done = subprocess.run([npm, "ci"], cwd=home, capture_output=True, text=True, timeout=300)
+        done = subprocess.run([npm, "ci"], cwd=home, capture_output=True, encoding="utf-8", timeout=300)
         if done.returncode != 0:
             lacks("node", f"npm ci failed: {done.stderr[:200]}")
         mark.write_bytes(lock)
@@ -837,7 +837,7 @@ def test_openid_client_logs_in_and_out(visit, place, openid_client: Path):
     issuer = f"{visit.provider.url}/{place.issuer}"
     client = [f"fake-{place.folder}", f"fake-secret-of-{place.folder}", f"http://localhost:5000{place.callback}"]
     command = ["node", "openid_client.mjs", issuer, *client, place.scope, "ada"]
-    done = subprocess.run(command, cwd=openid_client, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=openid_client, capture_output=True, encoding="utf-8", timeout=60)
     saw = json.loads(done.stdout) if done.returncode == 0 else pytest.fail(done.stderr)
 
     assert saw["sub"] == saw["userinfo"]["sub"] == saw["refreshedSub"]

@@ -35,7 +35,7 @@ def run_pytest(folder):
     installed = {"PYTHONPATH": str(folder.parent / "installed"), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     environment = {**os.environ, **installed}
     command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider"]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, encoding="utf-8", timeout=300)
     return done.stdout.strip().splitlines()[-1]
 
 

@@ -61,7 +61,7 @@ def test_wants_a_key_beyond_this_machine(new_app):
 def start_in_vain(app):
     """Start an app that is to end by itself, and return how it ended."""
     return subprocess.run(
-        [sys.executable, "app.py"], cwd=app.home, env=app.environment, capture_output=True, text=True, timeout=20
+        [sys.executable, "app.py"], cwd=app.home, env=app.environment, capture_output=True, encoding="utf-8", timeout=20
     )
 
 

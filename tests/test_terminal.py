@@ -1,5 +1,6 @@
 """The script asks at its prompt, as a person meets it: with a right answer, with every kind of wrong one."""
 
+import os
 import subprocess
 import sys
 import time
@@ -39,14 +40,16 @@ class Terminal:
 
     def address(self):
         """Start the script and return the address that it prints."""
+        # The rest is needed: without SYSTEMROOT, Windows opens no connection.
+        inherited = {name: value for name, value in os.environ.items() if name != "NETRC"}
         self._process = subprocess.Popen(
             [sys.executable, "terminal.py"],
             cwd=self._folder,
-            env={"PYTHONUNBUFFERED": "1", "HOME": str(self._folder), **self._settings},
+            env={**inherited, "HOME": str(self._folder), "USERPROFILE": str(self._folder), **self._settings},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
         )
         said = ""
         while not said.endswith(PROMPT):

@@ -51,8 +51,8 @@ def test_says_what_it_lacks(name):
 def test_lists_them_for_an_instructor():
     """Without a name there is the list; a name that is none is said to be so by the status."""
     command = [sys.executable, str(ROOT / "tests" / "vulnerable" / "run.py")]
-    listed = subprocess.run(command, capture_output=True, text=True, timeout=20)
-    unknown = subprocess.run([*command, "nobody"], capture_output=True, text=True, timeout=20)
+    listed = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=20)
+    unknown = subprocess.run([*command, "nobody"], capture_output=True, encoding="utf-8", timeout=20)
 
     assert all(name in listed.stdout and login["says"] in listed.stdout for name, login in LOGINS.items())
     assert (listed.returncode, unknown.returncode) == (0, 2)

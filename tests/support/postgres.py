@@ -36,7 +36,7 @@ def run_postgres(initdb: str) -> Iterator[str]:
 
     def run(program: str, *arguments: str) -> None:
         command = [str(bin_folder / program), "-D", str(data), *arguments]
-        done = subprocess.run(command, cwd=home, capture_output=True, text=True, timeout=60, **as_user)
+        done = subprocess.run(command, cwd=home, capture_output=True, encoding="utf-8", timeout=60, **as_user)
         if done.returncode:
             raise RuntimeError(f"{program} failed: {done.stdout} {done.stderr}")
 
