@@ -6,14 +6,21 @@ import http.client
 from urllib.parse import urlsplit
 
 from .console import Problem, say
+from .places import PYTHON
+from .table import parser_for
 from .test import test
 
-USAGE = "Say where it runs, pointed at the fake provider: python3 learn.py check http://localhost:5000"
+USAGE = f"Say where it runs, pointed at the fake provider: {PYTHON} learn.py check http://localhost:5000"
 PATIENCE = 10.0  # seconds
 
 
 def check(arguments: list[str]) -> int:
     """Run the tests that need nothing but an address, and print the table of the attacks."""
+    if arguments[:1] in (["-h"], ["--help"]):
+        parser = parser_for("check")
+        parser.add_argument("url", metavar="URL", help="where your app runs, pointed at the fake provider")
+        parser.print_help()
+        return 0
     if len(arguments) != 1 or arguments[0].startswith("-"):
         raise Problem(USAGE, 2)
     url = arguments[0].rstrip("/")

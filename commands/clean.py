@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from . import lock
 from .console import Problem, say
 from .ladder import find_apps
 from .places import INSTALLING, LEARN, ROOT, RUNNING, VENV, from_root
+from .table import parser_for
 
 CACHES = ("__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".ipynb_checkpoints")
 LEFT_BY_APPS = ("*.sqlite", "*.db", "flask_session")
@@ -22,7 +22,7 @@ MEGABYTE = 1_000_000
 
 def clean(arguments: list[str]) -> int:
     """Remove what runs have left, and say what that was."""
-    argparse.ArgumentParser("learn.py clean", description=__doc__).parse_args(arguments)
+    parser_for("clean").parse_args(arguments)
     if lock.is_held(RUNNING):
         raise Problem("The apps are running: stop them first, with Ctrl-C in their terminal.")
     if lock.is_held(INSTALLING):

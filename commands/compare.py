@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from .console import Problem, say
 from .environment import ensure
+from .places import PYTHON
+from .table import parser_for
 from .test import run_module
 
 
 def compare(arguments: list[str]) -> int:
     """Write docs/comparison.md, and the README's short table, from runs on this machine."""
-    if arguments:
-        raise Problem("compare takes no arguments: python3 learn.py compare", 2)
+    _, more = parser_for("compare").parse_known_args(arguments)
+    if more:
+        raise Problem(f"compare takes no arguments: {PYTHON} learn.py compare", 2)
     python = ensure("requirements-dev.txt")
     say("Comparing the four ways. This takes about a minute; times mean most while the machine does nothing else.")
     return run_module(python, "comparison")

@@ -14,7 +14,7 @@ from pathlib import Path
 from . import lock
 from .console import Problem, say
 from .installer import install, make_venv, pins_of
-from .places import INSTALLING, LEARN, NEWEST_VENV, ROOT, RUNNING, VENV, from_root
+from .places import INSTALLING, LEARN, NEWEST_VENV, ROOT, RUNNING, VENV, from_root, make_private
 
 LOCKS = ("requirements.txt", "requirements-dev.txt")
 
@@ -106,7 +106,7 @@ def _make_anew(venv: Path, held: int) -> None:
 
 def _make_folder() -> None:
     try:
-        LEARN.mkdir(exist_ok=True)
+        make_private(LEARN)
         (LEARN / "writable").touch()
         (LEARN / "writable").unlink()
     except OSError as error:

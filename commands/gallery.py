@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from .ladder import App
+from .places import make_private
 
 State = Literal["starting", "running", "stopped"]
 
@@ -30,7 +31,7 @@ class Gallery:
             }
             for app in apps
         }
-        file.parent.mkdir(exist_ok=True)
+        make_private(file.parent)
         self._write()
 
     def note(self, folder: str, state: State, last_words: str = "") -> None:

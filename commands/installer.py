@@ -54,9 +54,11 @@ def make_venv(venv: Path, held: int) -> None:
 def install(python: Path, what: list[str], count: int | None, held: int) -> None:
     """Install with pip, and show how far it is; `count` is how many packages are named, if that is known."""
     began = time.monotonic()
-    command = [str(python), "-I", "-m", "pip", "install", "--no-input", "--no-color", "--progress-bar", "off"]
+    # -I ignores the PYTHON… variables, so -X asks for UTF-8.
+    command = [str(python), "-I", "-X", "utf8", "-m", "pip", "install"]
+    quiet = ["--no-input", "--no-color", "--progress-bar", "off"]
     packages = Packages(count)
-    _run([*command, *what], held, packages)
+    _run([*command, *quiet, *what], held, packages)
     say(f"Installed {len(packages.seen)} packages in {time.monotonic() - began:.0f} s.")
 
 
@@ -93,13 +95,11 @@ def _run(command: list[str], held: int, packages: Packages | None) -> None:
     process = processes.start(command, ROOT, _environment(), held)
     lines: list[str] = []
     try:
-        assert process.stdout is not None  # noqa: S101 - for mypy
-        with process.stdout as output:
-            for line in output:
-                lines.append(line.decode(errors="replace"))
-                shown = packages.read(lines[-1]) if packages else None
-                if shown:
-                    progress.show(shown)
+        for line in processes.lines_of(process):
+            lines.append(line.decode(errors="replace"))
+            shown = packages.read(lines[-1]) if packages else None
+            if shown:
+                progress.show(shown)
         status = process.wait()
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one must not keep us from stopping pip
@@ -130,5 +130,5 @@ def _environment() -> dict[str, str]:
     """The learner's settings for pip, without those that would put packages elsewhere or hide what we read."""
     elsewhere = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_QUIET", "PIP_VERBOSE", "PIP_REQUIRE_VIRTUALENV")
     kept = {name: value for name, value in os.environ.items() if name not in elsewhere}
-    settings = {"PIP_USER": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PYTHONUNBUFFERED": "1"}
-    return {"PIP_RETRIES": "3", **kept, **settings, "PYTHONIOENCODING": "utf-8"}
+    settings = {"PIP_USER": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    return {"PIP_RETRIES": "3", **kept, **settings, "PYTHONIOENCODING": "utf-8", "PYTHONUTF8": "1"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from .places import ROOT
@@ -21,6 +22,7 @@ FOLDERS = (  # each has the next port
     "github_dance",
     "okta_oidc",
 )
+SETTINGS_WITHOUT_EXAMPLE = ("PORT", "URL", "ISSUER", "SECRET_KEY")
 NOT_APPS = ("fake_provider", "tests")
 
 
@@ -49,6 +51,13 @@ def find_apps(root: Path = ROOT) -> list[App]:
         for place, folder in enumerate(ordered)
         if folder in found
     ]
+
+
+def settings_of_apps(root: Path = ROOT) -> set[str]:
+    """Return the names of the settings of all apps: those that a `.env.example` has, also in a comment, and more."""
+    files = [*root.glob("*/.env.example"), *root.glob("raw_requests/*/.env.example")]
+    named = (re.findall(r"^(?:# ?)?([A-Z][A-Z0-9_]*)=", file.read_text("utf-8"), re.MULTILINE) for file in files)
+    return {*SETTINGS_WITHOUT_EXAMPLE, *chain.from_iterable(named)}
 
 
 def _first_words(file: Path) -> tuple[str, str]:

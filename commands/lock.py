@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from .places import make_private
+
 
 @contextmanager
 def hold(file: Path, when_taken: Callable[[], None]) -> Iterator[int]:
@@ -16,7 +18,7 @@ def hold(file: Path, when_taken: Callable[[], None]) -> Iterator[int]:
 
     Gives the file descriptor: a child that inherits it holds the lock too.
     """
-    file.parent.mkdir(exist_ok=True)
+    make_private(file.parent)
     with file.open("ab") as stream:
         if not _take(stream):
             when_taken()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import signal
 import tempfile
@@ -15,7 +14,8 @@ from . import ladder, lock, ports, processes
 from .browser import open_browser
 from .console import Problem, say
 from .environment import ensure
-from .places import CLIENTS, LEARN, LOGS, ROOT, RUNNING, from_root
+from .places import CLIENTS, LEARN, LOGS, ROOT, RUNNING, from_root, make_private
+from .table import parser_for
 
 FIRST = "notebooks/1_follow_one_login.ipynb"
 PATIENCE = 60.0  # seconds until JupyterLab must answer; the first start compiles it
@@ -38,8 +38,8 @@ SETTINGS_OF_PAGES = {
 
 def notebooks(arguments: list[str]) -> int:
     """Start both, say where JupyterLab is, and stop them on Ctrl-C."""
-    parser = argparse.ArgumentParser("learn.py notebooks", description=__doc__, allow_abbrev=False)
-    parser.add_argument("--no-browser", action="store_true", help="print JupyterLab's address, and do not open it")
+    parser = parser_for("notebooks", takes="[--no-browser] [JUPYTERLAB_OPTION ...]")
+    parser.add_argument("--no-browser", action="store_true", help="print JupyterLab's URL, and do not open it")
     options, rest = parser.parse_known_args(arguments)
     python = ensure("requirements-dev.txt")
     return go_on(python, rest, ladder.PROVIDER_PORT, with_browser=not options.no_browser)
@@ -47,7 +47,7 @@ def notebooks(arguments: list[str]) -> int:
 
 def go_on(python: Path, rest: list[str], provider_port: int, with_browser: bool) -> int:
     """Run until Ctrl-C or until somebody shuts JupyterLab down; `rest` are settings for JupyterLab."""
-    LOGS.mkdir(parents=True, exist_ok=True)
+    make_private(LOGS)
     children: list[processes.Child] = []
     runs_already = bool(ports.find_taken([provider_port]))
     # Nobody removes or changes the environment while it is in use; a gallery that runs holds this lock itself.
@@ -104,7 +104,10 @@ def _environment(runtime: Path) -> dict[str, str]:
     overrides = jupyter / "config" / "labconfig" / "default_setting_overrides.json"
     overrides.parent.mkdir(parents=True, exist_ok=True)
     overrides.write_text(json.dumps(SETTINGS_OF_PAGES), "utf-8")
-    return processes.clean_environment(
+    inherited = processes.clean_environment()
+    ours = {name: value for name, value in inherited.items() if not name.startswith("JUPYTER")}  # JUPYTER_TOKEN, _PORT
+    return dict(
+        ours,
         JUPYTER_CONFIG_DIR=str(jupyter / "config"),
         JUPYTER_DATA_DIR=str(jupyter / "data"),
         JUPYTER_RUNTIME_DIR=str(runtime),
@@ -118,7 +121,9 @@ def _trust(python: Path, environment: dict[str, str]) -> None:
     files = [path.relative_to(ROOT).as_posix() for path in sorted(ROOT.glob("notebooks/*.ipynb"))]
     process = processes.start([str(python), "-m", "nbformat.sign", *files], ROOT, environment)
     try:
-        process.communicate()
+        for _ in processes.lines_of(process):
+            pass
+        process.wait()
     finally:
         processes.stop([process])
 

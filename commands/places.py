@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -15,6 +17,16 @@ NEWEST_VENV = LEARN / "newest"  # the newest releases, in place of the locked on
 GALLERY = LEARN / "gallery.json"
 CLIENTS = LEARN / "clients.json"
 LOGS = LEARN / "logs"
+
+PYTHON = "py" if sys.platform == "win32" else "python3"  # what a reader types; on Windows `python3` opens the Store
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder that other users of this machine cannot read: the logs in it hold JupyterLab's token."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not folder.is_symlink():
+        with suppress(PermissionError):  # it belongs to another user, or its file system has no such bits
+            folder.chmod(0o700)
 
 
 def from_root(path: Path) -> str:

@@ -10,7 +10,8 @@ PATIENCE = 2.0  # seconds for one answer
 SHOW_WHO = {
     "linux": "`ss -ltnp` shows what it is",
     "darwin": "`lsof -i :{port}` shows what it is",
-    "win32": "`netstat -ano` shows what it is",
+    "win32": "`netstat -ano` shows what it is; a port that it does not show is reserved by Windows, mostly for "
+    "Hyper-V: `netsh interface ipv4 show excludedportrange protocol=tcp` lists those, and a restart moves them",
 }
 
 

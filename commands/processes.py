@@ -8,33 +8,54 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any
+
+from . import ladder
 
 PATIENCE = 5.0  # seconds that a process has to end by itself
 
-# Settings of the learner's shell that would reach every app at once; .env and .env.example are for them.
-CONFUSING = ("FLASK_", "WERKZEUG_")  # which app, debugger, address; a server's socket from another process
-CONFUSING_NAMES = ("PORT", "URL")  # an address is one app's
+# What the learner's shell has and the processes that we start must not inherit.
+NOT_INHERITED_PREFIXES = ("FLASK_", "WERKZEUG_")  # which app, debugger, address; a server's socket from another process
+NOT_INHERITED = ("PYTHONHOME", "PYTHONPATH")  # other packages than those of `.venv`
+THIS_MACHINE = ("localhost", "127.0.0.1", "::1")  # no proxy leads here
 
 
 def clean_environment(**settings: str) -> dict[str, str]:
-    """Return this process's environment without what would confuse the apps, and with these settings."""
+    """Return the environment of a process that we start: this one's, without the apps' settings, plus `settings`.
+
+    A setting in the shell would reach all apps at once, and often it was meant for another program: cmd.exe exports
+    PROMPT, and GitHub's machines GITHUB_API_URL. An app that is started here has its `.env` or `.env.example` alone.
+    """
+    dropped = {*NOT_INHERITED, *ladder.settings_of_apps()}
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(CONFUSING) and name not in CONFUSING_NAMES
+        if name not in dropped and not name.startswith(NOT_INHERITED_PREFIXES)
     }
-    return {**kept, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8", **settings}
+    no_proxy = _no_proxy()
+    # UTF-8 mode: a system's own encoding, such as cp1252, can read and write few of our characters.
+    ours = {"PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8", "PYTHONUNBUFFERED": "1"}
+    return {**kept, **ours, "NO_PROXY": no_proxy, "no_proxy": no_proxy, **settings}
+
+
+def _no_proxy() -> str:
+    """Return the hosts that need no proxy: those of the environment, in both spellings, and this machine."""
+    found = [host.strip() for name in ("no_proxy", "NO_PROXY") for host in os.environ.get(name, "").split(",")]
+    if "*" in found:  # it means all hosts, and only while it stands alone
+        return "*"
+    return ",".join(dict.fromkeys(filter(None, [*found, *THIS_MACHINE])))
 
 
 def start(
     command: list[str], folder: Path, environment: Mapping[str, str], keep: int | None = None
 ) -> subprocess.Popen[bytes]:
     """Start a process in a group of its own, which Ctrl-C does not reach; `keep` is a file descriptor it inherits."""
-    group: dict[str, Any] = {"start_new_session": True, "pass_fds": () if keep is None else (keep,)}
+    # The umask: nobody else on this machine can read what it writes, tokens in a database for one.
+    group: dict[str, Any] = {"start_new_session": True, "pass_fds": () if keep is None else (keep,), "umask": 0o077}
     if sys.platform == "win32":
         group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
     return subprocess.Popen(  # noqa: S603 - this repository's own programs, and pip
@@ -62,6 +83,34 @@ def stop(processes: Iterable[subprocess.Popen[bytes]]) -> None:
         process.wait()
 
 
+def lines_of(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
+    """Yield the lines of a process's output, and be open to Ctrl-C while it prints nothing.
+
+    On Windows Ctrl-C does not interrupt a read, so a thread reads.
+    """
+    assert process.stdout is not None  # noqa: S101 - for mypy
+    output = process.stdout
+    lines: SimpleQueue[bytes | None] = SimpleQueue()
+
+    def read() -> None:
+        try:
+            with output:
+                for line in output:
+                    lines.put(line)
+        finally:
+            lines.put(None)
+
+    threading.Thread(target=read, daemon=True).start()
+    while True:
+        try:
+            line = lines.get(timeout=0.2)
+        except Empty:
+            continue
+        if line is None:
+            return
+        yield line
+
+
 class Child:
     """A process whose output is read to the end, written to a log, and whose last words are kept."""
 
@@ -74,7 +123,7 @@ class Child:
 
     def _read(self, log: Path) -> None:
         assert self.process.stdout is not None  # noqa: S101 - for mypy
-        with self.process.stdout as output, log.open("wb") as file:
+        with self.process.stdout as output, open(log, "wb", opener=_open_private) as file:
             for line in output:
                 with suppress(OSError):  # a full disk stops the log and not the app
                     file.write(line)
@@ -85,6 +134,10 @@ class Child:
         self.process.wait()
         self._reader.join(1)  # a process it has left behind may keep its output open
         when_ended()
+
+
+def _open_private(file: str, flags: int) -> int:
+    return os.open(file, flags, 0o600)
 
 
 def _ask_to_end(process: subprocess.Popen[bytes]) -> None:

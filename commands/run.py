@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import signal
 import threading
@@ -13,9 +12,10 @@ from queue import Empty, SimpleQueue
 from . import ladder, lock, ports, processes
 from .browser import open_browser
 from .console import Problem, say
-from .environment import ensure
+from .environment import ensure, python_of
 from .gallery import Gallery
-from .places import CLIENTS, GALLERY, LOGS, ROOT, RUNNING, from_root
+from .places import CLIENTS, GALLERY, LOGS, ROOT, RUNNING, VENV, from_root, make_private
+from .table import parser_for
 
 PATIENCE = 30.0  # seconds until everything must answer
 PROVIDER = "fake_provider"
@@ -24,8 +24,8 @@ STOP = ("stop", "")
 
 def run(arguments: list[str]) -> int:
     """Start the provider and the apps, say where they are, and stop them on Ctrl-C."""
-    parser = argparse.ArgumentParser("learn.py", description=__doc__)
-    parser.add_argument("--no-browser", action="store_true", help="print the gallery's address, and do not open it")
+    parser = parser_for("run")
+    parser.add_argument("--no-browser", action="store_true", help="print the gallery's URL, and do not open it")
     options = parser.parse_args(arguments)
     python = ensure("requirements.txt")
     with lock.hold(RUNNING, _refuse_a_second):
@@ -70,7 +70,7 @@ class Show:
 
     def _start_all(self) -> None:
         say(f"Starting the fake provider and {len(self.apps)} apps.")
-        LOGS.mkdir(parents=True, exist_ok=True)
+        make_private(LOGS)
         command = ["-m", PROVIDER, "--port", str(ladder.PROVIDER_PORT), "--gallery", str(GALLERY)]
         self._start(PROVIDER, [*command, "--clients", str(CLIENTS)], ROOT, ladder.PROVIDER_PORT)
         for app in self.apps:
@@ -126,15 +126,15 @@ class Show:
         return False
 
     def _say_where(self) -> None:
-        activate = r".venv\Scripts\activate" if os.name == "nt" else "source .venv/bin/activate"
         width = max((len(app.folder) for app in self.apps), default=0)
         say(f"\nThe gallery is at {_url()}\n")
         for app in self.apps:
             state = self.gallery.state_of(app.folder)
             say(f"  {app.folder:<{width}}  {app.url if state != 'stopped' else 'stopped'}")
         if self.apps:
+            folder = self.apps[0].folder
             say("\nTo run one of them yourself, in another terminal:\n")
-            say(f"  {activate}\n  cd {self.apps[0].folder}\n  python app.py")
+            say(f"  cd {folder}\n  {os.path.relpath(python_of(VENV), ROOT / folder)} app.py")
         say("\nCtrl-C stops all of it.")
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import signal
 import subprocess
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
+from . import processes
 from .console import say
 from .environment import ensure, ensure_newest
 from .places import ROOT
+from .table import parser_for
 
 # Much of a test is waiting, for a page or for a timeout: more processes than processors. Four on two processors took a
 # tenth more work than three, and ended no sooner.
@@ -24,9 +27,10 @@ CHECKS = (
 
 def test(arguments: list[str]) -> int:
     """Run the checks and the suite; with arguments, only pytest, with these."""
-    newest = "--newest" in arguments
-    arguments = [argument for argument in arguments if argument != "--newest"]
-    python = ensure_newest() if newest else ensure("requirements-dev.txt")
+    parser = parser_for("test", takes="[--newest] [PYTEST_ARGUMENT ...]")
+    parser.add_argument("--newest", action="store_true", help="with the newest releases, in place of the locked ones")
+    options, arguments = parser.parse_known_args(arguments)
+    python = ensure_newest() if options.newest else ensure("requirements-dev.txt")
     passed = True
     for check in () if arguments else CHECKS:
         say(f"{' '.join(check)}:")
@@ -39,7 +43,8 @@ def test(arguments: list[str]) -> int:
 
 def run_module(python: Path, *module: str) -> int:
     """Run a module in the foreground. Ctrl-C is its to take: pytest then stops what its tests have started."""
-    process = subprocess.Popen([str(python), "-m", *module], cwd=ROOT)  # noqa: S603 - our own tools
+    environment = processes.clean_environment()
+    process = subprocess.Popen([str(python), "-m", *module], cwd=ROOT, env=environment)  # noqa: S603 - our own tools
     interrupted = False
 
     def pass_on(as_signal: Callable[[], None]) -> Callable[[int, FrameType | None], None]:
@@ -50,9 +55,10 @@ def run_module(python: Path, *module: str) -> int:
 
         return take
 
-    # The terminal sends Ctrl-C to both of us; somebody who asks us to end asks us alone.
+    # The terminal sends Ctrl-C to both of us; SIGTERM comes to us alone. It would end pytest at once, which would leave
+    # behind what its tests have started; Ctrl-C lets it stop them.
     previous = {signal.SIGINT: signal.signal(signal.SIGINT, pass_on(lambda: None))}
-    previous[signal.SIGTERM] = signal.signal(signal.SIGTERM, pass_on(process.terminate))
+    previous[signal.SIGTERM] = signal.signal(signal.SIGTERM, pass_on(partial(process.send_signal, signal.SIGINT)))
     try:
         status = process.wait()
     finally:

@@ -29,11 +29,10 @@ from fake_provider import Provider, free_port  # noqa: E402
 
 __all__ = ["Browser", "Exchange", "Text", "draw", "show", "start_app", "start_provider", "table"]
 
-# All messages stay on this machine: no proxy of its settings, no password of its .netrc.
-os.environ.update(NO_PROXY="localhost,127.0.0.1", no_proxy="localhost,127.0.0.1", NETRC=os.devnull)
-
-for name in set(os.environ) - set(clean_environment()):  # settings of this shell that would reach every app
+# All messages stay on this machine: no proxy, no settings of this shell that would reach every app, no .netrc.
+for name in set(os.environ) - set(clean_environment()):
     del os.environ[name]
+os.environ.update(clean_environment(), NETRC=os.devnull)
 
 _started = []  # an object that nobody holds would be stopped
 _drawn = {}  # by provider: up to which message

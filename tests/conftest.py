@@ -14,6 +14,7 @@ from support.apps import App, attach, find_logins, find_provider, name_of, prepa
 from support.side_by_side import Ran, SideBySide, place
 from support.visitor import Visitor
 
+from commands.processes import clean_environment
 from fake_provider import serve
 from fake_provider.cast import MOST_ADDED
 from fake_provider.server import begin_ports_at
@@ -27,6 +28,10 @@ if (WORKER := os.environ.get("PYTEST_XDIST_WORKER", "")[2:]).isdigit():
     begin_ports_at(int(WORKER) * PORTS_OF_ONE_PROCESS)
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # so a shell starts what runs in the background of a script,
     signal.signal(signal.SIGINT, signal.default_int_handler)  # and what a test starts would not hear its Ctrl-C
+# What the tests start gets the environment that `learn.py test` gives, also when pytest was started by hand.
+for name in set(os.environ) - set(clean_environment()):
+    del os.environ[name]
+os.environ.update(clean_environment())
 REQUIRED = set(filter(None, os.environ.get("REQUIRE", "").split(",")))
 
 
@@ -216,6 +221,16 @@ def another_browser(new_browser):
 def chromium():
     """The path of a Chromium; skips by name where there is none. The one without windows does the same with less."""
     return needs("chromium", "chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture
+def symlinks(tmp_path_factory):
+    """Symbolic links; skips by name where the system lets this user make none, as Windows does."""
+    folder = tmp_path_factory.mktemp("links")
+    try:
+        (folder / "link").symlink_to(folder, target_is_directory=True)
+    except OSError as error:
+        lacks("symlinks", f"symbolic links cannot be made here ({error}): on Windows switch the Developer Mode on")
 
 
 def needs(what: str, *programs: str) -> str:

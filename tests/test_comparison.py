@@ -12,6 +12,7 @@ import pytest
 from packaging.requirements import Requirement
 from support.apps import ROOT
 
+from commands.places import PYTHON
 from comparison import measure, probes, report
 
 STALE = f"docs/comparison.md is not what a run finds: run {report.COMMAND}"
@@ -256,7 +257,7 @@ def test_times_are_of_logins_that_went_well(provider):
 def test_compare_takes_no_arguments():
     """A word too many is one sentence, and nothing is run."""
     command = [sys.executable, "learn.py", "compare", "now"]  # not in this process: main() ends by ignoring Ctrl-C
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", timeout=60)
 
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert ended.stderr == f"compare takes no arguments: {report.COMMAND}\n"
+    assert ended.stderr == f"compare takes no arguments: {PYTHON} learn.py compare\n"

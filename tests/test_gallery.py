@@ -144,14 +144,27 @@ def test_a_missing_app_has_no_lines(tmp_path):
     assert read_files(ROOT / "nothing", ROOT / "step1_bootstrap") == []
 
 
-def test_reads_nothing_from_elsewhere(gallery, tmp_path):
-    """Only folders of the gallery, only files below them, and no link that leads out."""
+def test_reads_nothing_from_elsewhere(gallery):
+    """Only folders of the gallery, and only files below them."""
     for path in ("/_source/fake_provider", "/_source/../etc", "/_source/tests", "/_source/%2e%2e/%2e%2e/etc"):
         assert requests.get(gallery.provider.url + path, timeout=5).status_code == 404
-    (tmp_path / "app.py").symlink_to("/etc/hostname")
 
-    assert app_files(tmp_path) == []
     assert App("../elsewhere", "", "", 1, "", "stopped", "").lines == 0
+
+
+@pytest.mark.usefixtures("symlinks")
+def test_follows_no_link_that_leads_out(tmp_path, monkeypatch):
+    """A symbolic link to a file outside the repository is not shown; the app's own file is."""
+    monkeypatch.setattr("fake_provider.source.ROOT", tmp_path / "app")
+    (tmp_path / "outside.py").write_text("print()\n", "utf-8")
+    folder = tmp_path / "app"
+    folder.mkdir()
+    (folder / "app.py").write_text("print()\n", "utf-8")
+    own = app_files(folder)
+    (folder / "app.py").unlink()
+    (folder / "app.py").symlink_to(tmp_path / "outside.py")
+
+    assert (own, app_files(folder)) == ([folder / "app.py"], [])
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -17,14 +18,26 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from support.apps import ROOT, find_apps
+import requests
+from support.apps import PRACTICE_PROVIDER, ROOT, App, find_apps, find_logins
+from support.visitor import Visitor
 
-from commands import ports
+from commands import ladder, ports
+from commands.places import PYTHON
+from commands.table import COMMANDS, function_of
 
 ON_WINDOWS = sys.platform == "win32"
 ENDINGS = ["SIGBREAK"] if ON_WINDOWS else ["SIGINT", "SIGTERM", "SIGHUP"]
 KEPT = ("requirements.txt", "requirements-dev.txt", ".venv/learn.json")
 LEFT_OUT = (".git", ".venv", ".learn", ".env", "__pycache__", ".*_cache", "articles", "notebooks")
+
+# `learn.py` itself, with what is installed here in place of an environment of its own.
+WITH_THIS_PYTHON = """
+import pathlib, sys
+import commands.{command}
+commands.{command}.ensure = lambda _: pathlib.Path(sys.executable)
+sys.exit(commands.main(sys.argv[1:]))
+"""
 
 RUN_WITH_THIS_PYTHON = """
 import pathlib, sys
@@ -37,7 +50,7 @@ APP = '''"""Shows one page. It is small.
 
 New is nothing.
 """
-import os
+import json, os
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 
@@ -49,6 +62,8 @@ class Page(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("X-Fake-Provider", "1")
         self.end_headers()
+        if self.path == "/environment":
+            self.wfile.write(json.dumps(dict(os.environ)).encode())
 
     def log_message(self, *words):
         pass
@@ -66,11 +81,12 @@ sys.exit(subprocess.call([sys.executable, os.path.join(here, "worker.py")], env=
 """
 
 # Stands for ruff, mypy and pytest: says who it is, and fails when the file FAIL names it.
-TOOL = """import pathlib, sys
+TOOL = """import json, os, pathlib, sys
 tool = pathlib.Path(sys.argv[0]).stem
 print(tool, *sys.argv[1:], "was here", flush=True)
+pathlib.Path("environment.json").write_text(json.dumps(dict(os.environ)), "utf-8")
 fail = pathlib.Path("FAIL")
-sys.exit(fail.exists() and fail.read_text() == tool)
+sys.exit(fail.exists() and fail.read_text("utf-8") == tool)
 """
 
 
@@ -93,14 +109,16 @@ class Copy:
 
     def start(self, *arguments: str, **settings: str) -> subprocess.Popen[str]:
         """Start `python learn.py` with these arguments, and with these settings in its environment."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
+        ours = ("PIP_", "PYTHONUTF8", "PYTHONIOENCODING")  # a learner has none of these
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         process = subprocess.Popen(
             [sys.executable, *(arguments if "-c" in arguments else ("learn.py", *arguments))],
             cwd=self.home,
             env={**kept, **self.settings, **settings},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             creationflags=subprocess.CREATE_NEW_PROCESS_GROUP if ON_WINDOWS else 0,
         )
         self.started.append(process)
@@ -113,9 +131,9 @@ class Copy:
         return process.returncode, said
 
     @contextmanager
-    def running(self, *arguments: str):
+    def running(self, *arguments: str, **settings: str):
         """The gallery and its apps, running."""
-        process = self.start(*arguments)
+        process = self.start(*arguments, **settings)
         process.said = read_until("Ctrl-C stops", process)
         yield process
         end(process)
@@ -134,7 +152,7 @@ class Copy:
         """The command lines of this copy's processes; its environment's Python is in each."""
         if ON_WINDOWS:
             return []
-        listed = subprocess.check_output(["ps", "-A", "-o", "args"], text=True).splitlines()  # noqa: S607
+        listed = subprocess.check_output(["ps", "-A", "-o", "args"], encoding="utf-8").splitlines()  # noqa: S607
         return [line for line in listed if str(self.home) in line]
 
     def end_all(self) -> None:
@@ -225,7 +243,7 @@ def find_old_pythons() -> list[str]:
 
 def _version(python: str) -> tuple[int, ...] | None:
     asks = "import sys; sys.stdout.write('%d %d' % sys.version_info[:2])"
-    done = subprocess.run([python, "-c", asks], capture_output=True, text=True, check=False)
+    done = subprocess.run([python, "-c", asks], capture_output=True, encoding="utf-8", check=False)
     return tuple(map(int, done.stdout.split())) if done.returncode == 0 else None  # pyenv's shims may lead nowhere
 
 
@@ -293,7 +311,7 @@ class TestPython:
     def test_too_old_is_one_sentence(self):
         """A Python that is too old gets one sentence that names both versions."""
         pretend = "import runpy, sys; sys.version_info = (3, 8, 18); runpy.run_path('learn.py', run_name='__main__')"
-        done = subprocess.run([sys.executable, "-c", pretend], cwd=ROOT, capture_output=True, text=True)
+        done = subprocess.run([sys.executable, "-c", pretend], cwd=ROOT, capture_output=True, encoding="utf-8")
 
         assert done.returncode == 1
         assert one_sentence(done.stderr).startswith("Python 3.11 or newer is needed, and this is Python 3.8.18: ")
@@ -303,7 +321,7 @@ class TestPython:
         old = find_old_pythons()
         if not old:
             pytest.skip(reason="no Python older than 3.11 is installed")
-        done = [subprocess.run([python, "learn.py"], cwd=ROOT, capture_output=True, text=True) for python in old]
+        done = [subprocess.run([python, "learn.py"], cwd=ROOT, capture_output=True, encoding="utf-8") for python in old]
 
         assert {one.returncode for one in done} == {1}
         assert all(one_sentence(one.stderr).startswith("Python 3.11 or newer is needed") for one in done)
@@ -439,14 +457,15 @@ class TestRun:
         assert status == 1
         assert f"running already, at http://localhost:{tree.provider_port}/" in one_sentence(said)
 
-    def test_another_folder_points_to_the_first(self, tree):
-        """A gallery of another folder is recognised by its answer."""
+    def test_another_folder_points_to_the_first(self, tree, tmp_path):
+        """A gallery of another folder is recognised by its response."""
+        shutil.copytree(tree.home, tmp_path / "other", ignore=shutil.ignore_patterns(".venv", ".learn"))
+        other = [sys.executable, "-c", WITH_THIS_PYTHON.format(command="run")]
         with tree.running():
-            (tree.home / ".learn" / "running.lock").unlink()
-            status, said = tree.run()
+            done = subprocess.run(other, cwd=tmp_path / "other", capture_output=True, encoding="utf-8", timeout=60)
 
-        assert status == 1
-        assert f"running already, at http://localhost:{tree.provider_port}/" in one_sentence(said)
+        assert done.returncode == 1
+        assert f"running already, at http://localhost:{tree.provider_port}/" in one_sentence(done.stderr)
 
     @pytest.mark.parametrize("name", ENDINGS)
     def test_a_signal_stops_all_of_it(self, tree, name):
@@ -512,6 +531,125 @@ class TestRun:
         assert {row["state"] for row in rows.values()} == {"running"}
 
 
+SHELL = {  # what the shells of learners have in their environment, and no app may see
+    "HTTP_PROXY": "http://127.0.0.1:9",  # nothing listens there
+    "http_proxy": "http://127.0.0.1:9",
+    "NO_PROXY": "intranet.example, .corp.example",
+    "CLIENT_ID": "of-another-program",
+    "FB_CLIENT_SECRET": "of-another-program",
+    "DATABASE_URL": "postgres://production",
+    "FLASK_DEBUG": "1",
+    "GITHUB_API_URL": "https://api.github.com",  # GitHub's own machines export it
+    "ISSUER": "https://elsewhere.example",
+    "OKTA_ISSUER": "https://elsewhere.example",
+    "PORT": "80",
+    "PROMPT": "$P$G",  # cmd.exe exports it
+    "PYTHONPATH": "elsewhere",
+    "SCOPE": "everything",
+    "SECRET_KEY": "of-another-program",
+    "URL": "https://elsewhere.example",
+}
+PASSED_ON = ("HTTP_PROXY", "http_proxy")
+
+
+@pytest.mark.usefixtures("as_in_a_terminal")
+class TestEnvironment:
+    def test_no_setting_of_an_app_comes_from_the_shell(self, tree):
+        """An app has its own settings alone; `PORT` is the one that the gallery gives it."""
+        tree.write("step1_bootstrap/.env.example", own_settings())
+        with tree.running(**SHELL):
+            inside = environment_of(tree.first_port)
+        (tree.home / "step1_bootstrap" / ".env.example").unlink()
+
+        same = [name for name, value in SHELL.items() if inside.get(name) == value]
+        assert sorted(same) == sorted(PASSED_ON)
+        assert inside["PORT"] == str(tree.first_port)
+
+    def test_no_proxy_leads_to_this_machine(self, tree):
+        """This machine is added to the hosts without a proxy, for all that is started, in both spellings."""
+        with tree.running(**SHELL):
+            inside = [environment_of(tree.first_port), environment_of(tree.provider_port)]
+        tree.run("test", "anything", **SHELL)
+        inside.append(json.loads((tree.home / "environment.json").read_text("utf-8")))
+
+        expected = {"intranet.example", ".corp.example", "localhost", "127.0.0.1", "::1"}
+        assert [set(one[name].split(",")) for one in inside for name in ("NO_PROXY", "no_proxy")] == [expected] * 6
+
+    def test_no_proxy_for_all_hosts_stays(self, tree):
+        """A star means every host, and only while it stands alone."""
+        tree.run("test", "anything", NO_PROXY="*")
+
+        assert json.loads((tree.home / "environment.json").read_text("utf-8"))["NO_PROXY"] == "*"
+
+    def test_all_read_and_write_utf_8(self, tree):
+        """Whatever the system's encoding is, the apps, the provider and the tools have UTF-8."""
+        other = {"PYTHONUTF8": "0", "PYTHONIOENCODING": "latin-1"}
+        with tree.running(**other):
+            inside = [environment_of(tree.first_port), environment_of(tree.provider_port)]
+        tree.run("test", "anything", **other)
+        inside.append(json.loads((tree.home / "environment.json").read_text("utf-8")))
+
+        assert [(one["PYTHONUTF8"], one["PYTHONIOENCODING"]) for one in inside] == [("1", "utf-8")] * 3
+
+    def test_every_setting_of_an_app_is_known(self):
+        """A setting that an app reads, and that the gallery's apps would inherit, is a name that is dropped."""
+        code = [file.read_text("utf-8") for folder in find_apps() for file in (ROOT / folder).rglob("*.py")]
+        read = set(re.findall(r"""(?:environ(?:\.get)?|getenv|setting)[\[(]["'](\w+)["']""", "\n".join(code)))
+
+        assert {"PORT", "URL", "SCOPE", "OKTA_CLIENT_SECRET"} <= read
+        assert read - ladder.settings_of_apps() == set()
+
+    def test_real_apps_log_in_past_a_proxy(self, tmp_path):
+        """With a proxy and foreign settings in the shell, every app of this repository logs in, with every provider."""
+        shutil.copytree(ROOT, tmp_path / "tree", ignore=shutil.ignore_patterns(*LEFT_OUT))
+        real = Copy(tmp_path / "tree")
+        for file in [*real.home.glob("*/.env.example"), *real.home.glob("raw_requests/*/.env.example")]:
+            practice = file.read_text("utf-8").replace(PRACTICE_PROVIDER, f"http://localhost:{real.provider_port}")
+            file.write_text(practice, "utf-8")
+        greeted = []
+        with real.running("-c", RUN_WITH_THIS_PYTHON, **{**SHELL, "PYTHONPATH": ""}):
+            for folder, provider_name in find_logins():
+                url = str(real.gallery()[folder]["url"]).rstrip("/")
+                visitor = Visitor(App(folder, url, real.home / folder, {}, provider_name))
+                visitor.log_in_as("Ada Lovelace")
+                greeted.append("Logged in as Ada Lovelace" in visitor.text)
+                visitor.close()
+
+        assert len(greeted) >= 8 and all(greeted), greeted
+
+
+@pytest.mark.skipif(ON_WINDOWS, reason="Windows has no such modes")
+class TestPrivacy:
+    def test_others_read_no_log(self, tree):
+        """What a run writes is for its owner: JupyterLab's log holds a token that opens a terminal."""
+        folder = tree.home / ".learn"
+        folder.chmod(0o755)  # as earlier releases have made it
+        with tree.running():
+            modes = {path.name: path.stat().st_mode & 0o077 for path in [folder, *(folder / "logs").iterdir()]}
+
+        assert {".learn", "zebra.log", "fake_provider.log"} <= modes.keys()
+        assert {name: oct(mode) for name, mode in modes.items() if mode} == {}
+
+    def test_others_read_nothing_that_an_app_writes(self, tree):
+        """A database with tokens in it, for one."""
+        tree.write("yak/app.py", "open('users.db', 'w').close()\n" + APP)
+        with tree.running():
+            mode = (tree.home / "yak" / "users.db").stat().st_mode & 0o077
+        shutil.rmtree(tree.home / "yak")
+
+        assert oct(mode) == oct(0)
+
+
+def own_settings() -> str:
+    """The settings of this repository's apps, as one `.env.example`."""
+    return "".join(f"{name}=\n" for name in sorted(ladder.settings_of_apps()))
+
+
+def environment_of(port: int) -> dict[str, str]:
+    """The environment of the small app or provider that listens there."""
+    return requests.get(f"http://localhost:{port}/environment", timeout=5).json()
+
+
 class TestTest:
     def test_pytest_has_the_last_word(self, tree):
         """All checks run, in order, and pytest last."""
@@ -554,6 +692,7 @@ class TestClean:
         assert status == 0 and "removed zebra/db.sqlite (0.0 MB)" in said
         assert {"app.py", ".env"} <= kept and not {"db.sqlite", "flask_session", ".venv", ".learn"} & kept
 
+    @pytest.mark.usefixtures("symlinks")
     def test_clean_stays_in_the_tree(self, bare_tree, tmp_path):
         """A symbolic link goes, or is passed by; what it leads to stays."""
         (tmp_path / "mine").mkdir()
@@ -580,4 +719,43 @@ class TestUsage:
         status, said = bare_tree.run("dance")
 
         assert status == 2
-        assert said.startswith("There is no command dance.\nUsage:\n  python3 learn.py")
+        assert said.startswith("There is no command dance.\n\nUsage: ")
+        assert [name for name in COMMANDS if f"\n  {name} " not in said] == []
+
+    def test_help_has_two_columns(self, bare_tree):
+        """However long a command is, what it does begins in the same column."""
+        status, said = bare_tree.run("--help")
+        rows = [line for line in said.splitlines() if line.startswith("  ")]
+        starts = {re.match(r"  \S+ {2,}", row).end() for row in rows}
+
+        assert status == 0 and len(rows) == len(COMMANDS)
+        assert len(starts) == 1
+
+    @pytest.mark.parametrize("asked", ["-h", "--help"])
+    @pytest.mark.parametrize("name", COMMANDS)
+    def test_each_command_has_help(self, bare_tree, name, asked):
+        """Its usage, what it does, and an example; nothing is installed for it."""
+        status, said = bare_tree.run(name, asked)
+
+        assert status == 0
+        assert said.startswith(f"usage: {PYTHON} learn.py {name} ")
+        assert COMMANDS[name].does[1:] in " ".join(said.split())
+        assert f"Example: {PYTHON} learn.py {name}" in said
+        assert not (bare_tree.home / ".learn").exists()
+
+    def test_each_command_is_a_function_of_its_name(self):
+        """A row without its module would be seen only when it is typed."""
+        assert all(callable(function_of(name)) for name in COMMANDS)
+
+    def test_an_unknown_option_is_named(self, bare_tree):
+        """What run does not know is not passed over."""
+        status, said = bare_tree.run("--browser")
+
+        assert status == 2
+        assert "unrecognized arguments: --browser" in said
+
+    def test_windows_is_told_of_reserved_ports(self, monkeypatch):
+        """A port that Hyper-V has reserved looks taken, and netstat shows nobody there."""
+        monkeypatch.setattr(sys, "platform", "win32")
+
+        assert "excludedportrange" in ports.who_takes(9000)

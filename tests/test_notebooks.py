@@ -228,7 +228,7 @@ def test_jupyterlab_starts_and_stops(mark, tmp_path):
         f"{free_port()}, with_browser=False))"
     )
     command = [sys.executable, "-c", lab]
-    learn = subprocess.Popen(command, cwd=ROOT, env=mark, stdout=subprocess.PIPE, text=True, **alone())
+    learn = subprocess.Popen(command, cwd=ROOT, env=mark, stdout=subprocess.PIPE, encoding="utf-8", **alone())
     try:
         address = next(line.split()[-1] for line in learn.stdout if line.startswith("JupyterLab is at"))
         with_token = requests.get(address, timeout=20)
@@ -273,7 +273,7 @@ def nbval(path, environment):
         "no:cacheprovider",
     ]
     command += ["--nbval", "--nbval-current-env", "--nbval-sanitize-with", str(SANITIZE), "--nbval-cell-timeout", "300"]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "encoding": "utf-8"}
     return subprocess.run([*command, str(path)], cwd=folder, env=environment, **pipes)
 
 
@@ -281,7 +281,8 @@ def in_kernel(environment, code, **more):
     """Start Python where a kernel is started, in a group of its own, and run code that uses `stage`."""
     lines = f"from stage import *; {code}; import sys, time; sys.stdout.flush(); time.sleep(60)"
     command = [sys.executable, "-c", lines]
-    return subprocess.Popen(command, cwd=FOLDER, env=environment, stdout=subprocess.PIPE, text=True, **alone(), **more)
+    more = {"stdout": subprocess.PIPE, "encoding": "utf-8", **alone(), **more}
+    return subprocess.Popen(command, cwd=FOLDER, env=environment, **more)
 
 
 def alone():
