@@ -46,6 +46,13 @@ from commands.run import Show
 sys.exit(Show(pathlib.Path(sys.executable), find_apps()).go_on(with_browser=False))
 """
 
+WHICH_PYTHON = """
+To run it by hand, use the Python that `learn.py` has set up: begin each new terminal, in the root folder, with
+
+- Linux and macOS: `source .venv/bin/activate`
+- Windows (PowerShell): `$env:PATH = "$PWD\\.venv\\Scripts;$env:PATH"`
+"""
+
 APP = '''"""Shows one page. It is small.
 
 New is nothing.
@@ -81,10 +88,16 @@ sys.exit(subprocess.call([sys.executable, os.path.join(here, "worker.py")], env=
 """
 
 # Stands for ruff, mypy and pytest: says who it is, and fails when the file FAIL names it.
-TOOL = """import json, os, pathlib, sys
+TOOL = """import json, os, pathlib, sys, time
 tool = pathlib.Path(sys.argv[0]).stem
 print(tool, *sys.argv[1:], "was here", flush=True)
 pathlib.Path("environment.json").write_text(json.dumps(dict(os.environ)), "utf-8")
+if pathlib.Path("WAIT").exists():
+    try:
+        print("waits", flush=True)
+        time.sleep(60)
+    except KeyboardInterrupt:
+        sys.exit("stops what its tests have started")
 fail = pathlib.Path("FAIL")
 sys.exit(fail.exists() and fail.read_text("utf-8") == tool)
 """
@@ -679,6 +692,18 @@ class TestTest:
 
         assert (status, said) == (0, "pytest tests/test_login.py -k deny was here\n")
 
+    @pytest.mark.skipif(ON_WINDOWS, reason="Windows has no SIGTERM")
+    def test_a_signal_lets_pytest_stop_its_tests(self, tree):
+        """SIGTERM would end pytest at once, and leave the provider and the apps of its tests running."""
+        tree.write("WAIT", "")
+        process = tree.start("test", "anything")
+        read_until("waits", process)
+        process.terminate()
+        said = process.communicate(timeout=60)[0]
+        (tree.home / "WAIT").unlink()
+
+        assert said.startswith("stops what its tests have started") and process.returncode == 130
+
 
 class TestClean:
     def test_clean_keeps_what_people_wrote(self, bare_tree):
@@ -753,6 +778,16 @@ class TestUsage:
 
         assert status == 2
         assert "unrecognized arguments: --browser" in said
+
+    @pytest.mark.parametrize("folder", find_apps())
+    def test_each_readme_says_which_python(self, folder):
+        """Before the first command, on every system, and in the same words everywhere."""
+        readme = (ROOT / folder / "README.md").read_text("utf-8")
+        before, _, after = readme.partition("```\ncd ")
+
+        assert "`python3 learn.py` (Windows: `py learn.py`)" in before
+        assert before.count(WHICH_PYTHON) == 1 and "python -m" not in before.partition(WHICH_PYTHON)[0]
+        assert after.startswith(f"{folder}\npython app.py\n```")
 
     def test_windows_is_told_of_reserved_ports(self, monkeypatch):
         """A port that Hyper-V has reserved looks taken, and netstat shows nobody there."""

@@ -12,6 +12,8 @@ import subprocess
 import sys
 import uuid
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import psutil
 import pytest
@@ -33,6 +35,12 @@ MACHINE = [str(ROOT), str(Path.home()) + os.sep, "/tmp/", sys.prefix]  # noqa: S
 NOTES = "@jupyterlab/apputils-extension:notification"  # where JupyterLab keeps whether it may fetch news
 CLOCK = re.compile(r"\b\d\d:\d\d:\d\d\b")
 LINK = re.compile(r"\]\(([^)#]+)(#[^)]*)?\)")
+
+START_JUPYTERLAB = (
+    "import pathlib, sys; from commands.main import _end_as_on_ctrl_c; from commands.notebooks import go_on; "
+    "_end_as_on_ctrl_c(); sys.exit(go_on(pathlib.Path(sys.executable), ['--port', '{port}', '--allow-root'], "
+    "{provider_port}, with_browser=False))"
+)
 
 SANITISED = {  # a line of an output: what is compared of it
     "    state=Rk3f…": "    state=VALUE",
@@ -222,13 +230,15 @@ def test_readme_lists_the_notebooks():
 def test_jupyterlab_starts_and_stops(mark, tmp_path):
     """It answers on loopback to whoever has the token, asks for no news, and ends with all it has started."""
     port = free_port()
-    lab = (
-        "import pathlib, sys; from commands.main import _end_as_on_ctrl_c; from commands.notebooks import go_on; "
-        f"_end_as_on_ctrl_c(); sys.exit(go_on(pathlib.Path(sys.executable), ['--port', '{port}', '--allow-root'], "
-        f"{free_port()}, with_browser=False))"
-    )
+    lab = START_JUPYTERLAB.format(port=port, provider_port=free_port())
+    environment = {
+        **mark,
+        "JUPYTER_TOKEN": "of-another-server",
+        "JUPYTER_PORT": "1",
+        "HTTP_PROXY": "http://127.0.0.1:9",
+    }
     command = [sys.executable, "-c", lab]
-    learn = subprocess.Popen(command, cwd=ROOT, env=mark, stdout=subprocess.PIPE, encoding="utf-8", **alone())
+    learn = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, encoding="utf-8", **alone())
     try:
         address = next(line.split()[-1] for line in learn.stdout if line.startswith("JupyterLab is at"))
         with_token = requests.get(address, timeout=20)
@@ -239,10 +249,42 @@ def test_jupyterlab_starts_and_stops(mark, tmp_path):
         said = learn.communicate(timeout=60)[0]
 
     page = json.loads(re.search(r'id="jupyter-config-data"[^>]*>(.*?)</script>', with_token.text, re.DOTALL)[1])
+    assert "of-another-server" not in address
     assert page["news"] == {"disabled": True} and page["extensionManager"]["can_install"] is False
     assert settings["schema"]["properties"]["fetchNews"]["default"] == "false"
     assert "login" in without.url
     assert said.endswith("Stopped.\n") and learn.returncode == 0
+    wait_for(lambda: not marked(mark[MARK]), "all processes to end")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows opens URLs with no program that a test can give it")
+def test_jupyterlab_tells_nobody_its_token(mark, tmp_path):
+    """No command line has the token, since all users of a machine can read those: the browser opens a private file."""
+    opened = tmp_path / "opened"
+    browser = tmp_path / "browser"
+    browser.write_text(
+        f"#!{sys.executable}\nimport sys\nopen({str(opened)!r}, 'w').write(sys.argv[1] + '\\n')\n", "utf-8"
+    )
+    browser.chmod(0o700)
+    lab = "import sys; sys.stdout.isatty = lambda: True; " + START_JUPYTERLAB.format(
+        port=free_port(), provider_port=free_port()
+    ).replace("with_browser=False", "with_browser=True")
+    environment = {name: value for name, value in mark.items() if name != "CI"} | {"BROWSER": str(browser)}
+    command = [sys.executable, "-c", lab]
+    learn = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, encoding="utf-8", **alone())
+    try:
+        address = next(line.split()[-1] for line in learn.stdout if line.startswith("JupyterLab is at"))
+        token = address.partition("token=")[2]
+        wait_for(lambda: opened.exists() and opened.read_text("utf-8").endswith("\n"), "the browser to be opened")
+        file = Path(url2pathname(urlsplit(opened.read_text("utf-8").strip()).path))
+        page, modes = file.read_text("utf-8"), file.stat().st_mode | file.parent.stat().st_mode
+        lines = [" ".join(process.cmdline()) for process in marked(mark[MARK])]
+    finally:
+        learn.send_signal(signal.SIGINT)
+        learn.communicate(timeout=60)
+
+    assert len(token) > 20 and token in page and modes & 0o077 == 0
+    assert [line for line in [*lines, opened.read_text("utf-8")] if token in line] == []
     wait_for(lambda: not marked(mark[MARK]), "all processes to end")
 
 
