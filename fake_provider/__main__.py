@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import gc
+import multiprocessing
 import os
-import socket
+import signal
 import sys
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from .classroom import SETTING, Classroom, addresses
+from .loopback import IPV6, addresses_to_bind, in_url, ip_address, problem_with
+from .worker import load
+
+NEEDED = {"flask": "Flask", "granian": "granian", "joserfc": "joserfc", "markdown_it": "markdown-it-py"}
 
 THREADS = 64  # each reply that a fault holds up keeps one busy, and each page that follows the trace
 THREADS_OF_A_CLASS = 128
@@ -38,60 +45,77 @@ def main() -> None:
     parser.add_argument("--name", action="append", default=[], help="one more name by which learners come, if any")
     parser.add_argument("--clients", type=Path, metavar="FILE", help="keep the apps that people register here")
     parser.add_argument("--gallery", type=Path, metavar="FILE", help="show the apps that are listed here")
+    parser.add_argument("--end-with-stdin", action="store_true", help="stop when the standard input ends")
     options = parser.parse_args()
-    problem = _problem_with(options.host, options.port)
+    problem = _sentence_on_missing_packages() or problem_with(options.host, options.port)
     if problem:
         sys.exit(problem)
     try:
         classroom = Classroom.at(options.host, options.name, options.is_class)
     except ValueError as error:
         sys.exit(str(error))
-    for host in ["localhost"] if classroom is None else addresses(options.host):
-        print(f"The fake provider is at http://{host}:{options.port}/ - Ctrl-C stops it.", flush=True)
+    here = IPV6 if options.host == IPV6 else "localhost"
+    hosts = [here] if classroom is None else addresses(options.host)
+    pages = [f"http://{in_url(host)}:{options.port}/" for host in hosts]
+    for page in pages:
+        print(f"The fake provider is at {page} - Ctrl-C stops it.", flush=True)
     if classroom is not None:
-        page = f"http://{addresses(options.host)[0]}:{options.port}/"
         hidden = f"(the one in {SETTING})" if os.environ.get(SETTING) else classroom.secret
-        print(IS_A_CLASS.format(page=page, secret=hidden), end="", flush=True)
-    _serve(options.host, options.port, partial(_load, options.clients, options.gallery, classroom), classroom)
+        print(IS_A_CLASS.format(page=pages[0], secret=hidden), end="", flush=True)
+    address = ip_address(options.host)
+    forwarded = options.port if len(addresses_to_bind(address)) > 1 else None
+    loader = partial(load, options.clients, options.gallery, classroom, forwarded)
+    threads = THREADS if classroom is None else THREADS_OF_A_CLASS
+    _serve(address, options.port, loader, threads, options.end_with_stdin)
 
 
-def _problem_with(host: str, port: int) -> str | None:
-    try:
-        with socket.socket() as listener:
-            if sys.platform != "win32":
-                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind((host, port))
-    except OverflowError:
-        return f"{port} is not a port: choose one from 1 to 65535."
-    except OSError as error:
-        so = "stop what listens there, or choose another --port or --host"
-        return f"Port {port} of {host} cannot be used ({error.strerror}): {so}."
-    return None
+def _sentence_on_missing_packages() -> str | None:
+    """Return what to do when this Python lacks a package that the provider needs, None when it has all."""
+    missing = [package for module, package in NEEDED.items() if find_spec(module) is None]
+    if not missing:
+        return None
+    activate, python = "source .venv/bin/activate", ".venv/bin/python"
+    if sys.platform == "win32":
+        activate, python = r".venv\Scripts\activate", r".venv\Scripts\python"
+    return (
+        f"This Python ({sys.executable}) has no {', '.join(missing)}, which the fake provider needs: activate the "
+        f"environment with `{activate}`, or run `{python} -m fake_provider`; `learn.py` makes .venv if there is none."
+    )
 
 
-def _serve(host: str, port: int, load: Callable[[], Callable[..., Any]], classroom: Classroom | None) -> None:
+def _serve(address: str, port: int, load: Callable[[], Callable[..., Any]], threads: int, end_with_stdin: bool) -> None:
     from granian import Granian
     from granian.constants import Interfaces
 
     server = Granian(
         "fake_provider.app:create_app",
-        address=host,
+        address=address,
         port=port,
         interface=Interfaces.WSGI,
-        blocking_threads=THREADS if classroom is None else THREADS_OF_A_CLASS,
+        blocking_threads=threads,
         log_enabled=False,
     )
+    if end_with_stdin:
+        server.on_startup(_watch_stdin)
     server.serve(target_loader=load, wrap_loader=False)
 
 
-def _load(clients: Path | None, gallery: Path | None, classroom: Classroom | None) -> Callable[..., Any]:
-    gc.disable()  # nothing of what comes now is garbage, and looking for it takes a twentieth of the start
-    from .app import create_app
+def _watch_stdin() -> None:
+    """Wait in a thread for the end of standard input. A fork comes before it: a forked thread's locks stay locked."""
+    thread = threading.Thread(target=_end_with_stdin, daemon=True)
+    if multiprocessing.get_start_method() == "fork":
+        os.register_at_fork(after_in_parent=thread.start)
+    else:
+        thread.start()
 
-    app = create_app(clients, gallery, classroom)
-    gc.freeze()
-    gc.enable()
-    return app
+
+def _end_with_stdin() -> None:
+    with suppress(OSError):
+        while os.read(0, 1024):
+            pass
+    if sys.platform == "win32":
+        os._exit(0)  # the worker notices
+    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
 
 
 if __name__ == "__main__":

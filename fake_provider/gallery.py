@@ -108,9 +108,9 @@ def _looked_at(app: App) -> App:
 
 
 def _answers(port: int) -> bool:
-    connection = http.client.HTTPConnection("localhost", port, timeout=PATIENCE)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)  # the apps are not at ::1
     try:
-        connection.request("GET", "/")
+        connection.request("GET", "/", headers={"Host": f"localhost:{port}"})
         return connection.getresponse().status < 500
     except (OSError, http.client.HTTPException):
         return False

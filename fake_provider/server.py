@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from .loopback import in_url, is_free, problem_with
+
 PATIENCE = 20.0  # seconds until the server must answer
 PORTS = range(20_000, 32_000)  # below those that Linux, macOS and Windows give to outgoing connections
 
@@ -34,7 +36,7 @@ class Provider:
 
     @property
     def url(self) -> str:
-        return f"http://{self.host}:{self.port}"
+        return f"http://{in_url(self.host)}:{self.port}"
 
     @property
     def people(self) -> list[dict[str, Any]]:
@@ -131,13 +133,22 @@ class Provider:
 def serve(port: int | None = None, host: str = "127.0.0.1", arguments: Sequence[str] = ()) -> Iterator[Provider]:
     """Run `python -m fake_provider` on a free port, or on this one, and stop it at the end.
 
-    `arguments` are more of its arguments. Raises RuntimeError with what the process said when it does not come up.
+    It ends with this process, also when this process is killed. `arguments` are more of its arguments. Raises
+    RuntimeError with a sentence when the port is taken, or with what the process said when it does not come up.
     """
-    port = port or free_port()
+    port = free_port() if port is None else port
+    problem = problem_with(host, port)  # without it, another program at this port would be taken for the provider
+    if problem:
+        raise RuntimeError(f"The fake provider did not start: {problem}")
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
-    command = [sys.executable, "-m", "fake_provider", "--host", host, "--port", str(port), *arguments]
+    command = [sys.executable, "-m", "fake_provider", "--host", host, "--port", str(port), "--end-with-stdin"]
     process = subprocess.Popen(  # noqa: S603 - our own program
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **_group_of_its_own()
+        [*command, *arguments],
+        env=environment,
+        stdin=subprocess.PIPE,  # the system closes it when this process ends, whatever ends it
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        **_group_of_its_own(),
     )
     provider = Provider(host, port)
     try:
@@ -145,8 +156,9 @@ def serve(port: int | None = None, host: str = "127.0.0.1", arguments: Sequence[
         yield provider
     finally:
         stop(process)
-        if process.stdout is not None:
-            process.stdout.close()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()
 
 
 def begin_ports_at(place: int) -> None:
@@ -156,21 +168,23 @@ def begin_ports_at(place: int) -> None:
 
 
 def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that nobody listens at, and that this process has not been given lately.
+    """Return a TCP port of localhost that nobody listens at, and that this process has not been given lately.
 
     It is none of those that systems give to outgoing connections, one of which might take it before its user does.
     Raises RuntimeError when there is none.
     """
     for _ in range(len(PORTS)):
         port = PORTS[next(_turn) % len(PORTS)]
-        with socket.socket() as listener, suppress(OSError):
-            listener.bind(("127.0.0.1", port))
+        if is_free(port):
             return port
-    raise RuntimeError(f"No port of 127.0.0.1 from {PORTS[0]} to {PORTS[-1]} is free.")
+    raise RuntimeError(f"No port of localhost from {PORTS[0]} to {PORTS[-1]} is free.")
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """End a process that was started in a group of its own, and its children, and wait for it."""
+    """End a process and its children, and wait for it. Children that ignore it end with its group, if it has its own.
+
+    `terminate()` is not enough: in a virtual environment of Windows it ends a launcher, and Python goes on below it.
+    """
     if process.poll() is None:
         if sys.platform == "win32":
             subprocess.run(["taskkill", "/T", "/F", "/PID", str(process.pid)], capture_output=True)  # noqa: S603, S607
@@ -179,8 +193,9 @@ def stop(process: subprocess.Popen[bytes]) -> None:
     with suppress(subprocess.TimeoutExpired):
         process.wait(5)
     if sys.platform != "win32":
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)  # what the process has left behind
+        with suppress(ProcessLookupError, PermissionError):  # nothing is left; on macOS, only zombies are
+            os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
     process.wait(5)
 
 

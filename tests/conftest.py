@@ -13,6 +13,7 @@ import pytest
 from support.apps import App, attach, find_logins, find_provider, name_of, prepare
 from support.side_by_side import Ran, SideBySide, place
 from support.visitor import Visitor
+from urllib3.util import connection
 
 from commands.processes import clean_environment
 from fake_provider import serve
@@ -32,6 +33,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # so a shell starts what 
 for name in set(os.environ) - set(clean_environment()):
     del os.environ[name]
 os.environ.update(clean_environment())
+connection.HAS_IPV6 = False  # on Windows localhost is ::1 first, where no app listens: two seconds a connection
 REQUIRED = set(filter(None, os.environ.get("REQUIRE", "").split(",")))
 
 

@@ -14,6 +14,7 @@ import requests
 
 from commands import ladder
 from fake_provider import Provider, free_port
+from fake_provider.server import stop
 
 from .apps import ROOT, App, prepare, wait_for
 
@@ -43,8 +44,7 @@ def running_gallery(where: Path, *running: str) -> Iterator[Gallery]:
     finally:
         for app in apps.values():
             app.stop()
-        process.terminate()
-        process.wait(10)
+        stop(process)
 
 
 def _row(app: ladder.App, running: App | None) -> dict[str, object]:

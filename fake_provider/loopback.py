@@ -1,0 +1,100 @@
+"""The addresses that the provider listens at, and whether a port is free there.
+
+`localhost` is the name of two addresses, 127.0.0.1 and ::1. Windows tries ::1 first, and takes two seconds to report
+that nothing listens there, so the provider is at both.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import sys
+from contextlib import suppress
+
+IPV4 = "127.0.0.1"
+IPV6 = "::1"
+TIMEOUT = 2.0  # seconds for a connection on this machine
+
+
+def ip_address(host: str) -> str:
+    """Return the IP address to listen at for this host. Raises ValueError with a sentence when there is none."""
+    if host == "localhost":
+        return IPV4
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        raise ValueError(f"{host} is not an IP address to listen at, such as 127.0.0.1 or 0.0.0.0.") from None
+
+
+def in_url(host: str) -> str:
+    """Return a host as it stands in a URL, where an IPv6 address needs brackets (RFC 3986 section 3.2.2)."""
+    return f"[{host}]" if ":" in host else host
+
+
+def addresses_to_bind(address: str) -> list[str]:
+    """Return this address, and ::1 where a server at it would not be found by the name localhost otherwise."""
+    is_at_localhost = address in (IPV4, "0.0.0.0")  # noqa: S104 - to compare with
+    return [address, IPV6] if is_at_localhost and has_ipv6() else [address]
+
+
+def has_ipv6() -> bool:
+    """Tell whether this system has the address ::1."""
+    try:
+        bind(IPV6, 0).close()
+    except OSError:
+        return False
+    return True
+
+
+def problem_with(host: str, port: int) -> str | None:
+    """Return a sentence that says why the provider cannot listen here, or None when it can."""
+    if not 1 <= port <= 65_535:
+        return f"{port} is not a port: choose one from 1 to 65535."
+    try:
+        addresses = addresses_to_bind(ip_address(host))
+    except ValueError as error:
+        return str(error)
+    for address in addresses:
+        try:
+            bind(address, port).close()
+            reason = "a program listens there" if _has_listener(address, port) else None
+        except OSError as error:
+            reason = error.strerror or str(error)
+        if reason:
+            so = "stop what listens there, or choose another --port or --host"
+            return f"Port {port} of {address} cannot be used ({reason}): {so}."
+    return None
+
+
+def is_free(port: int) -> bool:
+    """Tell whether nothing is bound to this port at either address."""
+    try:
+        for address in addresses_to_bind(IPV4):
+            bind(address, port, even_after_use=False).close()
+    except OSError:
+        return False
+    return True
+
+
+def bind(address: str, port: int, even_after_use: bool = True) -> socket.socket:
+    """Return a socket bound there; `even_after_use` allows for old connections of a server that has ended."""
+    bound = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+    try:
+        if sys.platform == "win32":  # without it Windows lets two programs have one port
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        elif even_after_use:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((address, port))
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
+def _has_listener(address: str, port: int) -> bool:
+    """Tell whether a program listens at all addresses: macOS binds one of them to a second program all the same."""
+    if sys.platform == "win32" or not ipaddress.ip_address(address).is_loopback:
+        return False
+    with suppress(OSError), socket.create_connection((address, port), TIMEOUT):
+        return True
+    return False
