@@ -5,6 +5,7 @@ A foreign Host is how DNS rebinding gets in, a foreign Origin how a form on anot
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from urllib.parse import urlsplit
 
@@ -15,7 +16,7 @@ from werkzeug.wsgi import get_host
 
 from .classroom import Classroom
 
-TRUSTED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
+TRUSTED_HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?", re.IGNORECASE)  # Werkzeug's list knows no IPv6
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'"
@@ -30,12 +31,10 @@ OF_ANOTHER = "sandbox; default-src 'none'"
 
 def guard(app: Flask, classroom: Classroom | None = None) -> None:
     """Keep to these rules on all pages of Flask's; `endpoints.py` does on its own."""
-    if classroom is None:
-        app.config["TRUSTED_HOSTS"] = TRUSTED_HOSTS
 
     @app.before_request
     def refuse() -> None:
-        if classroom is not None and not classroom.answers_to(request.host):
+        if not is_trusted(request.host, classroom):
             raise SecurityError(f"Host {request.host!r} is not trusted.")
         refuse_foreign_origin(request)
 
@@ -49,10 +48,15 @@ def trusted_address(scheme: str, host: str, classroom: Classroom | None) -> str 
     """Return scheme and host without a slash at the end, or None when this Host header is not for us."""
     try:
         environ = {"wsgi.url_scheme": scheme, "HTTP_HOST": host}
-        host = get_host(environ, TRUSTED_HOSTS if classroom is None else None)
+        host = get_host(environ)
     except SecurityError:
         return None
-    return f"{scheme}://{host}" if classroom is None or classroom.answers_to(host) else None
+    return f"{scheme}://{host}" if is_trusted(host, classroom) else None
+
+
+def is_trusted(host: str, classroom: Classroom | None) -> bool:
+    """Tell whether a request with this Host header is meant for us."""
+    return TRUSTED_HOST.fullmatch(host) is not None if classroom is None else classroom.answers_to(host)
 
 
 def refuse_foreign_origin(request: Request) -> None:

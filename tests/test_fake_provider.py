@@ -12,6 +12,7 @@ from support.apps import ROOT, parameters, wait_for
 
 from fake_provider import free_port, serve
 from fake_provider.app import create_app
+from fake_provider.server import stop
 
 REDIRECT_URI = "http://localhost:5000/callback"
 CLIENT = {"client_id": "fake-step3-login", "client_secret": "fake-secret-of-step3-login"}
@@ -309,6 +310,21 @@ def test_refuses_other_sites_at_the_controls(provider, session, path, headers):
     assert "came from" not in own.text
 
 
+@pytest.mark.parametrize("name", ["localhost", "LOCALHOST", "127.0.0.1", "[::1]"])
+def test_answers_to_the_names_of_this_machine(provider, session, name):
+    """A browser may come by either address of localhost."""
+    for path in ("/_trace", "/simplelogin/oauth2/userinfo"):
+        reply = session.get(provider.url + path, headers={"Host": f"{name}:{provider.port}"}, timeout=5)
+        assert reply.status_code in (200, 401)
+
+
+@pytest.mark.parametrize("name", ["[::2]", "localhost.evil.example", "evil.example:localhost", "x@localhost", "127.1"])
+def test_answers_to_no_name_like_them(provider, session, name):
+    """DNS rebinding needs another name that leads here."""
+    for path in ("/_trace", "/simplelogin/oauth2/userinfo"):
+        assert session.get(provider.url + path, headers={"Host": name}, timeout=5).status_code == 400
+
+
 def test_shows_the_trace_to_its_own_host_alone(provider, session):
     """The trace holds secrets: a foreign name for this machine does not get it."""
     assert session.get(f"{provider.url}/_trace", headers={"Host": "evil.example"}, timeout=5).status_code == 400
@@ -394,7 +410,7 @@ def test_keeps_registered_apps_over_a_restart(tmp_path):
             if not pages:
                 pages.append(requests.post(console, {"name": "Mine", "redirect_uris": REDIRECT_URI}, timeout=5).url)
             pages.append(requests.get(pages[0], timeout=5).text)
-            process.terminate()
+            stop(process)
 
     assert pages[1] == pages[2]
 
