@@ -7,7 +7,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from flask import Flask, render_template
+from flask import Flask, render_template, request
 from werkzeug.exceptions import HTTPException, SecurityError
 from werkzeug.wrappers import Response
 
@@ -70,7 +70,8 @@ def create_app(
 
     @app.context_processor
     def who_looks() -> dict[str, object]:
-        return {"is_class": classroom is not None, "sees_all": viewer(state).sees_all}
+        class_url = None if classroom is None else classroom.url(request.host_url)
+        return {"is_class": classroom is not None, "class_url": class_url, "sees_all": viewer(state).sees_all}
 
     @app.errorhandler(HTTPException)
     def problem(error: HTTPException) -> Response:

@@ -16,6 +16,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from .loopback import in_url
+
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - to compare with
 SETTING = "INSTRUCTOR_SECRET"
@@ -28,6 +30,7 @@ class Classroom:
 
     secret: str = field(repr=False)
     names: tuple[str, ...] = ()
+    host: str = "127.0.0.1"
 
     @classmethod
     def at(
@@ -47,7 +50,7 @@ class Classroom:
         secret = environment.get(SETTING) or secrets.token_urlsafe(12)
         if len(secret) < SHORTEST_SECRET or not secret.isascii():
             raise ValueError(f"{SETTING} needs {SHORTEST_SECRET} ASCII characters or more; leave it out to get one.")
-        return cls(secret, tuple(name.lower() for name in ("localhost", *_own_names(), *names)))
+        return cls(secret, tuple(name.lower() for name in ("localhost", *_own_names(), *names)), host)
 
     def is_secret(self, text: str) -> bool:
         """Tell whether this is the instructor's secret, in a time that does not tell how much of it was right."""
@@ -65,6 +68,26 @@ class Classroom:
             ipaddress.ip_address(name)
             return True
         return name in self.names
+
+    def url(self, seen: str) -> str | None:
+        """Return the URL by which learners reach the provider, without a slash at the end; `seen` is this browser's.
+
+        The instructor's browser may be at localhost, which is another machine for each learner. Returns None when the
+        provider listens at loopback alone: only a tunnel's or a proxy's own settings say where that is reached.
+        """
+        parts = urlsplit(seen)
+        if not is_loopback(parts.hostname or ""):
+            return seen.rstrip("/")
+        host = addresses(self.host)[0]
+        port = f":{parts.port}" if parts.port else ""
+        return None if is_loopback(host) else f"{parts.scheme}://{in_url(host)}{port}"
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether this is a name or an address of each machine for itself."""
+    with suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return host == "localhost"
 
 
 def addresses(host: str) -> list[str]:

@@ -36,6 +36,7 @@ from fake_provider.held_up import HeldUp
 from fake_provider.kept import Kept
 from fake_provider.logins import Login
 from fake_provider.practice import PRACTICE_CLIENTS
+from fake_provider.server import stop
 from fake_provider.trace import Trace
 from fake_provider.viewer import Viewer
 
@@ -195,7 +196,7 @@ def test_prints_what_it_opens():
         text = ""
         while not re.search(r"^    [\w-]{16}$", text, re.MULTILINE) and process.poll() is None:
             text += process.stdout.readline()
-        process.terminate()
+        stop(process)
 
     assert "everybody on this network can open it" in text
     assert "/_class asks for:\n\n    " in text
@@ -246,6 +247,36 @@ def test_finds_addresses_to_tell():
     assert addresses("0.0.0.0")  # noqa: S104
     assert "0.0.0.0" not in addresses("0.0.0.0")  # noqa: S104
     assert gethostname().lower() in Classroom.at("192.168.1.2", environment={}).names
+
+
+@pytest.mark.parametrize("host", ["localhost:9000", "127.0.0.1:9000", "[::1]:9000"])
+def test_the_instructor_reads_the_url_for_learners(visit, host):
+    """In the instructor's own browser localhost is this machine; for a learner it is theirs, so no page names it."""
+    url = f"http://{addresses('0.0.0.0')[0]}:9000"  # noqa: S104
+
+    assert f"put {url} in place of http://localhost:9000" in BeautifulSoup(visit(host).text, "lxml").get_text()
+
+
+def test_names_no_url_that_only_a_tunnel_knows():
+    """A class behind a tunnel or proxy is at that one's URL; a learner who comes by it reads it on the page."""
+    app = create_app(classroom=Classroom.at("127.0.0.1", ["class.example"], wanted=True, environment={}))
+    found = {}
+    for host in ("localhost:9000", "class.example"):
+        page = app.test_client().get("/_class", headers={"Host": host})
+        found[host] = " ".join(BeautifulSoup(page.text, "lxml").get_text().split())
+
+    assert "put the URL at which learners open this page in place of" in found["localhost:9000"]
+    assert "put http://class.example in place of" in found["class.example"]
+
+
+@pytest.mark.parametrize(("page", "says"), [("/_class", "in place of"), ("/simplelogin/", "/simplelogin/oauth2/token")])
+def test_every_page_names_the_same_url(page, says):
+    """The page of the class and a provider's list of endpoints agree."""
+    app = create_app(classroom=Classroom.at("192.168.1.2", environment={}))
+    text = app.test_client().get(page, headers={"Host": "localhost:9000"}).text
+
+    assert says in text and "http://192.168.1.2:9000" in text
+    assert "http://localhost:9000/" not in text
 
 
 # The trace
@@ -524,9 +555,14 @@ def test_a_secret_is_shown_to_its_owner(classroom, learner, another):
 
 def test_a_secret_comes_with_where_to_use_it(learner):
     """A learner's app has to ask the class's provider: what goes into its `.env` is said in whole sentences."""
-    text = BeautifulSoup(learner.see(f"/simplelogin/developer/{learner.client_id}").text, "lxml").get_text()
+    page = f"{learner.url}/simplelogin/developer/{learner.client_id}"
+    headers = {"Host": "192.168.1.2:9000", "Accept": "text/html"}
+    text = requests.get(page, headers=headers, auth=learner.basic, timeout=5).text
+    sentence = (
+        "the secret is the app's alone. There, put http://192.168.1.2:9000 in place of http://localhost:9000 too."
+    )
 
-    assert f"the secret is the app's alone. There, put {learner.url} in place of http://localhost:9000 too." in text
+    assert sentence in BeautifulSoup(text, "lxml").get_text()
 
 
 def test_practice_clients_are_the_instructors(classroom, another):
