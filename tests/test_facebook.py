@@ -8,7 +8,7 @@ import pytest
 import requests
 from bs4 import BeautifulSoup
 from support.apps import parameters
-from support.visitor import Visitor, with_parameters
+from support.visitor import ELSEWHERE, Visitor, with_parameters
 from werkzeug.serving import make_server, make_ssl_devcert
 from werkzeug.wrappers import Request, Response
 
@@ -43,7 +43,7 @@ def visit(request):
 
 def test_keeps_the_articles_addresses(app, browser):
     """`/fb-login` asks for the e-mail, and `/fb-callback` takes the answer."""
-    browser.visit("/fb-login", stop_before="http://127.0.0.1")
+    browser.visit("/fb-login", stop_before=ELSEWHERE)
     asked = browser.authorization_request()
 
     assert asked["scope"] == "email"

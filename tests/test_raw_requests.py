@@ -10,7 +10,7 @@ from contextlib import closing
 import pytest
 from itsdangerous import base64_decode
 from support.apps import PRACTICE_PROVIDER, ROOT
-from support.visitor import Visitor, with_parameters
+from support.visitor import ELSEWHERE, Visitor, with_parameters
 
 GOOGLE, GITHUB = "Log in with Google", "Log in with GitHub"
 PEOPLE_WITH = {"Google": GOOGLE, "GitHub": GITHUB}
@@ -50,7 +50,7 @@ def accounts(app):
 @pytest.mark.parametrize("provider_name", ["google", "github"])
 def test_keeps_the_articles_addresses(app, browser, provider_name):
     """`/authorize/PROVIDER` asks, and the answer comes to `/callback/PROVIDER`."""
-    address = browser.visit(f"/authorize/{provider_name}", stop_before="http://127.0.0.1")
+    address = browser.visit(f"/authorize/{provider_name}", stop_before=ELSEWHERE)
 
     assert f"localhost%3A{app.url.rpartition(':')[2]}%2Fcallback%2F{provider_name}" in address
 

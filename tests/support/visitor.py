@@ -10,6 +10,7 @@ from requests import Response
 from .apps import App, parameters
 
 MOST_HOPS = 20
+ELSEWHERE = "elsewhere"
 PATIENCE = 25  # seconds; longer than any app may take
 
 
@@ -58,7 +59,8 @@ class Visitor:
     def visit(self, address: str = "/", *, stop_before: str | None = None) -> str:
         """Open an address (a path is the app's) and follow redirects; return where they led.
 
-        With `stop_before`, a redirect to an address that begins like this is not followed but returned.
+        With `stop_before`, a redirect to a URL that begins like this is not followed but returned. With `ELSEWHERE`
+        there, it is the first redirect that leaves the app.
         """
         return self._follow(self._browser.open(urljoin(self.app.url, address), **self._options()), stop_before)
 
@@ -103,7 +105,7 @@ class Visitor:
     def authorization_request(self) -> dict[str, str]:
         """Return the parameters with which the app sends a visitor to the provider."""
         self.visit("/")
-        self.click(self.app.login_words, stop_before="http://127.0.0.1")
+        self.click(self.app.login_words, stop_before=ELSEWHERE)
         return parameters(self._stopped)
 
     def is_logged_in_as(self, name: str) -> bool:
@@ -129,14 +131,20 @@ class Visitor:
             hops += 1
             assert hops <= MOST_HOPS, f"more than {MOST_HOPS} redirects, the last to {response.headers['Location']}"
             address = urljoin(response.url, response.headers["Location"])
-            # A step from one page of the app to the next is not yet the provider's answer.
-            within = response.url.startswith(f"{self.app.url}/") and address.startswith(f"{self.app.url}/")
-            if stop_before is not None and not within and address.startswith(stop_before):
+            # A redirect from one page of the app to the next is not yet the authorization response.
+            within = self._is_the_app(response.url) and self._is_the_app(address)
+            if stop_before is not None and not within and self._begins(address, stop_before):
                 self._stopped = address
                 return address
             response = self._browser.open(address, **self._options())
         self.response = response
         return response.url
+
+    def _is_the_app(self, url: str) -> bool:
+        return url.startswith(f"{self.app.url}/")
+
+    def _begins(self, url: str, stop_before: str) -> bool:
+        return not self._is_the_app(url) if stop_before == ELSEWHERE else url.startswith(stop_before)
 
     def _options(self) -> dict[str, object]:
         return {"allow_redirects": False, "timeout": PATIENCE}
