@@ -515,7 +515,7 @@ row(
 @variants("RP-67", {"a by nobody": None})
 def link_by_nobody(bench: Bench) -> None:
     browser = bench.new_browser()
-    bench.log_in(browser, bench.add_person(f"Lise Meitner of {bench.provider_name}"))
+    bench.log_in(browser, bench.add_person(f"Lise Meitner of {bench.dialect}"))
     address = bench.button(bench.home(browser), "Link")
     stranger = bench.new_browser()
     page = check(stranger.open(address, method="POST", form={}, stop_at="elsewhere"))
@@ -534,7 +534,7 @@ def link_of_another(bench: Bench) -> None:
     for other in bench.others:
         owner, taker = bench.new_browser(), bench.new_browser()
         # nobody has met them before, by whatever name an app remembers people
-        own, thief = f"Otto Hahn of {other.provider_name}", f"Niels Bohr of {bench.provider_name}"
+        own, thief = f"Otto Hahn of {other.dialect}", f"Niels Bohr of {bench.dialect}"
         other.log_in(owner, other.add_person(own))
         bench.log_in(taker, bench.add_person(thief))
         address = bench.button(bench.home(taker), "Link")
@@ -554,7 +554,7 @@ def link_of_another(bench: Bench) -> None:
 @variants("RP-67", {"c the last one": None})
 def unlink_last(bench: Bench) -> None:
     browser = bench.new_browser()
-    person = bench.add_person(f"Marie Curie of {bench.provider_name}")
+    person = bench.add_person(f"Marie Curie of {bench.dialect}")
     bench.log_in(browser, person)
     page = bench.home(browser)
     forms = [form for form in page.read.forms if any(words.startswith("Unlink") for words in form["buttons"])]
