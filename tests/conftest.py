@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from support.apps import App, attach, find_logins, find_provider, name_of, prepare
+from support.apps import App, attach, find_apps, find_logins, find_provider, name_of, prepare
 from support.side_by_side import Ran, SideBySide, place
 from support.visitor import Visitor
 from urllib3.util import connection
@@ -42,9 +42,17 @@ def pytest_addoption(parser):
     group = parser.getgroup("login")
     group.addoption("--app-url", metavar="URL", type=lambda url: url.rstrip("/"), help="test the app that runs there")
     group.addoption(
+        "--app-folder",
+        metavar="FOLDER",
+        choices=find_apps(),
+        help="with --app-url: it is the app of this folder, and what its README declares counts",
+    )
+    group.addoption(
         "--learners", type=_learners, metavar="N", help="let a class of so many log in at every app, and time it"
     )
-    group.addoption("--all-rows", action="store_true", help="attack each vulnerable login with all rows, not its own")
+    group.addoption(
+        "--all-rows", action="store_true", help="attack each vulnerable login with all rows, and check every app whole"
+    )
     group.addoption("--write-security", action="store_true", help="write docs/security.md from this run")
 
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from attacks.browser import Browser, Cookie, where
-from attacks.catalogue import ROWS, Outcome, Verdict, declarations, judge
+from attacks.catalogue import ROWS, Outcome, Verdict, declarations, judge, tried
 from attacks.matrix import PREDICTABLE, TALKATIVE
 from attacks.report import verdicts_in
 
@@ -36,6 +36,21 @@ NOT_APPLICABLE = Outcome(Verdict.NOT_APPLICABLE, "it has one provider")
 def test_the_worst_variant_decides(outcomes, declared, verdict):
     """One variant that works decides; what is declared has to be so, and a declaration of what passes is wrong."""
     assert judge(outcomes, declared).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "declared", "left"),
+    [
+        ({"a": FAIL, "b": PASS}, {"a", "b"}, {"a", "b"}),
+        ({"a": FAIL, "b": NOT_APPLICABLE}, {"a", "b"}, {"a"}),
+        ({"a": FAIL}, {"a", "b"}, {"a"}),
+        ({"a": FAIL}, {""}, {""}),
+        ({"": NOT_APPLICABLE}, {"", "a"}, set()),
+    ],
+)
+def test_a_declaration_concerns_what_was_tried(outcomes, declared, left):
+    """From outside some variants cannot be tried: that they do not fail there is no reason to call a README wrong."""
+    assert tried(outcomes, declared) == left
 
 
 @pytest.mark.parametrize(

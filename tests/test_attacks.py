@@ -37,7 +37,8 @@ def verdicts(request, tmp_path_factory):
     if url is None:
         return run(wanted, tmp_path_factory.mktemp("attacks"))
     bench = Bench(url, request.getfixturevalue("running_provider"), collector=Collector())
-    found = attack_from_outside(bench, wanted.get(url, []))
+    folder = request.config.getoption("app_folder")
+    found = attack_from_outside(bench, wanted.get(url, []), declarations(ROOT / folder) if folder else {})
     request.config.stash[request.config.app_url_lines] = report.lines(found)
     return found
 

@@ -160,6 +160,12 @@ def judge(outcomes: Iterable[tuple[str, Outcome]], declared: set[str]) -> Outcom
     return Outcome(worst.verdict, "; ".join(dict.fromkeys(same)))
 
 
+def tried(outcomes: Mapping[str, Outcome], declared: set[str]) -> set[str]:
+    """Return what is declared of the variants that were tried: from outside some are not, and prove nothing."""
+    names = [name for name, outcome in outcomes.items() if outcome.verdict is not Verdict.NOT_APPLICABLE]
+    return declared & {"", *map(letter, names)} if names else set()
+
+
 def letter(name: str) -> str:
     """The letter of a variant, from its name; empty when it has none."""
     first = name.partition(" ")[0]

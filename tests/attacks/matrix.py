@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
@@ -20,7 +20,7 @@ from fake_provider import Provider, serve
 from . import cases_id_token, cases_replies, cases_request, cases_session  # noqa: F401 - they fill the table
 from .bench import Bench, Crashed, NoLogin, start
 from .browser import Hung
-from .catalogue import NEEDS, ROWS, Outcome, Row, Variant, Verdict, control, declarations, judge, try_variant
+from .catalogue import NEEDS, ROWS, Outcome, Row, Variant, Verdict, control, declarations, judge, tried, try_variant
 from .relay import Collector, Relay
 
 for _id in sorted(ROWS):
@@ -214,16 +214,20 @@ def run_copies(copies: dict[str, tuple[str, Path, Collection[str]]], where: Path
         return dict(zip(copies, pool.map(run_one, copies), strict=True))
 
 
-def attack_from_outside(bench: Bench, rows: Collection[str]) -> Result:
-    """Attack an app that is running already, of which nothing is known but its address."""
+def attack_from_outside(bench: Bench, rows: Collection[str], declared: Mapping[str, set[str]]) -> Result:
+    """Attack an app that is running already, of which nothing is known but its URL, and what its README declares."""
     outside = Outcome(Verdict.NOT_APPLICABLE, NEEDS["own process"])
     try:
         bench.happy  # noqa: B018 - without a login that goes well there is nothing to attack
     except (NoLogin, Crashed, Hung) as error:
         nothing = Outcome(Verdict.NOT_APPLICABLE, "no login goes well: see RP-01")
         return {(id, bench.url): nothing for id in rows} | {("RP-01", bench.url): Outcome(Verdict.FAIL, str(error))}
-    outcomes = attack(bench, rows)
-    return {(id, bench.url): judge(outcomes.get(id, {"": outside}).items(), set()) for id in rows}
+    found = attack(bench, rows)
+    result: Result = {}
+    for id in rows:
+        outcomes = found.get(id, {"": outside})
+        result[id, bench.url] = judge(outcomes.items(), tried(outcomes, declared.get(id, set())))
+    return result
 
 
 @contextmanager
