@@ -11,6 +11,7 @@ from typing import NoReturn
 
 import pytest
 from support.apps import App, attach, find_apps, find_logins, find_provider, name_of, prepare
+from support.fork_server import FORK_SERVER
 from support.side_by_side import Ran, SideBySide, place
 from support.visitor import Visitor
 from urllib3.util import connection
@@ -91,6 +92,11 @@ def pytest_runtest_logreport(report):
     """The process that hands out the tests notes who has run them."""
     if hasattr(report, "node"):
         RAN.note(report.node.gateway.id, report.nodeid)
+
+
+def pytest_unconfigure():
+    """Stop the process that apps are forked from."""
+    FORK_SERVER.stop()
 
 
 def pytest_sessionfinish(session):

@@ -20,6 +20,8 @@ from dotenv import dotenv_values
 
 from fake_provider import Provider, free_port
 
+from . import fork_server
+
 ROOT = Path(__file__).parent.parent.parent
 PRACTICE_PROVIDER = "http://localhost:9000"  # what the .env.example files name
 PATIENCE = 20  # seconds
@@ -60,7 +62,7 @@ class App:
     home: Path
     environment: dict[str, str]
     provider_name: str | None = None
-    process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+    process: subprocess.Popen[bytes] | fork_server.ForkedApp | None = field(default=None, repr=False)
 
     @property
     def log(self) -> str:
@@ -81,16 +83,19 @@ class App:
         return f"Log in with {self.provider_name or ''}"
 
     def start(self, *command: str) -> None:
-        """Start the app, by `python app.py` unless another command is given, and wait until it answers."""
+        """Start the app and wait until it answers: by this command, or else as `python app.py` does."""
         log = self.home / "app.log"
-        with log.open("ab") as output:
-            self.process = subprocess.Popen(
-                command or (sys.executable, "app.py"),
-                cwd=self.home,
-                env=self.environment,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
+        if fork_server.IS_ENABLED and not command and "PYTHONPATH" not in self.environment:
+            self.process = fork_server.FORK_SERVER.start(self.home, self.environment, log)
+        else:
+            with log.open("ab") as output:
+                self.process = subprocess.Popen(
+                    command or (sys.executable, "app.py"),
+                    cwd=self.home,
+                    env=self.environment,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                )
         wait_for(self._answers, f"{self.folder} to answer")
 
     def stop(self) -> None:
