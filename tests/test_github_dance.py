@@ -1,6 +1,7 @@
 """What is github_dance's own: accounts with several logins, two databases, and many people at once."""
 
 import json
+import os
 import re
 import secrets
 import sqlite3
@@ -917,7 +918,9 @@ def test_logs_in_behind_a_proxy(make_app, provider, x_over_https):
 
 # Many people at once
 
-LOGINS, PEOPLE, AT_ONCE = 300, 30, 16
+PEOPLE, AT_ONCE = 30, 16
+LOGINS = 300 if os.environ.get("CI") else 100
+ENOUGH_TO_MIX = 300  # logins; the unmodified library is seen to fail with so many, and not always with fewer
 
 
 def log_in_fast(app, dialect, person):
@@ -965,7 +968,7 @@ def crowd(app, provider, how_many=LOGINS):
 
 
 def test_a_crowd_does_not_mix(app, provider):
-    """300 logins of 30 people, 16 at once: everybody is who they are, and nobody sees anybody."""
+    """100 logins of 30 people (300 in CI), 16 at once: each page names its own user, and a visitor sees none."""
     assert crowd(app, provider) == {}
 
 
@@ -983,10 +986,10 @@ def test_a_crowd_mixes_in_the_library(make_app, provider):
     app = make_app(FOLDER)
     without(app, "session|authorization_url_params|token_url_params")
     app.start()
-    wrong = crowd(app, provider)
+    wrong = crowd(app, provider, ENOUGH_TO_MIX)
 
     assert wrong["wrong person"] > 0
-    assert wrong["error"] > LOGINS // 4
+    assert wrong["error"] > ENOUGH_TO_MIX // 4
 
 
 # The library writes to its log between setting a parameter of PKCE and using it. A log that takes its time makes the
