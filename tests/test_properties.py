@@ -1,7 +1,8 @@
 """What Hypothesis thinks of: any query, any reply, any profile, any claims, to every app at once.
 
 Whatever comes, there is a page, in time, without an error of the app's own, and it never names somebody who has not
-consented in this browser. `HYPOTHESIS_PROFILE=weekly` tries 10,000 examples of each in place of 200.
+consented in this browser. By default Hypothesis tries 25 examples of each test, with `CI=true` it tries 200, and with
+`HYPOTHESIS_PROFILE=weekly` 10,000.
 """
 
 import json
@@ -24,12 +25,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 # No deadline: an example is a login over HTTP, and how long it takes depends on what else the machine does; what hangs
 # is found by the browser's own patience. The same examples each time, so that a failure is one of the change at hand.
-usual = settings(
+full = settings(
     max_examples=200, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
 )
-settings.register_profile("usual", usual)
-settings.register_profile("weekly", usual, max_examples=10_000, derandomize=False)
-chosen = settings.get_profile(os.environ.get("HYPOTHESIS_PROFILE", "usual"))
+settings.register_profile("full", full)
+settings.register_profile("quick", full, max_examples=25)
+settings.register_profile("weekly", full, max_examples=10_000, derandomize=False)
+chosen = settings.get_profile(os.environ.get("HYPOTHESIS_PROFILE", "full" if os.environ.get("CI") else "quick"))
 
 texts = st.text(max_size=30) | st.sampled_from(
     ["\0", "\r\nX: y", "é" * 300, "%00", "//evil.example", "<script>", "None"]
