@@ -81,6 +81,11 @@ class Provider:
         """
         self._ask("POST", "/_faults", {"endpoint": endpoint, **change})
 
+    @property
+    def has_faults(self) -> bool:
+        """Whether a fault is active: it has not yet changed a response."""
+        return bool(self._ask("GET", "/_faults")["faults"])
+
     def mend(self) -> None:
         """Take back the faults that have not happened yet; replies that are held up go out."""
         self._ask("DELETE", "/_faults")

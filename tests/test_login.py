@@ -4,12 +4,13 @@ import base64
 import re
 import secrets
 import time
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import parse_qsl, unquote_plus, urlencode, urljoin, urlsplit, urlunsplit
 
 import pytest
 import requests
 from bs4 import BeautifulSoup
-from support.apps import parameters, prepare
+from support.apps import parameters, prepare, wait_for
 from support.visitor import Visitor, with_parameters
 
 NOT_THE_VISITORS_FAULT = (502, 504)
@@ -401,19 +402,30 @@ def test_follows_no_redirect(app, browser, provider, profile_endpoint, endpoint)
     assert browser.is_logged_in_as("Ada Lovelace")
 
 
-@pytest.mark.parametrize("endpoint", ["token", "profile"])
-def test_does_not_wait_for_ever(app, browser, provider, profile_endpoint, endpoint):
-    """A provider that does not answer costs a visitor seconds, not the app."""
-    provider.break_next(profile_endpoint if endpoint == "profile" else endpoint, delay=30)
-    began = time.monotonic()
-    browser.log_in_as("Ada Lovelace")
+def test_does_not_wait_for_ever(app, new_browser, provider, profile_endpoint):
+    """A provider that does not respond costs a user seconds, and not the app: two users at once wait only once."""
+    browsers = [new_browser(), new_browser()]
 
-    assert time.monotonic() - began < 12
-    assert browser.status == 504
-    assert is_refused(browser)
+    def log_in(browser):
+        began = time.monotonic()
+        browser.log_in_as("Ada Lovelace")
+        return time.monotonic() - began
+
+    with ThreadPoolExecutor(2) as both:
+        waiting = []
+        for browser, endpoint in zip(browsers, ("token", profile_endpoint), strict=True):
+            provider.break_next(endpoint, delay=30)
+            waiting.append(both.submit(log_in, browser))
+            wait_for(lambda: not provider.has_faults or waiting[-1].done(), f"a request to {endpoint}")
+        took = [login.result() for login in waiting]
+
+    assert max(took) < 12
+    assert [browser.status for browser in browsers] == [504, 504]
+    assert all(map(is_refused, browsers))
     provider.mend()
-    browser.log_in_as("Ada Lovelace")
-    assert browser.is_logged_in_as("Ada Lovelace")
+    for browser in browsers:
+        browser.log_in_as("Ada Lovelace")
+        assert browser.is_logged_in_as("Ada Lovelace")
 
 
 # Addresses

@@ -411,12 +411,18 @@ def away_later(bench: Bench, times: int) -> None:
 def never_by_fault(bench: Bench, delay: int) -> None:
     if bench.app is not None:
         raise NotApplicable("done below HTTP")
-    for endpoint in ("token", "profile"):
-        browser = bench.new_browser()
-        answer = bench.ask(browser)
-        bench.break_next(endpoint, delay=delay)
-        refuses(bench, browser, bench.deliver(browser, answer))
-        bench.mend()
+    with ThreadPoolExecutor(2) as both:  # side by side, so that the timeouts of the app are waited for only once
+        waiting = []
+        for endpoint in ("token", "profile"):
+            browser = bench.new_browser()
+            answer = bench.ask(browser)
+            bench.break_next(endpoint, delay=delay)
+            waiting.append((browser, both.submit(bench.deliver, browser, answer)))
+            wait_for(lambda: not bench.provider.has_faults or waiting[-1][1].done(), "a request to be delayed")
+        pages = [(browser, page.result()) for browser, page in waiting]
+    for browser, page in pages:
+        refuses(bench, browser, page)
+    bench.mend()
 
 
 row(
