@@ -6,6 +6,7 @@
 import argparse
 import shutil
 import signal
+import ssl
 import sys
 import time
 from pathlib import Path
@@ -39,8 +40,7 @@ class SecureVisitor(Visitor):
 
     def __init__(self, app: LiveApp, machine: Machine) -> None:
         super().__init__(app)
-        self._browser.session.trust_env = False
-        self._browser.session.verify = str(machine.certificate)
+        self.http.tls = ssl.create_default_context(cafile=str(machine.certificate))
 
     def cookie(self) -> str:
         """Return the app's own cookie as it was set, by its name and its attributes."""

@@ -399,7 +399,7 @@ def test_forged_headers_change_nothing(folder, provider, machine, new_visitor):
     visitor.visit("/")
     plain = visitor.click(visitor.app.login_words, stop_before=machine.provider)
     forged = {"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "http", "X-Forwarded-Prefix": "/evil"}
-    visitor._browser.session.headers.update(forged)
+    visitor.http.headers.update(forged)
     visitor.visit("/")
     bent = visitor.click(visitor.app.login_words, stop_before=machine.provider)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
 
-import mechanicalsoup
-from requests import Response
+from mechanicalsoup import Browser, Form
 
 from .apps import App, parameters
+from .http_client import HttpClient, Response
 
 MOST_HOPS = 20
 ELSEWHERE = "elsewhere"
@@ -19,17 +19,17 @@ class Visitor:
 
     def __init__(self, app: App) -> None:
         self.app = app
-        self._browser = mechanicalsoup.StatefulBrowser(soup_config={"features": "lxml"}, user_agent="visitor")
+        self.http = HttpClient(PATIENCE)
         self.response: Response | None = None
 
     def close(self) -> None:
         """Close the connections."""
-        self._browser.close()
+        self.http.close()
 
     @property
     def page(self):
         """The page that is open, as BeautifulSoup has it."""
-        return self._browser.page
+        return self.http.last.page
 
     @property
     def title(self) -> str:
@@ -44,7 +44,7 @@ class Visitor:
     @property
     def url(self) -> str:
         """The address of the page that is open."""
-        return self._browser.url
+        return self.http.last.url
 
     @property
     def status(self) -> int:
@@ -54,7 +54,7 @@ class Visitor:
     @property
     def cookies(self):
         """The visitor's cookies, as requests keeps them."""
-        return self._browser.session.cookies
+        return self.http.cookies
 
     def visit(self, address: str = "/", *, stop_before: str | None = None) -> str:
         """Open an address (a path is the app's) and follow redirects; return where they led.
@@ -62,26 +62,27 @@ class Visitor:
         With `stop_before`, a redirect to a URL that begins like this is not followed but returned. With `ELSEWHERE`
         there, it is the first redirect that leaves the app.
         """
-        return self._follow(self._browser.open(urljoin(self.app.url, address), **self._options()), stop_before)
+        return self._follow(self.http.get(urljoin(self.app.url, address)), stop_before)
 
     def click(self, words: str, *, stop_before: str | None = None) -> str:
         """Click the link or button with these words, or beginning with them."""
-        for link in self.page.select("a[href]"):
+        for link in self.page.find_all("a", href=True):
             if _reads(link, words):
                 return self.visit(urljoin(self.url, link["href"]), stop_before=stop_before)
-        for form in self.page.select("form"):
-            for button in form.select("button, input[type=submit]"):
+        for form in self.page.find_all("form"):
+            for button in form.find_all(_is_submit):
                 if _reads(button, words):
                     return self._press(form, button, stop_before)
         raise AssertionError(f"no link or button {words!r} on {self.url}: {self.text}")
 
     def can_click(self, words: str) -> bool:
         """Tell whether there is a link or button with these words."""
-        return any(_reads(element, words) for element in self.page.select("a[href], button"))
+        elements = [*self.page.find_all("a", href=True), *self.page.find_all("button")]
+        return any(_reads(element, words) for element in elements)
 
     def fill_in(self, **fields: str) -> None:
         """Write into the fields of the page's first form."""
-        form = self._browser.select_form("form")
+        form = Form(self.page.find("form"))
         for name, value in fields.items():
             form[name] = value
 
@@ -119,10 +120,10 @@ class Visitor:
         return self.can_click("Log in with") and "Logged in" not in self.text
 
     def _press(self, form, button, stop_before: str | None) -> str:
-        selected = self._browser.select_form(form)
-        if button.get("name"):
-            selected.choose_submit(button)
-        return self._follow(self._browser.submit_selected(**self._options()), stop_before)
+        Form(form).choose_submit(button)
+        request = Browser.get_request_kwargs(form, self.url)
+        fields = request.get("data") or request.get("params") or []
+        return self._follow(self.http.submit(request["method"], request["url"], fields), stop_before)
 
     def _follow(self, response: Response, stop_before: str | None) -> str:
         self._stopped = ""
@@ -136,7 +137,7 @@ class Visitor:
             if stop_before is not None and not within and self._begins(address, stop_before):
                 self._stopped = address
                 return address
-            response = self._browser.open(address, **self._options())
+            response = self.http.get(address)
         self.response = response
         return response.url
 
@@ -146,9 +147,6 @@ class Visitor:
     def _begins(self, url: str, stop_before: str) -> bool:
         return not self._is_the_app(url) if stop_before == ELSEWHERE else url.startswith(stop_before)
 
-    def _options(self) -> dict[str, object]:
-        return {"allow_redirects": False, "timeout": PATIENCE}
-
     _stopped = ""
 
 
@@ -157,6 +155,10 @@ def with_parameters(address: str, **changes: str | None) -> str:
     changed = {**parameters(address), **changes}
     query = urlencode({name: value for name, value in changed.items() if value is not None})
     return urlunsplit(urlsplit(address)._replace(query=query))
+
+
+def _is_submit(element) -> bool:
+    return element.name == "button" or (element.name == "input" and element.get("type") == "submit")
 
 
 def _reads(element, words: str) -> bool:

@@ -1,0 +1,99 @@
+"""A small HTTP client for the visitor: it keeps cookies and connections, and follows no redirect.
+
+requests takes several times as long for the same request, and the suite sends tens of thousands.
+"""
+
+from __future__ import annotations
+
+import http.client
+import select
+import ssl
+from dataclasses import dataclass
+from functools import cached_property
+from urllib.parse import quote, urlencode, urlsplit
+from urllib.request import Request
+
+from bs4 import BeautifulSoup
+from requests.cookies import RequestsCookieJar
+
+REDIRECTS = (301, 302, 303, 307, 308)
+SAFE = "!#$%&'()*+,/:;=?@[]~"  # what requests leaves as it is in a URL
+
+
+@dataclass
+class Response:
+    """A response, and its page, which is parsed when it is looked at."""
+
+    url: str
+    status_code: int
+    headers: http.client.HTTPMessage
+    content: bytes
+
+    @property
+    def is_redirect(self) -> bool:
+        return self.status_code in REDIRECTS and "Location" in self.headers
+
+    @cached_property
+    def page(self) -> BeautifulSoup | None:
+        """The page, or None when the response is no HTML."""
+        if self.headers.get_content_type() != "text/html":
+            return None
+        return BeautifulSoup(self.content, "lxml", from_encoding=self.headers.get_content_charset())
+
+
+class HttpClient:
+    """Sends requests one after the other; `last` is the newest response."""
+
+    def __init__(self, timeout: float) -> None:
+        self.cookies = RequestsCookieJar()
+        self.headers = {"User-Agent": "visitor", "Accept": "*/*"}
+        self.tls: ssl.SSLContext | None = None  # None means the certificates that the system trusts
+        self.last: Response | None = None
+        self._timeout = timeout
+        self._connections: dict[tuple[str, str], http.client.HTTPConnection] = {}  # by scheme and host
+
+    def close(self) -> None:
+        """Close the connections."""
+        for connection in self._connections.values():
+            connection.close()
+
+    def get(self, url: str) -> Response:
+        """Request a page, and follow no redirect."""
+        return self._send(url, None, self.headers)
+
+    def submit(self, method: str, url: str, fields: list[tuple[str, str]]) -> Response:
+        """Send the fields of a form on the page that is open."""
+        if method.upper() == "GET":
+            return self.get(urlsplit(url)._replace(query=urlencode(fields)).geturl())
+        more = {"Content-Type": "application/x-www-form-urlencoded", "Referer": self.last.url}
+        return self._send(url, urlencode(fields).encode(), {**self.headers, **more})
+
+    def _send(self, url: str, body: bytes | None, headers: dict[str, str]) -> Response:
+        request = Request(quote(url, safe=SAFE), body, headers)  # noqa: S310 - the connections below know http alone
+        self.cookies.add_cookie_header(request)
+        connection = self._connection(request)
+        try:
+            headers = dict(request.header_items())
+            connection.request(request.get_method(), request.selector or "/", request.data, headers)
+            response = connection.getresponse()
+            content = response.read()
+        except BaseException:
+            connection.close()  # or the next request would meet the rest of this response
+            raise
+        self.cookies.extract_cookies(response, request)
+        self.last = Response(request.full_url, response.status, response.headers, content)
+        return self.last
+
+    def _connection(self, request: Request) -> http.client.HTTPConnection:
+        key = request.type, request.host
+        if key not in self._connections:
+            if request.type == "https":
+                self._connections[key] = http.client.HTTPSConnection(
+                    request.host, timeout=self._timeout, context=self.tls
+                )
+            else:
+                self._connections[key] = http.client.HTTPConnection(request.host, timeout=self._timeout)
+        connection = self._connections[key]
+        if connection.sock is not None and select.select([connection.sock], [], [], 0)[0]:
+            connection.close()  # the server has closed it meanwhile; the next request opens a new one
+        return connection
