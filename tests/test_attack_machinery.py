@@ -2,6 +2,7 @@
 
 import datetime
 import os
+import re
 import subprocess
 import sys
 from http.client import HTTPMessage
@@ -10,8 +11,10 @@ from urllib.parse import urlsplit
 import pytest
 from attacks.browser import Browser, Cookie, where
 from attacks.catalogue import ROWS, Outcome, Verdict, declarations, judge, tried
-from attacks.matrix import PREDICTABLE, TALKATIVE
-from attacks.report import verdicts_in
+from attacks.matrix import PREDICTABLE, TALKATIVE, folders
+from attacks.report import lines_of, verdicts_in
+from attacks.stops import STOPS
+from support.apps import ROOT
 
 PASS, FAIL, CRASH, HANG = (Outcome(verdict) for verdict in (Verdict.PASS, Verdict.FAIL, Verdict.CRASH, Verdict.HANG))
 NOT_APPLICABLE = Outcome(Verdict.NOT_APPLICABLE, "it has one provider")
@@ -110,6 +113,21 @@ def test_reads_its_own_page():
     )
 
     assert verdicts_in(page) == {("RP-01", "a"): "PASS", ("RP-01", "b"): "DECLARED"}
+
+
+def test_every_pattern_of_a_stopping_line_matches():
+    """A pattern that matches no line of an app that passes its row shows nothing on docs/security.md."""
+    verdicts = verdicts_in((ROOT / "docs" / "security.md").read_text("utf-8"))
+    patterns = [(row, pattern) for row, patterns in STOPS.items() for pattern in patterns]
+    shown = {
+        (row, pattern)
+        for folder in folders()
+        for _, line in lines_of(folder, ROOT)
+        for row, pattern in patterns
+        if verdicts[row, folder.rpartition("/")[2]] == "PASS" and re.search(pattern, line)
+    }
+
+    assert [pair for pair in patterns if pair not in shown] == []
 
 
 def test_the_catalogue_is_whole():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from vulnerable.run import LOGINS
@@ -93,17 +94,22 @@ def _stopping_lines(result: Result, folders: list[str], row: Row, root: Path) ->
     for folder in folders:
         if result[row.id, folder].verdict is not Verdict.PASS:
             continue
-        for file in sorted((root / folder).glob("*.py")) + sorted((root / folder / "templates").glob("*.html")):
-            code = file.read_text("utf-8")
-            if file.suffix == ".py" and "flask" not in code.lower():
-                continue  # a program beside the app
-            for line in map(str.strip, code.splitlines()):
-                if any(re.search(pattern, line) for pattern in STOPS.get(row.id, ())):
-                    address = file.relative_to(root).as_posix()
-                    names = found.setdefault(re.sub(r"\s+#.*", "", line), [])
-                    if f"[{address}](../{address})" not in names:
-                        names.append(f"[{address}](../{address})")
+        for file, line in lines_of(folder, root):
+            if any(re.search(pattern, line) for pattern in STOPS.get(row.id, ())):
+                names = found.setdefault(re.sub(r"\s+#.*", "", line), [])
+                if f"[{file}](../{file})" not in names:
+                    names.append(f"[{file}](../{file})")
     return found
+
+
+def lines_of(folder: str, root: Path) -> Iterator[tuple[str, str]]:
+    """Each line of an app's Python and templates, with the path of its file."""
+    for file in sorted((root / folder).glob("*.py")) + sorted((root / folder / "templates").glob("*.html")):
+        code = file.read_text("utf-8")
+        if file.suffix == ".py" and "flask" not in code.lower():
+            continue  # a program beside the app
+        for line in map(str.strip, code.splitlines()):
+            yield file.relative_to(root).as_posix(), line
 
 
 def verdicts_in(text: str) -> dict[tuple[str, str], str]:

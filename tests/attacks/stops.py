@@ -1,10 +1,13 @@
-"""Which lines of an app stop an attack: patterns by row, for docs/security.md. The first words are enough."""
+"""Which lines of an app stop an attack: patterns by row, for docs/security.md. The first words are enough.
+
+Each pattern has to match a line of an app that passes the row: tests/test_attack_machinery.py looks.
+"""
 
 from __future__ import annotations
 
 STATE = r'^if \S+ not in session or request\.args\.get\("state"\)'
-PKCE = r'code_challenge_method="S256"|"code_challenge_method": "S256"|use_pkce ?= ?True'
-STATUS = r"reply\.raise_for_status\(\)|^if reply\.status_code != 200"
+PKCE = (r'code_challenge_method="S256"', r'"code_challenge_method": "S256"', r"use_pkce ?= ?True")
+STATUS = r"^if reply\.status_code != 200"
 
 STOPS: dict[str, tuple[str, ...]] = {
     "RP-02": (r"secrets\.token_urlsafe", r"state = oauth\.authorization_url", r"create_code_verifier"),
@@ -18,14 +21,14 @@ STOPS: dict[str, tuple[str, ...]] = {
     "RP-10": (STATE,),
     "RP-11": (r'@\w+\.post\("/logout"\)', r'SESSION_COOKIE_SAMESITE.*"Lax"'),
     "RP-12": (r"session\.pop\(.*(state|asked)", r"^state = session\.pop"),
-    "RP-13": (PKCE,),
+    "RP-13": PKCE,
     "RP-14": (r'^if "error" in request\.args', r"^def refused"),
     "RP-15": (r'^if "error" in request\.args',),
     "RP-16": (r"len\(values\) > 1",),
     "RP-18": (r'headers\["Referrer-Policy"\]', r'headers\["Cache-Control"\]'),
     "RP-19": (r"TRUSTED_HOSTS", r"^REDIRECT_URI = URL", r"OIDC_OVERWRITE_REDIRECT_URI="),
     "RP-20": (r"request\.url\.removeprefix", r'^return redirect\(f"\{URL\}/\{'),
-    "RP-22": (PKCE,),
+    "RP-22": PKCE,
     "RP-23": (STATE,),
     "RP-24": (r'request\.args\.get\("iss"',),
     "RP-25": (r'^if provider != session\["oauth2_provider"\]', r'^key = f"\{request\.blueprint\}_oauth_state"'),
@@ -40,10 +43,10 @@ STOPS: dict[str, tuple[str, ...]] = {
         r"LONGEST_REPLY\b.*=",
         r"time\.monotonic\(\) \+ 5",
     ),
-    "RP-34": (r"allow_redirects=False", r"max_redirects = 0", r"^if reply\.status_code != 200"),
+    "RP-34": (r"allow_redirects=False", STATUS),
     "RP-35": (r"include_client_id=True", r"^options\[.auth.\]", r"Authorization.*Bearer"),
     "RP-36": (STATUS,),
-    "RP-37": (r"^if not isinstance\(profile\[", r"^if type\(subject\) not in", r'^if not isinstance\(claims\["sub"\]'),
+    "RP-37": (r"^if not isinstance\(subject", r"^if type\(subject\) not in", r'^if not isinstance\(claims\["sub"\]'),
     "RP-38": (r'^if profile\.get\("sub"\) != user_id',),
     "RP-40": (r"startswith\(\(.https://", r"\{\{ user\.name"),
     "RP-41": (r"\[:\d{2,3}\]", r"LONGEST_REPLY\b.*="),
@@ -54,10 +57,9 @@ STOPS: dict[str, tuple[str, ...]] = {
     "RP-46": (r"parse_id_token",),
     "RP-47": (r"parse_id_token",),
     "RP-48": (r'^if claims\["aud"\] not in',),
-    "RP-49": (r'^if not \(abs\(time\.time\(\) - claims\["iat"\]\)', r"parse_id_token"),
+    "RP-49": (r'^if abs\(time\.time\(\) - claims\["iat"\]\)', r"parse_id_token"),
     "RP-50": (r"parse_id_token",),
     "RP-51": (r'^if not isinstance\(claims\["sub"\]', r'claims\.get\("at_hash"'),
-    "RP-53": (r'server_metadata\.pop\("jwks"',),
     "RP-55": (r'^if document\["issuer"\] != OKTA_ISSUER',),
     "RP-56": (r"^with okta_may_fail\(\):", r"address\.startswith"),
     "RP-57": (r"session_interface\.regenerate\(session\)", r"^session\.clear\(\)$"),
