@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sys
 from argparse import ArgumentTypeError
 from pathlib import Path
 from typing import NoReturn
@@ -35,6 +36,9 @@ for name in set(os.environ) - set(clean_environment()):
     del os.environ[name]
 os.environ.update(clean_environment())
 connection.HAS_IPV6 = False  # on Windows localhost is ::1 first, where no app listens: two seconds a connection
+# Some containers forbid Python to keep what it has compiled: hundreds of processes would compile the same again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 REQUIRED = set(filter(None, os.environ.get("REQUIRE", "").split(",")))
 
 
