@@ -101,6 +101,8 @@ def login():
 
 @app.get("/fb-callback")
 def callback():
+    if "user" in session and "state" not in session:  # the Back button, a bookmark, a restored tab: no login to finish
+        return redirect("/")
     if any(len(values) > 1 for values in request.args.listvalues()):  # one of them checked, the other used
         abort(400, "This answer says something twice.")
     if "state" not in session or request.args.get("state") != session["state"]:

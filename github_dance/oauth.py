@@ -8,7 +8,7 @@ from urllib.parse import quote_plus
 
 import requests
 from dotenv import load_dotenv
-from flask import abort, current_app, g, request, session
+from flask import abort, current_app, g, redirect, request, session, url_for
 from flask_dance.consumer import OAuth2ConsumerBlueprint, oauth_authorized, oauth_before_login, oauth_error
 from flask_dance.consumer.requests import OAuth2Session
 from flask_dance.consumer.storage.sqla import SQLAlchemyStorage
@@ -136,10 +136,13 @@ PROVIDERS = {
 @twitter_blueprint.before_request
 def check_answer():
     if not request.endpoint.endswith(".authorized"):
-        return
+        return None
+    key = f"{request.blueprint}_oauth_state"
+    # The Back button, a bookmark, a restored tab: no login to finish, and no linking.
+    if key not in session and current_user.is_authenticated:
+        return redirect(url_for("homepage"))
     if any(len(values) > 1 for values in request.args.listvalues()):  # one of them checked, the other used
         abort(400, "This answer says something twice.")
-    key = f"{request.blueprint}_oauth_state"
     # state: comes back with the answer and shows that this browser asked for it (RFC 6749 section 10.12).
     if key not in session or request.args.get("state") != session[key]:
         abort(400, "This answer does not belong to a login that began in this browser.")
@@ -147,10 +150,11 @@ def check_answer():
     if request.args.get("iss") != PROVIDERS[request.blueprint]["issuer"]:  # another provider's answer (RFC 9207)
         abort(400, "This answer comes from another provider.")
     if request.args.get("error"):
-        return  # the library sends oauth_error, and refused() answers
+        return None  # the library sends oauth_error, and refused() answers
     if "error" in request.args or not request.args.get("code"):
         abort(403, "This answer has no code in it.")
     session[key] = state  # the library looks at it too, and takes it away
+    return None
 
 
 @oauth_error.connect

@@ -159,7 +159,7 @@ def oauth2_authorize(provider):
 
 @app.get("/callback/<provider>")
 def oauth2_callback(provider):
-    if current_user.is_authenticated:
+    if current_user.is_authenticated:  # the Back button, a bookmark, a restored tab: no login to finish
         return redirect(url_for("index"))
     provider_data = app.config["OAUTH2_PROVIDERS"].get(provider) or abort(404)
 

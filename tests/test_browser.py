@@ -54,6 +54,19 @@ def test_logs_in_and_out_by_clicks(app, page):
     assert page.get_by_role("link", name=app.login_words).is_visible()
 
 
+def test_the_back_button_leads_home(app, page):
+    """Back leads to the provider, which sends the browser to the callback once more: the user is still logged in."""
+    at_the_provider(page, app, "Ada Lovelace")
+    page.wait_for_load_state()
+    opened = []
+    page.on("request", lambda request: opened.append(request.url) if request.is_navigation_request() else None)
+    page.go_back()
+
+    assert opened[1].startswith(f"{app.url}/") and "code=" in opened[1]
+    assert page.url.partition("#")[0] == f"{app.url}/"  # Facebook adds #_=_
+    assert page.get_by_text("Logged in as Ada Lovelace").is_visible()
+
+
 def test_deny_is_a_page_by_clicks(app, page):
     """Deny leads to a page that says so."""
     page.goto(app.url)

@@ -602,16 +602,28 @@ def test_one_login_at_each_provider(app, browser, provider):
     assert len(logins(app)) == 1
 
 
-def test_nobody_slips_in_a_login(app, browser, new_browser):
+@pytest.mark.parametrize(
+    ("begun", "page"),
+    [(None, ("User information", 200)), ("github", ("User information", 200)), ("twitter", ("Login failed", 400))],
+    ids=["nothing in progress", "a login at GitHub in progress", "a linking of X in progress"],
+)
+def test_nobody_slips_in_a_login(app, browser, new_browser, provider, begun, page):
     """Mallory sends Ada the answer to a link that Mallory has begun: the state is not in Ada's browser."""
     log_in(browser, "github", "Ada Lovelace")
     mallory = new_browser()
     log_in(mallory, "github", "Mallory Archer")
     answer = answer_of(mallory, "twitter", "Mallory Archer", first="Link")
+    if begun == "twitter":
+        browser.visit("/")
+        browser.click("Link X", stop_before=provider.url)
+    if begun == "github":
+        browser.visit("/login/github", stop_before=provider.url)
+    before = len(asked(provider, "token"))
     browser.visit(answer)
-    refused = seen(browser)
 
-    assert refused == ("Login failed", 400)
+    assert seen(browser) == page
+    assert browser.is_logged_in_as("Ada Lovelace")
+    assert len(asked(provider, "token")) == before
     assert len(logins(app)) == 2
     mallory.visit(answer)
     assert [(name, account) for name, account, _ in logins(app)][-1] == ("twitter", 2)

@@ -126,6 +126,35 @@ def test_shows_a_name_with_half_a_character(app, browser, provider, profile_endp
     assert browser.status == 200
 
 
+OPENED_AGAIN = {  # the changes to the authorization response before a user who is logged in opens it again
+    "unchanged": {},
+    "a new code": {"code": "new"},
+    "the wrong state": {"state": "wrong"},
+    "no state": {"state": None},
+    "no code": {"code": None},
+    "an error": {"code": None, "error": "access_denied"},
+    "another issuer": {"iss": "https://evil.example"},
+}
+
+
+def test_back_to_the_callback_leads_home(app, browser, provider):
+    """The Back button, a bookmark, a restored tab: the user stays logged in, and the provider is not asked."""
+    answer = browser.ask_as("Ada Lovelace")
+    browser.visit(answer)
+    cookies = {cookie.name: cookie.value for cookie in browser.cookies}
+    asked = provider.trace()
+    addresses = {name: with_parameters(answer, **change) for name, change in OPENED_AGAIN.items()}
+    addresses |= {"no parameters": answer.partition("?")[0], "a parameter twice": f"{answer}&state=again"}
+    for name, address in addresses.items():
+        landed = browser.visit(address, stop_before=provider.url)
+
+        assert (name, landed, browser.status) == (name, f"{app.url}/", 200)
+        assert "Logged in as Ada Lovelace" in browser.text
+    assert provider.trace() == asked
+    if app.folder:  # an app at --app-url may renew its cookie with each page
+        assert {cookie.name: cookie.value for cookie in browser.cookies} == cookies
+
+
 # Logging out
 
 

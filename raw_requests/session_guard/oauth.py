@@ -46,6 +46,8 @@ def check_session():
 
 @blueprint.get("/callback")
 def callback():
+    if "user" in session and "state" not in session:  # the Back button, a bookmark, a restored tab: no login to finish
+        return redirect("/")
     if any(len(values) > 1 for values in request.args.listvalues()):  # one reader takes the first, another the last
         abort(400, "This answer says something twice.")  # RFC 6749 section 3.1
     if "state" not in session or request.args.get("state") != session["state"]:

@@ -13,6 +13,7 @@ from .bench import (
     MALLORY,
     AttackWorked,
     Bench,
+    NotApplicable,
     accepts,
     changed,
     check,
@@ -21,7 +22,7 @@ from .bench import (
     survives,
     without_token_request,
 )
-from .browser import Page, where
+from .browser import Browser, Page, where
 from .cases_replies import PUBLIC, public_browser
 from .catalogue import row, variants
 from .relay import Request
@@ -286,8 +287,10 @@ def forged_error_later(bench: Bench) -> None:
     browser = bench.new_browser()
     answer = bench.ask(browser)
     bench.deliver(browser, answer)
+    bench.forget()
     page = bench.deliver(browser, changed(answer, code=None, error="access_denied", error_description=FORGED))
     refuses(bench, browser, page, ADA)
+    without_token_request(bench)
     if FORGED in page.source:
         raise AttackWorked("the page says what the attacker has written")
 
@@ -300,7 +303,7 @@ row(
 )
 
 
-@variants("RP-10")
+@variants("RP-10", {"a with no login in progress": None})
 def identity_swap(bench: Bench) -> None:
     browser = bench.new_browser()
     bench.log_in(browser, ADA)
@@ -308,6 +311,35 @@ def identity_swap(bench: Bench) -> None:
     bench.forget()
     refuses(bench, browser, bench.deliver(browser, answer), ADA)
     without_token_request(bench)
+
+
+@variants("RP-10", {"b with another login, or a linking, in progress": None})
+def identity_swap_in_progress(bench: Bench) -> None:
+    browser = bench.new_browser()
+    bench.log_in(browser, ADA)
+    other, page = _begin_while_logged_in(bench, browser)
+    if "client_id=" not in page.location:
+        raise NotApplicable("a user who is logged in cannot begin another login")
+    own = page.location
+    answer = other.ask(other.new_browser(), MALLORY)
+    bench.forget()
+    other.forget()
+    refuses(bench, browser, other.deliver(browser, answer), ADA)
+    without_token_request(bench)
+    without_token_request(other)
+    accepts(bench, browser, other.deliver(browser, other.approve(browser, own, ADA)), ADA)
+    if not other.asked("token"):
+        raise AttackWorked("the response that Ada asked for was refused as well")
+
+
+def _begin_while_logged_in(bench: Bench, browser: Browser) -> tuple[Bench, Page]:
+    """Begin a linking where there is one, else another login. Returns the provider's bench, and the redirect."""
+    home = bench.home(browser)
+    can_link = any(words.startswith("Link") for form in home.read.forms for words in form["buttons"])
+    if can_link and bench.others:
+        address = bench.button(home, "Link")
+        return bench.others[0], check(browser.open(address, method="POST", form={}, stop_at="elsewhere"))
+    return bench, check(browser.open(bench.login_address, stop_at="elsewhere"))
 
 
 row(

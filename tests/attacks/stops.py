@@ -6,6 +6,7 @@ Each pattern has to match a line of an app that passes the row: tests/test_attac
 from __future__ import annotations
 
 STATE = r'^if \S+ not in session or request\.args\.get\("state"\)'
+BACK = (r"# the Back button, a bookmark", r"^if key not in session and current_user")
 PKCE = (r'code_challenge_method="S256"', r'"code_challenge_method": "S256"', r"use_pkce ?= ?True")
 STATUS = r"^if reply\.status_code != 200"
 
@@ -15,12 +16,12 @@ STOPS: dict[str, tuple[str, ...]] = {
     "RP-04": (STATE,),
     "RP-05": (STATE,),
     "RP-06": (STATE,),
-    "RP-07": (r"session\.pop\(.*(state|asked)", r"^state = session\.pop"),
+    "RP-07": (*BACK, r"session\.pop\(.*(state|asked)", r"^state = session\.pop"),
     "RP-08": (r"PERMANENT_SESSION_LIFETIME",),
     "RP-09": (STATE,),
-    "RP-10": (STATE,),
+    "RP-10": (*BACK, STATE),
     "RP-11": (r'@\w+\.post\("/logout"\)', r'SESSION_COOKIE_SAMESITE.*"Lax"'),
-    "RP-12": (r"session\.pop\(.*(state|asked)", r"^state = session\.pop"),
+    "RP-12": (*BACK, r"session\.pop\(.*(state|asked)", r"^state = session\.pop"),
     "RP-13": PKCE,
     "RP-14": (r'^if "error" in request\.args', r"^def refused"),
     "RP-15": (r'^if "error" in request\.args',),
