@@ -316,20 +316,20 @@ def identity_swap(bench: Bench) -> None:
 @variants("RP-10", {"b with another login, or a linking, in progress": None})
 def identity_swap_in_progress(bench: Bench) -> None:
     browser = bench.new_browser()
-    bench.log_in(browser, ADA)
+    person = bench.add_person(f"Hedy Lamarr {bench.name}".strip())  # a new account, so there is a login to link
+    bench.log_in(browser, person)
     other, page = _begin_while_logged_in(bench, browser)
     if "client_id=" not in page.location:
         raise NotApplicable("a user who is logged in cannot begin another login")
-    own = page.location
     answer = other.ask(other.new_browser(), MALLORY)
     bench.forget()
     other.forget()
-    refuses(bench, browser, other.deliver(browser, answer), ADA)
-    without_token_request(bench)
+    refuses(bench, browser, other.deliver(browser, answer), person)
     without_token_request(other)
-    accepts(bench, browser, other.deliver(browser, other.approve(browser, own, ADA)), ADA)
+    other.keys[person] = bench.keys[person]
+    accepts(bench, browser, other.deliver(browser, other.approve(browser, page.location, person)), person)
     if not other.asked("token"):
-        raise AttackWorked("the response that Ada asked for was refused as well")
+        raise AttackWorked("the login that the user has begun is refused as well")
 
 
 def _begin_while_logged_in(bench: Bench, browser: Browser) -> tuple[Bench, Page]:
