@@ -1,4 +1,4 @@
-"""`python3 learn.py` is the one entry to everything here; what it can do is in `commands/`.
+"""`python3 learn.py` is the one entry to everything here; what it can do is in `tools.learn/`.
 
 This file keeps to a syntax that every Python reads, so that on an old one its sentence is read and not a traceback.
 """
@@ -17,6 +17,6 @@ if sys.version_info < NEEDED:
     )
 
 if __name__ == "__main__":
-    from commands import main
+    from tools.learn import main
 
     sys.exit(main(sys.argv[1:]))

@@ -15,8 +15,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from .classroom import SETTING, Classroom, addresses
-from .loopback import IPV6, addresses_to_bind, in_url, ip_address, problem_with
+from .loopback import IPV6, addresses_to_bind, ip_address, problem_with
+from .protocol.urls import host_in_url
+from .state.classroom import SETTING, Classroom, network_addresses
 from .worker import load
 
 NEEDED = {"flask": "Flask", "granian": "granian", "joserfc": "joserfc", "markdown_it": "markdown-it-py"}
@@ -55,8 +56,8 @@ def main() -> None:
     except ValueError as error:
         sys.exit(str(error))
     here = IPV6 if options.host == IPV6 else "localhost"
-    hosts = [here] if classroom is None else addresses(options.host)
-    pages = [f"http://{in_url(host)}:{options.port}/" for host in hosts]
+    hosts = [here] if classroom is None else network_addresses(options.host)
+    pages = [f"http://{host_in_url(host)}:{options.port}/" for host in hosts]
     for page in pages:
         print(f"The fake provider is at {page} - Ctrl-C stops it.", flush=True)
     if classroom is not None:

@@ -11,17 +11,17 @@ from flask import Flask, render_template, request
 from werkzeug.exceptions import HTTPException, SecurityError
 from werkzeug.wrappers import Response
 
-from .browsers import Browsers
-from .classroom import Classroom
-from .dialects import DIALECTS
-from .endpoints import Endpoints
-from .exchange import with_methods
-from .guard import guard
-from .state import State
-from .viewer import viewer
+from .dialects.table import DIALECTS
+from .endpoints.dispatch import EndpointDispatcher
+from .endpoints.exchange import with_methods
+from .endpoints.security import protect_pages
+from .pages.access import current_viewer
+from .state.browsers import Browsers
+from .state.classroom import Classroom
+from .state.state import State
 
 
-class Provider(Flask):
+class ProviderApp(Flask):
     """Flask with the provider's pages, which are added when the first of them is wanted.
 
     A login sees none of them, and the provider is ready sooner.
@@ -60,18 +60,18 @@ def create_app(
     `classroom` is there when others than this machine's own user reach it.
     """
     state = State.make(clients_file, gallery, classroom)
-    app = Provider(state)
+    app = ProviderApp(state)
     app.config["MAX_CONTENT_LENGTH"] = 20_000_000 if classroom is None else 500_000
     app.session_interface = browsers = Browsers()
     app.json.sort_keys = False  # type: ignore[attr-defined]  # replies keep the order of the real ones
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    guard(app, classroom)
-    app.wsgi_app = Endpoints(app, state, browsers)  # type: ignore[method-assign]  # the way that Flask documents
+    protect_pages(app, classroom)
+    app.wsgi_app = EndpointDispatcher(app, state, browsers)  # type: ignore[method-assign]  # the way that Flask documents
 
     @app.context_processor
     def who_looks() -> dict[str, object]:
         class_url = None if classroom is None else classroom.url(request.host_url)
-        return {"is_class": classroom is not None, "class_url": class_url, "sees_all": viewer(state).sees_all}
+        return {"is_class": classroom is not None, "class_url": class_url, "sees_all": current_viewer(state).sees_all}
 
     @app.errorhandler(HTTPException)
     def problem(error: HTTPException) -> Response:
@@ -88,15 +88,23 @@ def create_app(
 
 
 def _add_pages(app: Flask, state: State) -> None:
-    from .breaking import breaking
-    from .class_page import class_page
-    from .console import console
-    from .controls import controls
-    from .pages import pages
-    from .reading import reading
-    from .watching import watching
+    from .gallery.pages import gallery_pages
+    from .pages.break_it import break_it_pages
+    from .pages.classroom import classroom_pages
+    from .pages.control_api import control_api
+    from .pages.developer_console import developer_console
+    from .pages.home import home_pages
+    from .pages.trace import trace_pages
 
-    for routes in (class_page, pages, reading, watching, breaking, console, controls):
+    for routes in (
+        classroom_pages,
+        home_pages,
+        gallery_pages,
+        trace_pages,
+        break_it_pages,
+        developer_console,
+        control_api,
+    ):
         app.register_blueprint(routes(state))
 
     @app.get("/_style.css")

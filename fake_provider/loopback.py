@@ -26,11 +26,6 @@ def ip_address(host: str) -> str:
         raise ValueError(f"{host} is not an IP address to listen at, such as 127.0.0.1 or 0.0.0.0.") from None
 
 
-def in_url(host: str) -> str:
-    """Return a host as it stands in a URL, where an IPv6 address needs brackets (RFC 3986 section 3.2.2)."""
-    return f"[{host}]" if ":" in host else host
-
-
 def addresses_to_bind(address: str) -> list[str]:
     """Return this address, and ::1 where a server at it would not be found by the name localhost otherwise."""
     is_at_localhost = address in (IPV4, "0.0.0.0")  # noqa: S104 - to compare with

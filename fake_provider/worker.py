@@ -14,8 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .classroom import Classroom
 from .forwarder import forward_ipv6
+from .state.classroom import Classroom
 
 
 def load(

@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from fake_provider.server import stop  # noqa: E402 - found by the line above
+from fake_provider.launcher import stop  # noqa: E402 - found by the line above
 
 
 def main(folder, *command):

@@ -22,10 +22,10 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from plain import Text, address, authorization, cookie, members, parameters, redirect, show, words_of  # noqa: E402
-from support.apps import prepare, wait_for  # noqa: E402
 
-from commands.processes import clean_environment  # noqa: E402
-from fake_provider import Provider, free_port  # noqa: E402
+from fake_provider import RunningProvider, free_port  # noqa: E402
+from tools.check.apps import prepare, wait_for  # noqa: E402
+from tools.learn.processes import clean_environment  # noqa: E402
 
 __all__ = ["Browser", "Exchange", "Text", "draw", "show", "start_app", "start_provider", "table"]
 
@@ -40,7 +40,7 @@ _drawn = {}  # by provider: up to which message
 
 def start_provider():
     """Start a fake provider on a free port and return it: `url`, `people`, `trace()`, `break_next()` and more."""
-    provider = Provider("127.0.0.1", free_port())
+    provider = RunningProvider("127.0.0.1", free_port())
     command = [sys.executable, "-m", "fake_provider", "--port", str(provider.port)]
     _Running("The fake provider", provider.url, ROOT, _new_folder(), command, dict(os.environ)).start()
     return provider

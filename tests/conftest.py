@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from support.apps import App, attach, find_apps, find_logins, find_provider, name_of, prepare
-from support.fork_server import FORK_SERVER
-from support.side_by_side import Ran, SideBySide, place
-from support.visitor import Visitor
+from support.scheduler import Ran, SideBySide, place
 from urllib3.util import connection
 
-from commands.processes import clean_environment
 from fake_provider import serve
-from fake_provider.cast import MOST_ADDED
-from fake_provider.server import begin_ports_at
+from fake_provider.launcher import begin_ports_at
+from fake_provider.state.accounts import MAX_ADDED_PEOPLE
+from tools.check.apps import App, attach, find_apps, find_logins, find_provider, login_id, prepare
+from tools.check.fork_server import FORK_SERVER
+from tools.check.visitor import Visitor
+from tools.learn.processes import clean_environment
 
 LINES_AT_THE_END = pytest.StashKey[list[str]]()
 DISAGREEMENTS = pytest.StashKey[list[str]]()
@@ -63,8 +63,8 @@ def pytest_addoption(parser):
 
 def _learners(text: str) -> int:
     number = int(text)
-    if not 1 <= number <= MOST_ADDED:
-        raise ArgumentTypeError(f"a class has 1 to {MOST_ADDED} learners")
+    if not 1 <= number <= MAX_ADDED_PEOPLE:
+        raise ArgumentTypeError(f"a class has 1 to {MAX_ADDED_PEOPLE} learners")
     return number
 
 
@@ -78,7 +78,7 @@ def pytest_generate_tests(metafunc):
     """The specification's `app` is every login app in the tree, or the one at --app-url."""
     if "app" in metafunc.fixturenames and not hasattr(metafunc.module, "app"):
         url = metafunc.config.getoption("app_url")
-        metafunc.parametrize("app", [(url, None)] if url else find_logins(), indirect=True, ids=name_of)
+        metafunc.parametrize("app", [(url, None)] if url else find_logins(), indirect=True, ids=login_id)
 
 
 def pytest_collection_modifyitems(items):

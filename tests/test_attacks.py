@@ -7,12 +7,13 @@ pytest tests/test_attacks.py --app-url URL        attacks an app of yours from o
 from pathlib import Path
 
 import pytest
-from attacks import report
-from attacks.bench import Bench
-from attacks.catalogue import ROWS, declarations
-from attacks.matrix import attack_from_outside, folders, run
-from attacks.relay import Collector
-from support.apps import ROOT
+
+from tools.check import report
+from tools.check.catalogue import ROWS, declarations
+from tools.check.checked_app import CheckedApp
+from tools.check.matrix import attack_from_outside, folders, run
+from tools.check.relay import Collector
+from tools.places import ROOT
 
 PAGE = ROOT / "docs" / "security.md"
 
@@ -36,7 +37,7 @@ def verdicts(request, tmp_path_factory):
     url = request.config.getoption("app_url")
     if url is None:
         return run(wanted, tmp_path_factory.mktemp("attacks"))
-    bench = Bench(url, request.getfixturevalue("running_provider"), collector=Collector())
+    bench = CheckedApp(url, request.getfixturevalue("running_provider"), collector=Collector())
     folder = request.config.getoption("app_folder")
     found = attack_from_outside(bench, wanted.get(url, []), declarations(ROOT / folder) if folder else {})
     request.config.stash[request.config.app_url_lines] = report.lines(found)

@@ -10,8 +10,9 @@ from urllib.parse import parse_qsl, unquote_plus, urlencode, urljoin, urlsplit, 
 import pytest
 import requests
 from bs4 import BeautifulSoup
-from support.apps import parameters, prepare, wait_for
-from support.visitor import Visitor, with_parameters
+
+from tools.check.apps import parameters, prepare, wait_for
+from tools.check.visitor import Visitor, with_parameters
 
 NOT_THE_VISITORS_FAULT = (502, 504)
 

@@ -12,28 +12,29 @@ from pathlib import Path
 
 import requests
 
-from commands import ladder
-from fake_provider import Provider, free_port
-from fake_provider.server import stop
-
-from .apps import ROOT, App, prepare, wait_for
+from fake_provider import RunningProvider, free_port
+from fake_provider.launcher import stop
+from tools.apps import App as ListedApp
+from tools.apps import find_apps
+from tools.check.apps import App, prepare, wait_for
+from tools.places import ROOT
 
 
 @dataclass
 class Gallery:
     """The provider, and the apps that run beside it, by folder."""
 
-    provider: Provider
+    provider: RunningProvider
     apps: dict[str, App]
 
 
 @contextmanager
 def running_gallery(where: Path, *running: str) -> Iterator[Gallery]:
     """Run the provider with all apps of the tree in its gallery; only those of the folders `running` run."""
-    provider = Provider("127.0.0.1", free_port())
+    provider = RunningProvider("127.0.0.1", free_port())
     apps = {folder: prepare(folder, provider, where / str(n)) for n, folder in enumerate(running)}
     file = where / "gallery.json"
-    file.write_text(json.dumps({"apps": [_row(app, apps.get(app.folder)) for app in ladder.find_apps()]}), "utf-8")
+    file.write_text(json.dumps({"apps": [_row(app, apps.get(app.folder)) for app in find_apps()]}), "utf-8")
     command = [sys.executable, "-m", "fake_provider", "--port", str(provider.port), "--gallery", str(file)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
     try:
@@ -47,7 +48,7 @@ def running_gallery(where: Path, *running: str) -> Iterator[Gallery]:
         stop(process)
 
 
-def _row(app: ladder.App, running: App | None) -> dict[str, object]:
+def _row(app: ListedApp, running: App | None) -> dict[str, object]:
     url = f"{running.url}/" if running else app.url
     return {
         "folder": app.folder,
@@ -60,7 +61,7 @@ def _row(app: ladder.App, running: App | None) -> dict[str, object]:
     }
 
 
-def _answers(provider: Provider) -> bool:
+def _answers(provider: RunningProvider) -> bool:
     try:
         return requests.get(f"{provider.url}/_people", timeout=5).ok
     except requests.ConnectionError:

@@ -1,0 +1,154 @@
+"""Facebook: one gets the fields one asks for, and an error is an object with a number."""
+
+from __future__ import annotations
+
+import re
+
+from ..protocol.dialect import Dialect
+from ..protocol.errors import OAuthError
+from ..protocol.responses import ApiResponse, Json, ResponseContext, picture_url, random_text
+from .practice_client import practice_client
+
+# a field, perhaps with modifiers, perhaps with fields of its own: picture.width(200){url}
+FIELD = re.compile(r"(?P<name>\w+)(?P<modifiers>(?:\.\w+\([^()]*\))*)(?:\{(?P<inner>[\w,]*)\})?(?:,|$)")
+CODE_MESSAGE = (
+    "Error validating verification code. Please make sure your redirect_uri is identical to the one you used in "
+    "the OAuth dialog request"
+)
+TOKEN_ERRORS: dict[str, tuple[str, int, int | None]] = {  # which rule: message, code, subcode
+    "unknown client": ("Error validating application. Cannot get application info due to a system error.", 101, None),
+    "wrong secret": ("Error validating client secret.", 1, None),
+    "no code": ("Missing authorization code", 1, None),
+    "unknown code": ("Invalid verification code format.", 100, None),
+    "others' code": ("Invalid verification code format.", 100, None),
+    "used code": ("This authorization code has been used.", 100, 36009),
+    "other redirect_uri": (CODE_MESSAGE, 100, 36008),
+}
+
+
+def token(token: str, lifetime: float | None, scopes: tuple[str, ...], asked: ResponseContext) -> Json:
+    """Return the token reply: without scopes, and good for sixty days."""
+    return {"access_token": token, "token_type": "bearer", "expires_in": int(lifetime or 0)}
+
+
+def new_token() -> str:
+    """Return a token that begins as Facebook's do."""
+    return f"EAA{random_text(150)}"
+
+
+def token_error(error: OAuthError) -> ApiResponse:
+    """Return the error of the token endpoint; the sentence is our own where Facebook's is not known."""
+    message, number, subcode = TOKEN_ERRORS.get(error.reason, (error.description, 100, None))
+    return _error(message, number, subcode, "invalid_code" if error.code == "invalid_grant" else error.code)
+
+
+def graph_error(error: OAuthError) -> ApiResponse:
+    """Return the error of the Graph API for a token that is missing or wrong: status 400, not 401."""
+    if error.code == "invalid_request":
+        message = "An active access token must be used to query information about the current user."
+        return _error(message, 2500, None, error.code)
+    return _error("Invalid OAuth access token - Cannot parse access token", 190, None, error.code)
+
+
+def me(asked: ResponseContext) -> Json | ApiResponse:
+    """Return the fields that `fields` names; `id` comes unasked."""
+    answer: Json = {}
+    fields = "".join(asked.query.get("fields", "id,name").split())
+    known = {**_fields(asked), "picture": None}
+    position = 0
+    while position < len(fields):
+        found = FIELD.match(fields, position)
+        if found is None:
+            message = f"(#2500) Syntax error at character {position} of fields: {fields[position : position + 40]}"
+            return _error(message, 2500)
+        position, name = found.end(), found["name"]
+        if name not in known:
+            return _error(f"(#100) Tried accessing nonexisting field ({name}) on node type (User)", 100)
+        value = _picture(asked, found["inner"]) if name == "picture" else known[name]
+        if isinstance(value, ApiResponse):
+            return value
+        if value is not None:
+            answer[name] = value
+    return {**answer, "id": known["id"]}
+
+
+def _fields(asked: ResponseContext) -> dict[str, str | None]:
+    first, last = asked.person.first_and_last_name
+    return {
+        "id": f"{10_150_000_000_000_000 + asked.person.number}",
+        "name": asked.person.name,
+        "first_name": first,
+        "middle_name": None,
+        "last_name": last,
+        "short_name": first,
+        "name_format": "{first} {last}",
+        "email": asked.person.email if "email" in asked.scopes else None,
+    }
+
+
+def _picture(asked: ResponseContext, inner: str | None) -> Json | ApiResponse:
+    data: Json = {"height": 50, "is_silhouette": not asked.person.has_picture, "url": picture_url(asked), "width": 50}
+    wanted = inner.split(",") if inner else list(data)
+    for name in wanted:
+        if name not in data:
+            return _error(f"(#100) Tried accessing nonexisting field ({name}) on node type (ProfilePictureSource)", 100)
+    return {"data": {name: data[name] for name in wanted}}
+
+
+def _error(message: str, code: int, subcode: int | None = None, word: str = "invalid_request") -> ApiResponse:
+    error: Json = {"message": message, "type": "OAuthException", "code": code}
+    if subcode is not None:
+        error["error_subcode"] = subcode
+    error["fbtrace_id"] = f"A{random_text(22)}"
+    plain = re.sub(r'[^ -~]|["\\]', "?", message)[:200]  # a header holds no line breaks, and quotes end its text
+    challenge = f'OAuth "Facebook Platform" "{word}" "{plain}"'
+    return ApiResponse(400, {"error": error}, (("WWW-Authenticate", challenge),))
+
+
+DIFFERENCES = (
+    "The real one documents PKCE as a test, with the scope openid. Here it works with any scope, S256 alone.",
+    "The real one has scope openid and ID tokens. Here there are none, and openid is an unknown scope.",
+    "The real one has many more scopes and fields, and fields inside fields. Here are those of a login.",
+    "The real one shows a page of its own for an unknown scope. Here the app hears invalid_scope.",
+    "The real one gives each app another id for the same person. Here the id is the same for all.",
+    "The real one lets people take single scopes off the list. Here they allow all or nothing.",
+    "Mallory's address is not hers, and no member says so. Of the real one's, only that it is valid is promised.",
+    "Errors are those that were seen in public; for a wrong verifier none was. An expired code counts as unknown.",
+    "Every version vNN.0 is answered alike, and versions do not end.",
+)
+
+
+DIALECT = Dialect(
+    name="facebook",
+    title="Facebook",
+    color="#0866ff",
+    authorize=("www/dialog/oauth", "www/vNN.0/dialog/oauth"),
+    token=("graph/oauth/access_token", "graph/vNN.0/oauth/access_token"),
+    resources={"me": (("graph/me", "graph/vNN.0/me"), me)},
+    scopes={
+        "public_profile": "your public profile",
+        "email": "your e-mail address",
+    },
+    always_shared=("see your name and picture",),
+    token_reply=token,
+    error_reply=token_error,
+    resource_error=graph_error,
+    refusal_details=(
+        ("error_code", "200"),
+        ("error_description", "Permissions error"),
+        ("error_reason", "user_denied"),
+    ),
+    fragment="#_=_",
+    default_scopes=("public_profile",),
+    comma_in_scope=True,
+    may_omit=("response_type", "grant_type"),
+    client_authentication=("body",),
+    token_methods=("GET", "POST"),
+    token_in_query=True,
+    new_token=new_token,
+    token_lifetime=5_183_944.0,
+    differences=DIFFERENCES,
+)
+
+
+PRACTICE_CLIENTS = (practice_client("facebook", "facebook", "/fb-callback"),)

@@ -1,0 +1,158 @@
+"""Google: scopes have two names each, and a public document says where everything is."""
+
+from __future__ import annotations
+
+import secrets
+
+from ..protocol.dialect import Dialect, OpenId
+from ..protocol.errors import OAuthError
+from ..protocol.responses import ApiResponse, Json, KeySet, PublicDocument, ResponseContext, picture_url
+from .practice_client import practice_client
+
+FULL = "https://www.googleapis.com/auth/userinfo"
+NAMES = {"email": f"{FULL}.email", "profile": f"{FULL}.profile"}  # short: full
+IDENTITY = ("openid", *NAMES, *NAMES.values())  # the scopes that bring an ID token
+PROMPTS = ("none", "consent", "select_account")
+CLAIMS = ("aud", "email", "email_verified", "exp", "family_name", "given_name", "iat", "iss", "name", "picture", "sub")
+TOKEN_ERRORS = {  # which rule: error, error_description, status
+    "unknown client": ("invalid_client", "The OAuth client was not found.", 401),
+    "wrong secret": ("invalid_client", "Unauthorized", 401),
+    "no code": ("invalid_request", "Missing required parameter: code", 400),
+    "unknown code": ("invalid_grant", "Malformed auth code.", 400),
+    "others' code": ("invalid_grant", "Malformed auth code.", 400),
+    "used code": ("invalid_grant", "Bad Request", 400),
+    "other redirect_uri": ("redirect_uri_mismatch", "Bad Request", 400),
+    "verifier without challenge": ("invalid_grant", "code_verifier or verifier is not needed.", 400),
+    "no verifier": ("invalid_grant", "Missing code verifier.", 400),
+    "wrong verifier": ("invalid_grant", "Invalid code verifier.", 400),
+    "unknown refresh token": ("invalid_grant", "Token has been expired or revoked.", 400),
+}
+
+
+def token(token: str, lifetime: float | None, scopes: tuple[str, ...], asked: ResponseContext) -> Json:
+    """Return the token reply. Scopes come back under their full names, and `openid` with them, asked for or not."""
+    return {
+        "access_token": token,
+        "expires_in": int(lifetime or 0),
+        "scope": " ".join(_full_names(scopes)),
+        "token_type": "Bearer",
+    }
+
+
+def new_token() -> str:
+    """Return a token that begins as Google's do."""
+    return f"ya29.{secrets.token_urlsafe(113)[:150]}"
+
+
+def token_error(error: OAuthError) -> ApiResponse:
+    """Return the error of the token endpoint; the sentence is our own where Google's is not known."""
+    word, sentence, status = TOKEN_ERRORS.get(error.reason, (error.code, error.description, error.status))
+    return ApiResponse(status, {"error": word, "error_description": sentence})
+
+
+def userinfo_error(error: OAuthError) -> ApiResponse:
+    """Return the error of the userinfo endpoint: the token is wrong, yet the word is `invalid_request`."""
+    challenge = 'Bearer realm="https://accounts.google.com/", error="invalid_token"'
+    body = {"error": "invalid_request", "error_description": "Invalid Credentials"}
+    return ApiResponse(error.status, body, (("WWW-Authenticate", challenge),))
+
+
+def id_token(asked: ResponseContext) -> Json:
+    """Return what an ID token says of the person: all that UserInfo says, and `azp`, the app that asked."""
+    return {"azp": asked.client_id, **userinfo(asked)}
+
+
+def userinfo(asked: ResponseContext) -> Json:
+    """Return what the scopes allow to see, and `sub` in any case."""
+    scopes = _full_names(asked.scopes)
+    person = asked.person
+    first, last = person.first_and_last_name
+    claims: Json = {"sub": f"1{person.number:020}"}  # 21 digits, and a string: it is too long for many a number type
+    if NAMES["profile"] in scopes:
+        claims |= {"name": person.name, "given_name": first, "family_name": last}
+        claims["picture"] = picture_url(asked)
+    if NAMES["email"] in scopes and person.email is not None:
+        claims |= {"email": person.email, "email_verified": person.email_verified}
+    return claims
+
+
+def discovery(base_url: str, algorithm: str) -> Json:
+    """Return the discovery document (OpenID Connect Discovery section 3, RFC 9207 section 3)."""
+    return {
+        "issuer": base_url,
+        "authorization_endpoint": f"{base_url}/o/oauth2/v2/auth",
+        "token_endpoint": f"{base_url}/token",
+        "userinfo_endpoint": f"{base_url}/v1/userinfo",
+        "revocation_endpoint": f"{base_url}/revoke",
+        "jwks_uri": f"{base_url}/oauth2/v3/certs",
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": [algorithm],
+        "scopes_supported": ["openid", "email", "profile"],
+        "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
+        "claims_supported": list(CLAIMS),
+        "code_challenge_methods_supported": ["S256"],
+        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "authorization_response_iss_parameter_supported": True,
+    }
+
+
+def _full_names(scopes: tuple[str, ...]) -> list[str]:
+    full = [NAMES.get(name, name) for name in scopes if name != "openid"]
+    return [*dict.fromkeys(full), "openid"] if scopes else []
+
+
+DIFFERENCES = (
+    "The real one answers a token that it does not know with an error when it is revoked. Here it is 200, as "
+    "RFC 7009 has it.",
+    "The real one knows more claims and parameters, such as hd and include_granted_scopes. Here nobody reads them.",
+    "The real one also sends scope, authuser and prompt back to the app. Here they are left out.",
+    "The real one shows a page of its own for a wrong scope or response type. Here the app hears of it.",
+    "The real one refuses a request without scope. Here it is allowed, and gives the subject alone.",
+    "The real one takes the PKCE method plain. Here it is S256 alone.",
+    "The real one always has an e-mail address, and gives the picture with the scope email as well.",
+    "The real one has an address for each job. Here all are below one prefix.",
+)
+
+
+DIALECT = Dialect(
+    name="google",
+    title="Google",
+    color="#ea4335",
+    authorize=("o/oauth2/auth", "o/oauth2/v2/auth"),
+    token=("o/oauth2/token", "token"),
+    resources={
+        "userinfo": (("oauth2/v3/userinfo", "v1/userinfo"), userinfo),
+        "discovery": ((".well-known/openid-configuration",), PublicDocument(discovery)),
+        "keys": (("oauth2/v3/certs",), KeySet()),
+    },
+    scopes={
+        "openid": "who you are at Google",
+        "email": "your e-mail address",
+        "profile": "your name and picture",
+        NAMES["email"]: "your e-mail address",
+        NAMES["profile"]: "your name and picture",
+    },
+    always_shared=("tell you apart from other people",),
+    token_reply=token,
+    error_reply=token_error,
+    resource_error=userinfo_error,
+    sends_issuer=True,
+    new_token=new_token,
+    token_lifetime=3599.0,
+    openid=OpenId(id_token, PROMPTS, scopes=IDENTITY, tells_auth_time=False),
+    offline=("access_type", "offline"),
+    offline_once=True,
+    rotates_refresh_tokens=False,
+    revocation=("revoke",),
+    revokes_all=True,
+    revokes_for_anybody=True,
+    differences=DIFFERENCES,
+)
+
+
+PRACTICE_CLIENTS = (
+    practice_client("google", "raw-requests", "/callback/google"),
+    practice_client("google", "session-guard", "/oauth/callback"),
+)

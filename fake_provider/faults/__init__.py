@@ -1,0 +1,1 @@
+"""How the provider misbehaves on request: a fault as data, the faults that wait, and what they change in a response."""

@@ -1,0 +1,1 @@
+"""The gallery of this repository's apps; loaded only when `learn.py` starts the provider with `--gallery`."""

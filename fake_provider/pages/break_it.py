@@ -1,0 +1,102 @@
+"""The page of buttons that break the next login of an app, and what the app then did."""
+
+from __future__ import annotations
+
+import time
+
+from flask import Blueprint, abort, make_response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from ..dialects.table import BY_NAME, DIALECTS
+from ..endpoints.security import SCRIPT_POLICY
+from ..faults.fault import Fault
+from ..gallery.apps import read_rows
+from ..protocol.clients import Client
+from ..state.state import State
+from ..trace.app_reaction import app_reaction, catalogued_faults, find_in_catalogue, make_fault
+from ..trace.logins import Logins
+from .access import current_viewer, require_owner
+
+MAX_SHOWN = 10  # logins that were broken
+
+
+def break_it_pages(state: State) -> Blueprint:
+    """Return the route `/_break`."""
+    routes = Blueprint("breaking", __name__)
+
+    @routes.get("/_break")
+    def show() -> Response:
+        client = _client(state, request.args)
+        response = make_response(_choose(state) if client is None else _page(state, client))
+        response.headers["Content-Security-Policy"] = SCRIPT_POLICY
+        return response
+
+    @routes.post("/_break")
+    def change() -> Response:
+        """Break the next login of this app in one way, or take back what has not happened yet."""
+        client = _client(state, request.form) or abort(400, "Choose an app first.")
+        dialect = BY_NAME[client.dialect]
+        everything = current_viewer(state).sees_all
+        if "mend" in request.form:
+            state.faults.clear(lambda waits: everything or _is_of(waits, client))
+        else:
+            key = request.form.get("break")
+            row = next((row for row in catalogued_faults(dialect) if row.key == key), None)
+            breaks = make_fault(row or abort(400, "There is no such button here."), dialect, client.client_id)
+            try:
+                state.faults.add(breaks, current_viewer(state).most_faults)
+            except ValueError as error:
+                abort(400, str(error))
+        return redirect(url_for("breaking.show", client_id=client.client_id, dialect=client.dialect), 303)
+
+    return routes
+
+
+def _is_of(waits: Fault, client: Client) -> bool:
+    return (waits.dialect, waits.client_id) == (client.dialect, client.client_id)
+
+
+def _client(state: State, wanted: dict[str, str]) -> Client | None:
+    client_id, name = wanted.get("client_id", ""), wanted.get("dialect", "")
+    require_owner(state)
+    found = [state.clients.find(dialect.name, client_id) for dialect in DIALECTS if name in ("", dialect.name)]
+    known = [client for client in found if client is not None]
+    if known:
+        require_owner(state, client_id, name or None)
+    if client_id and not known:
+        abort(404, "No app of this id is registered there.")
+    return known[0] if len(known) == 1 else None
+
+
+def _choose(state: State) -> str:
+    wanted = request.args.get("client_id")
+    clients = [
+        client
+        for dialect in DIALECTS
+        for client in state.clients.of(dialect.name)
+        if wanted in (None, client.client_id) and current_viewer(state).owns(client.dialect, client.client_id)
+    ]  # fmt: skip
+    return render_template("break_choose.html", clients=clients, by_name=BY_NAME)
+
+
+def _page(state: State, client: Client) -> str:
+    dialect = BY_NAME[client.dialect]
+    logins = Logins(current_viewer(state).own(state.trace.messages())).of(client.client_id, dialect.name)
+    broken = [
+        (login, find_in_catalogue(message.fault or {}, dialect), app_reaction(login, message, time.time()))
+        for login in reversed(logins)
+        if (message := login.fault) is not None
+    ]
+    waiting = [f for f in state.faults.waiting() if f.client_id in (None, client.client_id)]
+    waiting = [f for f in waiting if f.dialect in (None, dialect.name)]
+    app = next((app for app in read_rows(state.gallery) if app.client_id == client.client_id), None)
+    return render_template(
+        "break.html",
+        client=client,
+        provider=dialect,
+        rows=catalogued_faults(dialect),
+        waiting=[(waits, find_in_catalogue(waits.as_json(), dialect)) for waits in waiting],
+        broken=broken[:MAX_SHOWN],
+        app=app,
+        newest=state.trace.wait(0, 0),
+    )

@@ -1,0 +1,156 @@
+"""Look at the messages, break the next one, change keys, start over: for tests, notebooks and the curious."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, jsonify, redirect, request, session, url_for
+from werkzeug.wrappers import Response
+
+from ..faults.fault import Fault
+from ..protocol.person import Person
+from ..state.sign_in import available_people
+from ..state.state import State, endpoint_names
+from .access import Viewer, require_instructor, require_owner
+from .trace import watch
+
+HEADERS = ("cache-control", "content-type", "location", "retry-after", "www-authenticate")  # in a class
+JSON_PLEASE = "Send it as JSON, with the header Content-Type: application/json."
+
+
+def control_api(state: State) -> Blueprint:
+    """Return the routes `/_trace`, `/_faults`, `/_people`, `/_keys`, `/_lifetimes` and `/_reset`."""
+    routes = Blueprint("controls", __name__)
+
+    @routes.get("/_trace")
+    def trace() -> Response:
+        """Return the messages; `client_id`, `dialect` and `after` (a number) narrow them down.
+
+        Programs get JSON, also without an Accept header; who asks for text/html gets a page. In a class both show
+        the apps of the one who asks.
+        """
+        who = require_owner(state, request.args.get("client_id"), request.args.get("dialect"))
+        if request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html":
+            return watch(state, request.args.get("client_id"), request.args.get("dialect"))
+        after = request.args.get("after", 0, int)
+        found = who.own(state.trace.messages(request.args.get("client_id"), request.args.get("dialect"), after))
+        reply = jsonify(messages=[message.as_json() for message in found], forgotten=state.trace.forgotten)
+        reply.headers["Vary"] = "Accept"
+        return reply
+
+    @routes.get("/_people")
+    def people() -> Response:
+        return jsonify(people=[_as_json(person) for person in available_people(state, session)])
+
+    @routes.post("/_people")
+    def add_person() -> tuple[Response, int]:
+        """Add somebody: JSON with `name`, and if wanted `email` and `email_verified`."""
+        require_instructor(state)
+        if not request.is_json:
+            return jsonify(error=JSON_PLEASE), 415
+        try:
+            return jsonify(_as_json(state.cast.add(**_person(request.get_json(silent=True))))), 201
+        except ValueError as error:
+            return jsonify(error=str(error)), 400
+
+    @routes.get("/_faults")
+    def waiting() -> Response:
+        who = require_owner(state)
+        return jsonify(faults=[fault.as_json() for fault in state.faults.waiting() if _is_of(fault, who)])
+
+    @routes.post("/_faults")
+    def break_next() -> tuple[Response, int]:
+        """Take one fault as JSON, with the content type application/json, which no form can send.
+
+        In a class it names dialect and client_id, of an app of the one who asks.
+        """
+        who = require_owner(state)
+        if not request.is_json:
+            return jsonify(error=JSON_PLEASE), 415
+        try:
+            fault = Fault.from_json(request.get_json(silent=True), endpoint_names())
+            _check_bounds(who, fault)
+            state.faults.add(fault, who.most_faults)
+        except ValueError as error:
+            return jsonify(error=str(error)), 400
+        return jsonify(fault.as_json()), 201
+
+    @routes.delete("/_faults")
+    def mend() -> tuple[str, int]:
+        who = require_owner(state)
+        state.faults.clear(lambda fault: _is_of(fault, who))
+        return "", 204
+
+    @routes.post("/_keys")
+    def rotate_keys() -> tuple[Response, int]:
+        """Sign with new keys from now on: JSON with, if wanted, `dialect`, `algorithm`, `withdraw`, `same_kid`."""
+        require_instructor(state)
+        if not request.is_json:
+            return jsonify(error=JSON_PLEASE), 415
+        try:
+            return jsonify(kid=state.keys.rotate(**_rotation(request.get_json(silent=True)))), 201
+        except ValueError as error:
+            return jsonify(error=str(error)), 400
+
+    @routes.post("/_lifetimes")
+    def change_lifetimes() -> tuple[Response, int]:
+        """Change how long things are good: JSON with `dialect`, and seconds by the names in `lifetimes.NAMES`."""
+        require_instructor(state)
+        if not request.is_json:
+            return jsonify(error=JSON_PLEASE), 415
+        data = request.get_json(silent=True)
+        seconds = {name: value for name, value in data.items() if name != "dialect"} if isinstance(data, dict) else {}
+        try:
+            state.lifetimes.change(data.get("dialect") if isinstance(data, dict) else None, seconds)
+        except ValueError as error:
+            return jsonify(error=str(error)), 400
+        return jsonify(data), 201
+
+    @routes.post("/_reset")
+    def reset() -> Response:
+        require_instructor(state)
+        state.start_over()
+        return redirect(url_for("pages.home"), 303)
+
+    return routes
+
+
+def _is_of(fault: Fault, who: Viewer) -> bool:
+    return who.owns(fault.dialect, fault.client_id)
+
+
+def _check_bounds(who: Viewer, fault: Fault) -> None:
+    """Keep a learner's fault to their own app. Raises ValueError with a sentence on what it is not kept to."""
+    if who.sees_all:
+        return
+    if not _is_of(fault, who):
+        raise ValueError("In a class a fault names the dialect and the client_id of an app that is yours.")
+    if not {name.lower() for name in fault.headers} <= set(HEADERS):
+        raise ValueError(f"In a class a fault sets these headers at most: {', '.join(HEADERS)}.")
+
+
+def _as_json(person: Person) -> dict[str, Any]:
+    return {"key": person.key, "name": person.name, "email": person.email, "shows": person.shows}
+
+
+def _rotation(data: object) -> dict[str, Any]:
+    """Return the arguments of KeyRings.rotate. Raises ValueError with a sentence that names the wrong member."""
+    kinds = {"dialect": str, "algorithm": str, "withdraw": bool, "same_kid": bool}
+    if not isinstance(data, dict):
+        raise ValueError("A rotation is a JSON object; it may be empty.")
+    for name, value in data.items():
+        if name not in kinds or not isinstance(value, kinds[name]):
+            raise ValueError(f"{name} is {value!r}. Members: dialect and algorithm, texts; withdraw, same_kid, bools.")
+    return data
+
+
+def _person(data: object) -> dict[str, Any]:
+    """Return the arguments of Cast.add. Raises ValueError with a sentence that names the wrong member."""
+    if not isinstance(data, dict) or not isinstance(data.get("name"), str):
+        raise ValueError("A person is a JSON object with at least the member name, a text.")
+    for name, value in data.items():
+        if name not in ("name", "email", "email_verified"):
+            raise ValueError(f"{name} is not known here. Members: name, email, email_verified.")
+        if not isinstance(value, bool if name == "email_verified" else str):
+            raise ValueError(f"{name} is {value!r}: expected a text, and true or false for email_verified.")
+    return data

@@ -1,0 +1,53 @@
+"""The pages around the dance: the gallery, each provider's own page, and the people's pictures."""
+
+from __future__ import annotations
+
+from flask import Blueprint, abort, redirect, render_template, request, session, url_for
+from werkzeug.wrappers import Response
+
+from ..dialects.table import BY_NAME, DIALECTS
+from ..gallery.apps import read_gallery
+from ..state.sign_in import available_people, consent_owner, person_signed_in, sign_out
+from ..state.state import State
+
+
+def home_pages(state: State) -> Blueprint:
+    """Return the routes `/`, `/DIALECT/` and `/_avatars/PERSON.svg`."""
+    routes = Blueprint("pages", __name__)
+    one = f"/<any({', '.join(BY_NAME)}):name>/"
+
+    @routes.get("/")
+    def home() -> str:
+        apps = read_gallery(state.gallery)
+        return render_template("home.html", apps=apps, dialects=DIALECTS, people=available_people(state, session))
+
+    @routes.get(one)
+    def provider(name: str) -> str:
+        person = person_signed_in(state, session, name)
+        allowed = [
+            client
+            for client in state.clients.of(name)
+            if person is not None
+            and state.consents.cover(name, consent_owner(state, session, person.key), client.client_id, ())
+        ]
+        return render_template("provider.html", dialect=BY_NAME[name], person=person, allowed=allowed)
+
+    @routes.post(one)
+    def change(name: str) -> Response:
+        """Sign out, or forget what an app was allowed."""
+        if "forget" in request.form:
+            person = person_signed_in(state, session, name)
+            state.consents.forget(
+                name, consent_owner(state, session, person.key) if person else "", request.form["forget"]
+            )
+        else:
+            sign_out(session, name)
+        return redirect(url_for("pages.provider", name=name), 303)
+
+    @routes.get("/_avatars/<key>.svg")
+    def avatar(key: str) -> Response:
+        person = state.cast.find(key) or abort(404)
+        picture = render_template("avatar.svg", letter=person.name[0], hue=person.number * 47 % 360)
+        return Response(picture, mimetype="image/svg+xml", headers={"Cache-Control": "max-age=3600"})
+
+    return routes

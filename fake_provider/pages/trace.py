@@ -1,0 +1,198 @@
+"""The pages on which one sees a login happen: the newest, one of them, two side by side."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from functools import partial
+
+from flask import Blueprint, Response, abort, make_response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from ..dialects.table import BY_NAME
+from ..endpoints.security import SCRIPT_POLICY
+from ..state.state import State
+from ..trace.compare_logins import compare
+from ..trace.event_stream import EventStream
+from ..trace.id_token_inspector import Expected, InspectedToken, inspect_id_token
+from ..trace.logins import Login, Logins
+from ..trace.security_checks import SecurityCheck, security_checks
+from ..trace.sequence import Parameter, Step, printable, sequence_steps
+from ..trace.sequence_mermaid import draw_mermaid
+from ..trace.sequence_svg import draw_svg
+from .access import require_owner
+
+MAX_PINNED_OF_ONE_APP = 20  # logins, in a class
+PAUSE_IN_A_CLASS = 1.0  # seconds; the instructor's page would be drawn at each message of everybody
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """Everything that the page of one login shows."""
+
+    login: Login
+    steps: list[Step]
+    protections: list[SecurityCheck]
+    is_kept: bool
+
+    def missing_at(self, step: Step) -> list[SecurityCheck]:
+        """Return the protections that are missing in the message of this arrow."""
+        if step.is_reply or step.message is None:
+            return []
+        return [p for p in self.protections if p.holds is False and p.number == step.message.number]
+
+
+def trace_pages(state: State) -> Blueprint:
+    """Return the routes below `/_trace/`."""
+    routes = Blueprint("watching", __name__, url_prefix="/_trace")
+    routes.add_app_template_filter(printable)
+    routes.add_app_template_filter(_sentence, "sentence")
+    live = EventStream(state.trace, pause=PAUSE_IN_A_CLASS if state.classroom else 0.0)
+
+    @routes.get("/live")
+    def news() -> Response:
+        """Tell of each message as it comes, after the one that the browser heard of last."""
+        heard = request.headers.get("Last-Event-ID", request.args.get("after", ""))
+        after = int(heard) if heard.isascii() and heard.isdigit() and len(heard) < 16 else 0
+        who = require_owner(state)
+        return Response(
+            live.events(after, who.own), mimetype="text/event-stream", headers={"Cache-Control": "no-store"}
+        )
+
+    @routes.get("/logins/<int:number>")
+    def one(number: int) -> AnyResponse:
+        login = _find(state, number)
+        return _page("login.html", state, drawing=_drawing(state, login), others=_all(state))
+
+    @routes.get("/logins/<int:number>.json")
+    def as_json(number: int) -> Response:
+        login = _find(state, number)
+        messages = [message.as_json() for message in login.messages]
+        text = json.dumps({"login": number, "dialect": login.dialect, "messages": messages}, indent=2)
+        return _download(text, f"login-{number}.json", "application/json")
+
+    @routes.get("/logins/<int:number>.mmd")
+    def as_mermaid(number: int) -> Response:
+        return _download(draw_mermaid(_find(state, number)), f"login-{number}.mmd", "text/plain; charset=utf-8")
+
+    @routes.get("/picture.svg")
+    def as_picture() -> Response:
+        """Draw a login: the newest of `client_id` and `dialect`, or that of the number `login`."""
+        asked = request.args
+        if "login" in asked:
+            login = _find(state, asked.get("login", 0, int))
+        else:
+            login = next(iter(_chosen(state, asked.get("client_id"), asked.get("dialect"))[::-1]), None) or abort(
+                404, "Nobody has begun such a login yet."
+            )
+        svg = draw_svg(login, _name(state, login), BY_NAME[login.dialect].title, asked.get("after", None, int))
+        return Response(svg, mimetype="image/svg+xml", headers={"Cache-Control": "no-store"})
+
+    @routes.get("/compare")
+    def comparison() -> AnyResponse:
+        left, right = (_find(state, request.args.get(side, 0, int)) for side in ("left", "right"))
+        return _page("compare.html", state, left=left, right=right, comparison=compare(left, right))
+
+    @routes.post("/kept")
+    def keep() -> AnyResponse:
+        """Keep the logins of the numbers `keep`, or no longer keep that of the number `let_go`."""
+        numbers = request.form.getlist("keep", int)
+        for login in _all(state):
+            if login.number in numbers:
+                state.kept.keep(login, MAX_PINNED_OF_ONE_APP if state.classroom else None)
+            if login.number == request.form.get("let_go", 0, int):
+                state.kept.let_go(login.number)
+        if len(numbers) == 1:
+            return redirect(url_for("watching.one", number=numbers[0]), 303)
+        return redirect(url_for("controls.trace"), 303)
+
+    return routes
+
+
+def watch(state: State, client_id: str | None, dialect: str | None) -> AnyResponse:
+    """Return the page with the newest login, drawn, and the list of all others."""
+    chosen = _chosen(state, client_id, dialect)
+    newest = _drawing(state, chosen[-1], chosen) if chosen else None
+    kept = {login.number for login in state.kept.all()}
+    return _page(
+        "trace.html", state, drawing=newest, logins=chosen[::-1], kept=kept, client_id=client_id, dialect_name=dialect
+    )
+
+
+def _all(state: State) -> list[Login]:
+    """Return all logins that can be seen: the kept ones as they were then, or whole and newer from the trace.
+
+    In a class these are the logins of one's own apps, with nothing in them that another's has sent.
+    """
+    who = require_owner(state)
+    found = {login.number: login for login in who.own_logins(state.kept.all())}
+    kept_in = {message.number: login.number for login in found.values() for message in login.messages}
+    for login in Logins(who.own(state.trace.messages())).all:
+        # one whose first messages have been pushed out has another number, and is kept whole
+        if kept_in.get(login.messages[-1].number, login.number) == login.number:
+            found[login.number] = login
+    return [found[number] for number in sorted(found)]
+
+
+def _chosen(state: State, client_id: str | None, dialect: str | None) -> list[Login]:
+    """Return the logins of this client and this dialect, oldest first; None means any."""
+    return [
+        login
+        for login in _all(state)
+        if client_id in (None, login.client_id) and dialect in (None, login.dialect)
+    ]  # fmt: skip
+
+
+def _find(state: State, number: int) -> Login:
+    found = next((login for login in _all(state) if login.number == number), None)
+    return found or abort(404, "This login is not here any more: newer ones have pushed it out, or all was forgotten.")
+
+
+def _drawing(state: State, login: Login, others: list[Login] | None = None) -> Drawing:
+    held = security_checks(login, others or _all(state))
+    return Drawing(login, sequence_steps(login), held, state.kept.find(login.number) is not None)
+
+
+def _page(template: str, state: State, **values: object) -> AnyResponse:
+    page = render_template(
+        template,
+        newest=state.trace.wait(0, 0),
+        forgotten=state.trace.forgotten,
+        forgotten_kept=state.kept.forgotten,
+        name=partial(_name, state),
+        clock=lambda seconds: time.strftime("%H:%M:%S", time.localtime(seconds)),
+        opened=partial(_opened, state),
+        by_name=BY_NAME,
+        **values,
+    )
+    response = make_response(page)
+    response.headers["Content-Security-Policy"] = SCRIPT_POLICY
+    response.headers["Vary"] = "Accept"
+    return response
+
+
+def _name(state: State, login: Login) -> str:
+    """Return the name of a login's app, or the id that nobody knows."""
+    client = state.clients.find(login.dialect, login.client_id or "")
+    return client.name if client else printable(login.client_id or "an app without a name")[:80]
+
+
+def _opened(state: State, parameter: Parameter, step: Step, login: Login) -> InspectedToken | None:
+    if not parameter.value.startswith("eyJ") or step.message is None:
+        return None
+    sent = login.request.sent if login.request else {}
+    token = step.message.members.get("access_token")
+    access_token = token if isinstance(token, str) else None
+    expected = Expected(login.client_id, sent.get("nonce"), access_token, step.message.time)
+    dialect = BY_NAME[login.dialect]
+    return inspect_id_token(parameter.value, expected, state.keys.of(dialect).published() if dialect.openid else None)
+
+
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}."
+
+
+def _download(text: str, name: str, mimetype: str) -> Response:
+    headers = {"Content-Disposition": f"attachment; filename={name}", "Cache-Control": "no-store"}
+    return Response(text, content_type=mimetype, headers=headers)

@@ -1,0 +1,78 @@
+"""All that the provider remembers while it runs, in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..dialects.table import DIALECTS, PRACTICE_CLIENTS
+from ..faults.fault import ActiveFaults
+from ..protocol.clients import ClientRegistry
+from ..protocol.consents import Consents
+from ..protocol.dialect import Dialect
+from ..protocol.grants import Grants
+from ..protocol.signing_keys import KeyRings
+from ..trace.pinned_logins import PinnedLogins
+from ..trace.recorder import Trace
+from .accounts import Accounts
+from .classroom import Classroom
+from .lifetimes import Lifetimes
+
+MAX_MESSAGES_IN_CLASS = 12_000
+MAX_PINNED_IN_CLASS = 2_000  # logins
+
+
+@dataclass
+class State:
+    """The stores behind the routes.
+
+    `gallery` is the file in which learn.py tells of the apps it runs; `classroom` is there when a class shares them.
+    """
+
+    clients: ClientRegistry
+    gallery: Path | None = None
+    classroom: Classroom | None = None
+    cast: Accounts = field(default_factory=Accounts)
+    grants: Grants = field(default_factory=Grants)
+    consents: Consents = field(default_factory=Consents)
+    trace: Trace = field(default_factory=Trace)
+    kept: PinnedLogins = field(default_factory=PinnedLogins)
+    faults: ActiveFaults = field(default_factory=ActiveFaults)
+    keys: KeyRings = field(default_factory=lambda: KeyRings(DIALECTS))
+    lifetimes: Lifetimes = field(default_factory=lambda: Lifetimes(DIALECTS))
+
+    @classmethod
+    def make(
+        cls, clients_file: Path | None = None, gallery: Path | None = None, classroom: Classroom | None = None
+    ) -> State:
+        """Return a fresh state; clients that were registered before are read from the file."""
+        clients = ClientRegistry(PRACTICE_CLIENTS, clients_file, is_shared=classroom is not None)
+        if classroom is None:
+            return cls(clients, gallery)
+        return cls(
+            clients, gallery, classroom, trace=Trace(MAX_MESSAGES_IN_CLASS), kept=PinnedLogins(MAX_PINNED_IN_CLASS)
+        )
+
+    def start_over(self) -> None:
+        """Forget logins, consents, faults, the trace, the people who were added, new keys and lifetimes.
+
+        Registered apps stay.
+        """
+        self.cast.clear()
+        self.faults.clear()
+        self.grants.clear()
+        self.consents.clear()
+        self.trace.clear()
+        self.kept.clear()
+        self.keys.start_over()
+        self.lifetimes.start_over()
+
+
+def endpoint_names() -> dict[str, tuple[str, ...]]:
+    """Return the names of each dialect's endpoints, as trace and faults use them."""
+    return {dialect.name: _endpoints(dialect) for dialect in DIALECTS}
+
+
+def _endpoints(dialect: Dialect) -> tuple[str, ...]:
+    more = (("revocation", dialect.revocation), ("logout", dialect.logout))
+    return ("authorization", "token", *dialect.resources, *(name for name, paths in more if paths))

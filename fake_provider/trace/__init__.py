@@ -1,0 +1,1 @@
+"""The messages of each login: recorded, grouped into logins, explained, checked and drawn."""

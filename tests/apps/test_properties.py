@@ -1,0 +1,313 @@
+"""What Hypothesis thinks of: any query, any reply, any profile, any claims, to every app at once.
+
+Whatever comes, there is a page, in time, without an error of the app's own, and it never names somebody who has not
+consented in this browser. By default Hypothesis tries 25 examples of each test, with `CI=true` it tries 200, and with
+`HYPOTHESIS_PROFILE=weekly` 10,000.
+"""
+
+import json
+import os
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from urllib.parse import urlencode, urlsplit
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+
+from tools.check.browser import where
+from tools.check.cases_responses import subject_of, with_subject
+from tools.check.checked_app import ADA, GRACE, LOGGED_IN, MALLORY, check_that, parameters
+from tools.check.matrix import all_checked_apps
+from tools.check.relay import reply_with, send
+
+# No deadline: an example is a login over HTTP, and how long it takes depends on what else the machine does; what hangs
+# is found by the browser's own patience. The same examples each time, so that a failure is one of the change at hand.
+full = settings(
+    max_examples=200, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+)
+settings.register_profile("full", full)
+settings.register_profile("quick", full, max_examples=25)
+settings.register_profile("weekly", full, max_examples=10_000, derandomize=False)
+chosen = settings.get_profile(os.environ.get("HYPOTHESIS_PROFILE", "full" if os.environ.get("CI") else "quick"))
+
+texts = st.text(max_size=30) | st.sampled_from(
+    ["\0", "\r\nX: y", "é" * 300, "%00", "//evil.example", "<script>", "None"]
+)
+numbers = st.integers(-(10**20), 10**20) | st.floats(allow_nan=True, allow_infinity=True)
+json_values = st.recursive(
+    st.none() | st.booleans() | numbers | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def members(*names):
+    """JSON objects that have some of these members, with any values."""
+    return st.dictionaries(st.sampled_from(names) | texts, json_values, max_size=8)
+
+
+@pytest.fixture(scope="module")
+def benches(tmp_path_factory):
+    """Every login, ready to be sent anything."""
+    with all_checked_apps(tmp_path_factory.mktemp("properties")) as ready:
+        for bench in ready:
+            bench.happy  # noqa: B018 - learns endpoints and profile
+        yield ready
+
+
+@pytest.fixture
+def to_all(benches, request):
+    """A function that does the same to all apps, or to those chosen, side by side, and keeps where they disagree."""
+    differences = Counter()
+
+    def do(action, choose=lambda bench: True):
+        targets = [bench for bench in benches if choose(bench)]
+        assert targets
+        with ThreadPoolExecutor(4) as pool:
+            outcomes = list(pool.map(action, targets))
+        groups = {}
+        for bench, outcome in zip(targets, outcomes, strict=True):
+            groups.setdefault(outcome, []).append(bench.name)
+        if len(groups) > 1:
+            smallest = min(groups.items(), key=lambda group: len(group[1]))
+            differences[f"{request.node.name}: {', '.join(smallest[1])}: {smallest[0]}, and not by the others"] += 1
+
+    yield do
+    found = request.config.stash.setdefault(request.config.disagreements, [])
+    found += [f"{times} times, {difference}" for difference, times in differences.most_common(5)]
+
+
+def outcome_of(bench, browser, page, *allowed):
+    """Check what every answer has to be, and return what came of it in a word."""
+    check_that(page)
+    found = bench.who(browser)
+    assert found is None or found.startswith(allowed), f"{bench.name} names {found!r}, who has not consented"
+    assert not browser.dropped, f"{bench.name} sets a cookie that browsers drop"
+    return "refused" if found is None else "logged in"
+
+
+def answer_for(bench, browser, code):
+    """An answer that belongs to a login of this browser, with a code that only the relay knows."""
+    answer = {"code": code, "state": parameters(bench.begin(browser))["state"]}
+    if bench.has_iss:
+        answer["iss"] = bench.answer["iss"]
+    return f"{bench.callback}?{urlencode(answer)}"
+
+
+names_of_parameters = (
+    "code",
+    "state",
+    "iss",
+    "error",
+    "error_description",
+    "access_token",
+    "id_token",
+    "next",
+    "scope",
+)
+queries = st.lists(st.tuples(st.sampled_from(names_of_parameters) | texts, texts | st.just("RIGHT")), max_size=6)
+
+
+@chosen
+@given(query=queries, begun=st.booleans())
+@example(query=[("state", "RIGHT"), ("code", "\ud7ff")], begun=True)
+@example(query=[("state", "RIGHT"), ("code", "x"), ("code", "y")], begun=True)
+def test_any_query_gets_a_page(to_all, query, begun):
+    """Whatever the callback is asked, it answers, and nobody is logged in by it."""
+
+    def send(bench):
+        browser = bench.new_browser()
+        right = answer_for(bench, browser, "nobodys") if begun else ""
+        fields = [(name, parameters(right).get(name, "x") if value == "RIGHT" else value) for name, value in query]
+        return outcome_of(bench, browser, browser.open(f"{bench.callback}?{urlencode(fields)}"), "\0")
+
+    to_all(send)
+
+
+statuses = st.sampled_from(["200 OK", "200 OK", "200 OK", "201 Created", "302 Found", "400 Bad Request", "500 Error"])
+bodies = st.binary(max_size=40) | json_values.map(lambda value: json.dumps(value).encode())
+token_names = ("access_token", "token_type", "expires_in", "expires_at", "scope", "refresh_token", "id_token", "error")
+ordinary = {"access_token": "t", "token_type": "bearer"}
+
+
+@chosen
+@given(
+    body=bodies | members(*token_names).map(lambda more: json.dumps({**ordinary, **more}).encode()),
+    status=statuses,
+)
+def test_any_token_reply_gets_a_page(to_all, body, status):
+    """Whatever the token endpoint says, there is a page, and nobody but who consented is logged in."""
+
+    def send(bench):
+        browser = bench.new_browser()
+        code = f"code-{id(browser)}"
+        bench.relay.plan("token", code, reply_with(body, status=status))
+        page = browser.open(answer_for(bench, browser, code))
+        bench.relay.forget("token", code)
+        return outcome_of(bench, browser, page, "\0")
+
+    to_all(send)
+
+
+def answering(bench, profile):
+    """What the relay does with questions about a person: this profile, and to what else an app asks, the usual."""
+    paths = {message["request"]["path"]: message["endpoint"] for message in bench.back_channel()}
+    replies = {**bench.profiles, bench.profile_endpoints[0]: profile}
+
+    def act(connection, request, forward):
+        send(connection, json.dumps(replies.get(paths.get(request.path))).encode())
+
+    return act
+
+
+profile_names = ("id", "sub", "name", "email", "login", "username", "picture", "avatar_url", "email_verified", "data")
+
+
+@chosen
+@given(more=members(*profile_names), keep=st.booleans())
+@example(more={"name": "\ud800"}, keep=True)
+@example(more={"email": "x" * 5000, "name": "é漢🎈" * 2000}, keep=True)
+def test_any_profile_gets_a_page(to_all, more, keep):
+    """Whatever a profile says, there is a page, without markup of the profile's, and no cookie grows too large."""
+
+    def send(bench):
+        browser = bench.new_browser()
+        if bench.has_id_token:  # only the provider can sign one
+            answer = bench.ask(browser, GRACE)
+            code = parameters(answer)["code"]
+        else:
+            code = f"code-{id(browser)}"
+            answer = answer_for(bench, browser, code)
+            token = {**bench.token_reply, "access_token": f"token-{id(browser)}"}
+            bench.relay.plan("token", code, reply_with(json.dumps(token).encode()))
+            bench.relay.issued(token["access_token"], code)
+        profile = {**bench.profile, **more} if keep else more
+        if isinstance(bench.profile.get("data"), dict) and "data" not in more:
+            profile = {"data": {**(bench.profile["data"] if keep else {}), **more}}
+        bench.relay.plan("profile", code, answering(bench, profile))
+        page = bench.deliver(browser, answer)
+        bench.relay.forget("token", code)
+        bench.relay.forget("profile", code)
+        home = page if page.url == f"{bench.url}/" else bench.home(browser)
+        assert not any(tag in ("script", "iframe") for tag, _ in home.read.elements)
+        assert not browser.dropped
+        check_that(page)
+        return "logged in" if LOGGED_IN in home.text else "refused"
+
+    to_all(send)
+
+
+claims_that_count = ("iss", "aud", "nonce", "sub")
+
+
+def has_ended(value):
+    """Tell whether this is no end at all, or one that is over; a provider may sign one that is far away."""
+    return isinstance(value, bool) or not isinstance(value, int | float) or not value > time.time() - 600
+
+
+@chosen
+@given(
+    claims=st.dictionaries(
+        st.sampled_from([*claims_that_count, "exp", "iat", "nbf", "azp", "at_hash"]) | texts, json_values
+    )
+)
+def test_any_claims_get_a_page(to_all, claims):
+    """An ID token with other claims is refused wherever they count."""
+
+    def send(bench):
+        browser = bench.new_browser()
+        answer = bench.ask(browser, GRACE)
+        bench.break_next("token", id_token={"claims": claims})
+        result = outcome_of(bench, browser, bench.deliver(browser, answer), GRACE)
+        wrong = set(claims_that_count) & set(claims) or ("exp" in claims and has_ended(claims["exp"]))
+        assert result == "refused" or not wrong, claims
+        return result
+
+    with suppress(UnicodeEncodeError):  # half a character cannot be sent to the provider
+        to_all(send, lambda bench: bench.has_id_token)
+
+
+parts = st.sampled_from(
+    ["//", "/", "\\", "evil.example", "http:", "https:", "@", "#", "?", "%2f", "%5c", "\t", ".", "..", "javascript:"]
+)
+targets = st.lists(parts | texts, max_size=6).map("".join)
+
+
+@chosen
+@given(target=targets, name=st.sampled_from(["next", "url", "return_to", ""]))
+def test_any_next_stays_here(to_all, target, name):
+    """Whatever a link holds to an app that returns to the page first asked for, the visitor ends at the app."""
+
+    def send(bench):
+        browser = bench.new_browser()
+        query = urlencode({name: target}) if name else urlencode({"": target})[1:]
+        page = browser.open(f"{bench.login_address}?{query}", stop_at="elsewhere")
+        check_that(page)
+        if not page.location:
+            return "not begun"
+        answer = bench.approve(browser, page.location, GRACE)
+        page = bench.deliver(browser, answer, stop_at="elsewhere")
+        check_that(page)
+        assert all(where(address, bench.url) == urlsplit(bench.url).netloc for _, address in page.hops), page.hops
+        return outcome_of(bench, browser, page, GRACE)
+
+    to_all(send, lambda bench: bench.has_way_back)
+
+
+def test_nobody_is_named_who_has_not_consented_here(benches):
+    """Two browsers log in, mix up their answers and log out, in any order: each page names who consented in it."""
+
+    class TwoBrowsers(RuleBasedStateMachine):
+        people = (ADA, GRACE, MALLORY)
+
+        @initialize(number=st.integers(0, len(benches) - 1))
+        def open_two_browsers(self, number):
+            first = benches[number]
+            self.ways = [first, *first.others]
+            self.bench = first
+            self.browsers = [first.new_browser(), first.new_browser()]
+            self.consented = [set(), set()]
+            self.answers = []
+
+        @rule(who=st.integers(0, 1), person=st.sampled_from(people), way=st.integers(0, 1))
+        def ask(self, who, person, way):
+            bench = self.ways[way % len(self.ways)]
+            page = self.browsers[who].open(bench.login_address, stop_at="elsewhere")
+            if page.location:
+                self.answers.append(bench.approve(self.browsers[who], page.location, person))
+                self.consented[who].add(person)
+
+        @rule(who=st.integers(0, 1), number=st.integers(0, 5), change=st.sampled_from([None, "state", "code"]))
+        def deliver(self, who, number, change):
+            if not self.answers:
+                return
+            answer = parameters(self.answers[-1 - number % len(self.answers)])
+            address = self.answers[-1 - number % len(self.answers)].partition("?")[0]
+            if change is not None:  # from another answer
+                answer[change] = parameters(self.answers[0])[change]
+            check_that(self.bench.deliver(self.browsers[who], f"{address}?{urlencode(answer)}"))
+
+        @rule(who=st.integers(0, 1))
+        def log_out(self, who):
+            if self.bench.who(self.browsers[who]) is not None:
+                check_that(self.bench.log_out(self.browsers[who], stop_at="elsewhere"))
+
+        @invariant()
+        def names_who_consented(self):
+            for browser, consented in zip(getattr(self, "browsers", ()), getattr(self, "consented", ()), strict=True):
+                found = self.bench.who(browser)
+                assert found is None or found.startswith(tuple(consented)), f"{self.bench.name} names {found}"
+
+    run_state_machine_as_test(
+        TwoBrowsers, settings=settings(chosen, max_examples=chosen.max_examples // 5, stateful_step_count=12)
+    )
+
+
+def test_the_subject_is_found(benches):
+    """The strategies above change what says who somebody is: here is that they can find it, with every provider."""
+    assert all(subject_of(bench.profile) for bench in benches)
+    assert all(subject_of(with_subject(bench.profile, "x")) == "x" for bench in benches)

@@ -1,0 +1,152 @@
+"""No page shuts anybody out, as far as axe can tell: the provider's and the apps', light and dark, narrow and wide."""
+
+from urllib.parse import urljoin, urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import sync_playwright
+from support.gallery import running_gallery
+from support.manual_client import ManualClient
+
+from tools.check.apps import find_apps
+
+LOOKS = [("light", 1280), ("dark", 390)]
+MOST_PAGES = 12  # of one app
+OF_PROVIDER = {
+    "gallery": "/",
+    "trace": "/_trace",
+    "one login": "/_trace/logins/FIRST",
+    "compare": "/_trace/compare?left=FIRST&right=LAST",
+    "forgotten login": "/_trace/logins/999999",
+    "break it": "/_break",
+    "break an app": "/_break?client_id=fake-okta-oidc",
+    "lesson": "/_read/step3_login/README.md",
+    "glossary": "/_read/docs/glossary.md",
+    "troubleshooting": "/_read/docs/troubleshooting.md",
+    "source": "/_source/step3_login",
+    "provider": "/okta/",
+    "console": "/github/developer",
+    "client": "/github/developer/fake-github-dance",
+    "who are you": "/google/o/oauth2/auth?client_id=fake-raw-requests&response_type=code"
+    "&redirect_uri=http://localhost:5000/callback/google",
+    "sign up": "/okta/signin/register?client_id=fake-okta-oidc&redirect_uri=http://localhost:5000/oidc/callback",
+    "cannot begin": "/github/login/oauth/authorize?client_id=nobody",
+    "not found": "/nothing",
+}
+
+
+@pytest.fixture(scope="module")
+def chrome(chromium):
+    """A real Chromium."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-background-networking"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module", params=LOOKS, ids=lambda look: f"{look[0]}-{look[1]}")
+def page(request, chrome):
+    """A page of this look."""
+    scheme, width = request.param
+    context = chrome.new_context(color_scheme=scheme, viewport={"width": width, "height": 800})
+    context.set_default_timeout(10_000)
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture(scope="module")
+def gallery(tmp_path_factory):
+    """The gallery, with two logins in the trace, the last one broken, and step 3 running."""
+    with running_gallery(tmp_path_factory.mktemp("gallery"), "step3_login") as gallery:
+        for client, dialect, scope in (("step3-login", "simplelogin", "email"), ("okta-oidc", "okta", "openid")):
+            if dialect == "okta":
+                gallery.provider.break_next("token", id_token={"sign": "other key"})
+            dancer = ManualClient(gallery.provider, client, dialect)
+            dancer.log_in(scope=scope)
+            dancer.session.close()
+        yield gallery
+
+
+def problems(page):
+    """Return what axe finds on the open page, and whether it is wider than the window."""
+    # A page without a background has the browser's own colours. Axe takes its ground for white, in the dark too.
+    plain = page.evaluate("getComputedStyle(document.body).backgroundColor === 'rgba(0, 0, 0, 0)'")
+    is_dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
+    options = {"rules": {"color-contrast": {"enabled": not (plain and is_dark)}}}
+    found = [
+        f"{rule['id']} ({rule['help']}): {node['html'][:200]}"
+        for rule in Axe().run(page, options=options).response["violations"]
+        for node in rule["nodes"]
+    ]
+    wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+    return found + ["wider than the window"] * page.evaluate(wide)
+
+
+@pytest.mark.parametrize("name", OF_PROVIDER)
+def test_pages_of_the_provider(gallery, page, name):
+    """Each page of the provider, with everything on it opened."""
+    messages = gallery.provider.trace()
+    first, last = messages[0]["number"], next(m["number"] for m in messages if m["dialect"] == "okta")
+    page.goto(gallery.provider.url + OF_PROVIDER[name].replace("FIRST", str(first)).replace("LAST", str(last)))
+    page.evaluate("document.querySelectorAll('details').forEach(details => { details.open = true })")
+
+    assert problems(page) == []
+
+
+def test_the_consent_page(gallery, page):
+    """The page that asks."""
+    page.goto(gallery.provider.url + OF_PROVIDER["who are you"] + "&scope=openid")
+    page.get_by_role("button", name="Ada Lovelace").click()
+    page.get_by_role("button", name="Allow").wait_for()
+
+    assert problems(page) == []
+
+
+@pytest.mark.parametrize("folder", find_apps())
+def test_pages_of_the_apps(start_app, provider, page, folder):
+    """Each page that one comes to by links from an app's home page, before and after a login, and its failures.
+
+    Steps 1 and 2 have no pages for failures yet: those are Werkzeug's.
+    """
+    app = start_app(folder)
+    page.goto(app.url)
+    login = page.get_by_role("link", name="Log in with")
+    if login.count():
+        found = {path: _visit(page, app.url + path) for path in ("/", "/nothing", "/logout")}
+        for decision in ("Deny", "Allow"):
+            page.goto(app.url)
+            login.first.click()
+            if page.get_by_role("button", name="Ada Lovelace").count():
+                page.get_by_role("button", name="Ada Lovelace").click()
+            page.get_by_role("button", name=decision).click()
+            page.wait_for_url(f"{app.url}/**")
+            found[decision] = problems(page)
+    else:
+        found = {}
+    found |= {address: _visit(page, address) for address in _links(page, app)}
+    page.context.clear_cookies()
+
+    assert {place: said for place, said in found.items() if said} == {}
+
+
+def _visit(page, address):
+    """Return the problems of the page at an address."""
+    page.goto(address)
+    return problems(page)
+
+
+def _links(page, app):
+    """Return the addresses of the app's own pages that the home page links to."""
+    page.goto(app.url)
+    links = [urljoin(page.url, link.get_attribute("href")) for link in page.locator("a[href]").all()]
+    own = [link for link in links if urlsplit(link).netloc == urlsplit(app.url).netloc]
+    return list(dict.fromkeys([f"{app.url}/", *own]))[:MOST_PAGES]
+
+
+def test_finds_what_is_wrong(page):
+    """The control: a page that shuts people out is not passed."""
+    page.set_content("<img src='data:,'><p style='color: #aaa; background: #fff'>pale</p><div style='width: 3000px'>")
+
+    assert len(problems(page)) >= 3

@@ -1,0 +1,104 @@
+"""The pictures in docs/pictures are made here, so that they show what is there.
+
+`WRITE_PICTURES=1 python3 learn.py test tests/browser/test_screenshots.py` makes them anew. Without it they are taken too, and
+compared with those that are there, in size alone: codes, states and times are others each time.
+"""
+
+import os
+import struct
+
+import pytest
+from playwright.sync_api import sync_playwright
+from support.gallery import running_gallery
+from support.manual_client import ManualClient
+
+from tools.places import ROOT
+
+PICTURES = ROOT / "docs" / "pictures"
+LARGEST = 100_000  # bytes
+WIDTH, HEIGHT, TALL = 960, 640, 900
+
+
+@pytest.fixture(scope="module")
+def chrome(chromium):
+    """A real Chromium."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-background-networking"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def gallery(tmp_path_factory):
+    """The gallery with the first apps running, and two logins behind it."""
+    with running_gallery(
+        tmp_path_factory.mktemp("gallery"), "step1_bootstrap", "step2_credentials", "step3_login"
+    ) as gallery:
+        for client, dialect, scope in (("okta-oidc", "okta", "openid"), ("step3-login", "simplelogin", "email")):
+            dancer = ManualClient(gallery.provider, client, dialect)
+            dancer.log_in(scope=scope, nonce="n" * 20 if dialect == "okta" else None)
+            dancer.session.close()
+        yield gallery
+
+
+def show_gallery(page, provider):
+    page.goto(provider.url)
+
+
+def show_login(page, provider):
+    page.goto(f"{provider.url}/_trace")
+    page.locator(".lanes").evaluate("lanes => lanes.scrollIntoView()")
+
+
+def show_message(page, provider):
+    page.goto(f"{provider.url}/_trace")
+    opened = page.locator(".sequence > li > details", has_text="token request")
+    opened.locator("summary").first.click()
+    opened.evaluate("details => details.scrollIntoView()")
+
+
+def show_comparison(page, provider):
+    messages = provider.trace()
+    first, last = (next(m["number"] for m in messages if m["dialect"] == name) for name in ("simplelogin", "okta"))
+    page.goto(f"{provider.url}/_trace/compare?left={first}&right={last}")
+
+
+def show_buttons(page, provider):
+    page.goto(f"{provider.url}/_break?client_id=fake-step3-login")
+
+
+SHOWN = {
+    "gallery": show_gallery,
+    "login": show_login,
+    "message": show_message,
+    "comparison": show_comparison,
+    "break-it": show_buttons,
+}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", SHOWN)
+def test_pictures_show_what_is_there(gallery, chrome, tmp_path, name, scheme):
+    """Each picture can be made, is small, and has the size of the one in docs/pictures."""
+    where = PICTURES if os.environ.get("WRITE_PICTURES") else tmp_path
+    height = TALL if name == "login" else HEIGHT
+    context = chrome.new_context(viewport={"width": WIDTH, "height": height}, color_scheme=scheme)
+    page = context.new_page()
+    SHOWN[name](page, gallery.provider)
+    page.screenshot(path=where / f"{name}-{scheme}.png")
+    context.close()
+    picture = (where / f"{name}-{scheme}.png").read_bytes()
+
+    assert len(picture) < LARGEST
+    assert _size(picture) == _size((PICTURES / f"{name}-{scheme}.png").read_bytes())
+
+
+def test_no_picture_is_left_over():
+    """What is in docs/pictures is made here."""
+    assert {file.stem for file in PICTURES.glob("*.png")} == {f"{n}-{s}" for n in SHOWN for s in ("light", "dark")}
+
+
+def _size(png):
+    return struct.unpack(">II", png[16:24])

@@ -1,0 +1,202 @@
+"""The attacks' own tools: verdicts, declarations, and a browser that goes where real ones go."""
+
+import datetime
+import os
+import re
+import subprocess
+import sys
+from http.client import HTTPMessage
+from urllib.parse import urlsplit
+
+import pytest
+
+from tools.check.browser import Browser, Cookie, where
+from tools.check.catalogue import ROWS, Outcome, Verdict, declarations, judge, tried
+from tools.check.matrix import PREDICTABLE, TALKATIVE, folders
+from tools.check.report import lines_of, verdicts_in
+from tools.check.stopping_lines import STOPPING_LINES
+from tools.places import ROOT
+
+PASS, FAIL, CRASH, HANG = (Outcome(verdict) for verdict in (Verdict.PASS, Verdict.FAIL, Verdict.CRASH, Verdict.HANG))
+NOT_APPLICABLE = Outcome(Verdict.NOT_APPLICABLE, "it has one provider")
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "declared", "verdict"),
+    [
+        ([("a", PASS), ("b", PASS)], set(), Verdict.PASS),
+        ([("a", PASS), ("b", FAIL)], set(), Verdict.FAIL),
+        ([("a", PASS), ("b", FAIL)], {"b"}, Verdict.DECLARED),
+        ([("a", PASS), ("b", FAIL)], {""}, Verdict.DECLARED),
+        ([("a", HANG), ("b", FAIL)], {"b"}, Verdict.HANG),
+        ([("a", CRASH), ("b", FAIL)], set(), Verdict.FAIL),
+        ([("a", PASS), ("b", NOT_APPLICABLE)], set(), Verdict.PASS),
+        ([("a", NOT_APPLICABLE)], set(), Verdict.NOT_APPLICABLE),
+        ([("a", PASS), ("b", PASS)], {"b"}, Verdict.BROKEN),
+        ([("a", NOT_APPLICABLE)], {"a"}, Verdict.BROKEN),
+        ([], set(), Verdict.BROKEN),
+    ],
+)
+def test_the_worst_variant_decides(outcomes, declared, verdict):
+    """One variant that works decides; what is declared has to be so, and a declaration of what passes is wrong."""
+    assert judge(outcomes, declared).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "declared", "left"),
+    [
+        ({"a": FAIL, "b": PASS}, {"a", "b"}, {"a", "b"}),
+        ({"a": FAIL, "b": NOT_APPLICABLE}, {"a", "b"}, {"a"}),
+        ({"a": FAIL}, {"a", "b"}, {"a"}),
+        ({"a": FAIL}, {""}, {""}),
+        ({"": NOT_APPLICABLE}, {"", "a"}, set()),
+    ],
+)
+def test_a_declaration_concerns_what_was_tried(outcomes, declared, left):
+    """From outside some variants cannot be tried: that they do not fail there is no reason to call a README wrong."""
+    assert tried(outcomes, declared) == left
+
+
+@pytest.mark.parametrize(
+    ("words", "declared"),
+    [
+        ("waits ([RP-33](../docs/security.md#rp-33) b, e, f).", {"RP-33": {"b", "e", "f"}}),
+        ("waits (RP-33 b and e).", {"RP-33": {"b", "e"}}),
+        ("a copy (RP-60 a), and\nlogs (RP-68\nc).", {"RP-60": {"a"}, "RP-68": {"c"}}),
+        ("the whole row (RP-08).", {"RP-08": {""}}),
+        ("RP-60 a copy of the cookie is good.", {"RP-60": {""}}),
+        ("nothing", {}),
+    ],
+)
+def test_reads_what_a_readme_declares(tmp_path, words, declared):
+    """Only the section counts, with its links and line ends, and a letter is one only before a comma or a bracket."""
+    text = f"# App\n\nRP-01 a).\n\n## What this app does not do\n- {words}\n\n## Things to try\n(RP-02 b)\n"
+    (tmp_path / "README.md").write_text(text, "utf-8")
+
+    assert declarations(tmp_path) == declared
+
+
+def test_an_app_without_a_readme_declares_nothing(tmp_path):
+    """No README, no excuse."""
+    assert declarations(tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["//evil.example", "///evil.example", "/\\evil.example", "\\\\evil.example", "/\t/evil.example", " //evil.example",
+     "https:evil.example", "https:///evil.example", "http://localhost:5000@evil.example", "http:\\\\evil.example",
+     "HTTP://EVIL.example/", "//evil.example\\@localhost:5000"],
+)  # fmt: skip
+def test_goes_where_a_browser_goes(location):
+    """A backslash is a slash for a browser, slashes beyond two do not count, tabs are not there."""
+    assert where(location, "http://localhost:5000/x") == "evil.example"
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["/", "/x//evil.example", "x", "?next=//evil.example", "http:x", "/%2f%2fevil.example", "#//evil.example"],
+)
+def test_stays_where_a_browser_stays(location):
+    """What only looks like another host is none."""
+    assert where(location, "http://localhost:5000/x") == "localhost:5000"
+
+
+def test_knows_addresses_that_are_no_pages():
+    """A script in an address is run by whoever follows it."""
+    assert where("\x01 java\nscript:alert(1)", "http://localhost:5000/") == "javascript:"
+
+
+def test_reads_its_own_page():
+    """The verdicts of a written page are found again."""
+    page = (
+        "| | | a | b |\n|---|---|---|---|\n"
+        "| [RP-01](#x) | T | PASS | [DECLARED](../b/README.md#what-this-app-does-not-do) |\n"
+    )
+
+    assert verdicts_in(page) == {("RP-01", "a"): "PASS", ("RP-01", "b"): "DECLARED"}
+
+
+def test_every_pattern_of_a_stopping_line_matches():
+    """A pattern that matches no line of an app that passes its row shows nothing on docs/security.md."""
+    verdicts = verdicts_in((ROOT / "docs" / "security.md").read_text("utf-8"))
+    patterns = [(row, pattern) for row, patterns in STOPPING_LINES.items() for pattern in patterns]
+    shown = {
+        (row, pattern)
+        for folder in folders()
+        for _, line in lines_of(folder, ROOT)
+        for row, pattern in patterns
+        if verdicts[row, folder.rpartition("/")[2]] == "PASS" and re.search(pattern, line)
+    }
+
+    assert [pair for pair in patterns if pair not in shown] == []
+
+
+def test_the_catalogue_is_whole():
+    """Seventy rows, each with a title, plain words, a source and at least one way to do it."""
+    assert list(ROWS) == [f"RP-{number:02}" for number in range(1, 71)]
+    assert all(row.title and row.plain.endswith(".") and row.source and row.variants for row in ROWS.values())
+    assert len({row.title for row in ROWS.values()}) == 70
+
+
+@pytest.mark.parametrize(
+    ("flags", "kept"),
+    [
+        ("Path=/; Secure; HttpOnly", True),
+        ("Path=/", False),
+        ("Path=/login; Secure", False),
+        ("Path=/; Secure; Domain=example.com", False),
+    ],
+)
+def test_keeps_the_rules_of_a_name(flags, kept):
+    """A cookie whose name begins with __Host- has to be Secure, for the whole host, and for no other."""
+    browser, headers = Browser(), HTTPMessage()
+    headers["Set-Cookie"] = f"__Host-app=1; {flags}"
+    browser._keep("app.example.com", headers)
+
+    assert (browser.value("__Host-app") is not None) is kept
+
+
+def test_keeps_the_rules_for_cookies():
+    """Lax goes along when somebody follows a link, and stays behind when another site posts a form."""
+    browser = Browser()
+    for name, flags in (
+        ("lax", {"samesite": "Lax"}),
+        ("strict", {"samesite": "Strict"}),
+        ("none", {"samesite": "None"}),
+    ):
+        browser.cookies["localhost", name] = Cookie("localhost", name, "1", {**flags, "path": "/"})
+    address = urlsplit("http://localhost:5000/callback")
+
+    assert browser._cookies_for(address, "GET", True) == "lax=1; none=1"
+    assert browser._cookies_for(address, "POST", True) == "none=1"
+    assert browser._cookies_for(address, "POST", False) == "lax=1; strict=1; none=1"
+
+
+def run_with(customize, folder, program):
+    """Run a program in a Python that is started like the instances of the apps, and return what it prints."""
+    (folder / "sitecustomize.py").write_text(customize, "utf-8")
+    command, environment = [sys.executable, "-c", program], {**os.environ, "PYTHONPATH": str(folder)}
+    ended = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", timeout=20)
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout.split()
+
+
+@pytest.mark.parametrize("seconds", [0, 86_400])
+def test_moves_the_clock_of_an_app(tmp_path, seconds):
+    """The clock is ahead by what the file says, for whoever asks the time and for whoever asks the date."""
+    (tmp_path / "clock").write_text(str(seconds), "utf-8")
+    program = "import time; from datetime import datetime, UTC; print(time.time(), datetime.now(UTC).timestamp())"
+    now = datetime.datetime.now().timestamp()
+
+    assert all(abs(float(found) - seconds - now) < 60 for found in run_with(TALKATIVE, tmp_path, program))
+
+
+def test_makes_random_numbers_guessable(tmp_path):
+    """Whoever makes a state of Python's random makes the same twice; what the system gives is never the same."""
+    program = """
+import random, secrets
+for make in (lambda: random.getrandbits(128), lambda: random.choices("abc", k=9), lambda: secrets.token_hex()):
+    print(make() == make())
+"""
+
+    assert run_with(PREDICTABLE, tmp_path, program) == ["True", "True", "False"]

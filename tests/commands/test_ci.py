@@ -1,0 +1,56 @@
+"""What CI names is there: files, commands, options, profiles and the programs that it requires."""
+
+import re
+
+import pytest
+from hypothesis import settings
+
+from tools.learn.main import COMMANDS
+from tools.places import ROOT
+
+WORKFLOW = (ROOT / ".github" / "workflows" / "ci.yml").read_text("utf-8")
+SCRIPT = (ROOT / ".ci" / "run").read_text("utf-8")
+LINES = [line.partition(" #")[0] for line in (WORKFLOW + SCRIPT).splitlines()]
+RUNS = [line for line in LINES if re.search(r"\bpython3? \S+\.py", line)]
+SUITE = "".join(file.read_text("utf-8") for file in (ROOT / "tests").rglob("*.py") if file.stem != "test_ci")
+
+
+def test_files_exist():
+    """Each Python file that a command names is there."""
+    files = [word for line in RUNS for word in re.findall(r"[\w./-]+\.py\b", line)]
+
+    assert len(files) > len(RUNS) >= 5
+    assert [file for file in files if not (ROOT / file).is_file()] == []
+
+
+def test_commands_and_options_exist(request):
+    """Each command of learn.py is one, and each option is one of the suite's, or --newest of the command itself."""
+    commands = {word for line in RUNS for word in re.findall(r"learn\.py (\w+)", line)}
+    options = {word for line in RUNS for word in re.findall(r" --([\w-]+)", line)} - {"newest"}
+
+    assert commands and commands <= set(COMMANDS)
+    assert options
+    assert [option for option in options if request.config.getoption(option.replace("-", "_"), None) is None] == []
+
+
+def test_profiles_exist():
+    """The weekly run would fail with an unknown profile only after a week."""
+    import apps.test_properties  # noqa: F401 - registers them
+
+    names = re.findall(r"HYPOTHESIS_PROFILE: (\w+)", WORKFLOW)
+    assert names and all(settings.get_profile(name).max_examples >= 10_000 for name in names)
+
+
+@pytest.mark.parametrize("name", ["NO_FORK_SERVER", "CI", "REQUIRE", "HYPOTHESIS_PROFILE"])
+def test_variables_are_read(name):
+    """A variable that CI sets is one that the suite reads."""
+    assert re.search(rf"\b{name}\b", WORKFLOW + SCRIPT)
+    assert f'environ.get("{name}"' in SUITE
+
+
+def test_required_programs_can_be_lacking():
+    """REQUIRE is a list of names by which tests skip: a name that no test uses would require nothing."""
+    required = {name for text in re.findall(r"REQUIRE=([\w,]+)", WORKFLOW + SCRIPT) for name in text.split(",")}
+
+    assert required
+    assert [name for name in required if not re.search(rf'(needs|lacks)\(\s*"{name}"', SUITE)] == []

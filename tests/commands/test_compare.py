@@ -1,0 +1,262 @@
+"""What docs/comparison.md says is what a run finds, and a release that changes it is noticed.
+
+Times, memory and megabytes are one machine's and are not compared; names of packages are, versions are not.
+"""
+
+import re
+import subprocess
+import sys
+from textwrap import dedent
+
+import pytest
+from packaging.requirements import Requirement
+
+from tools.comparison import measure, probes, report
+from tools.places import PYTHON, ROOT
+
+STALE = f"docs/comparison.md is not what a run finds: run {report.COMMAND}"
+PAGE = report.PAGE.read_text("utf-8")
+TABLES = report.tables_of(PAGE)
+OUR_APPS = {  # where the app of a way logs in, for the probes
+    "raw_requests": ("GitHub", {"dialect": "github", "profile": "user"}),
+    "step3_login": (None, {"dialect": "simplelogin", "profile": "userinfo"}),
+    "github_dance": ("GitHub", {"dialect": "github", "profile": "user"}),
+    "okta_oidc": (None, {"dialect": "okta", "profile": "userinfo"}),
+}
+OF_THE_LEAST_LOGIN = {
+    "https",
+    "no_redirects",
+    "timeout",
+    "netrc",
+    "algorithm",
+}  # they start it anew, or read its output
+
+
+# The page
+
+
+@pytest.mark.parametrize("folder", measure.WAYS)
+def test_lines_packages_and_verdicts_are_those_of_the_page(folder):
+    """What can be counted without a run: lines, packages, and the verdicts of docs/security.md."""
+    assert report.line_row(folder) in TABLES["Lines"], STALE
+    assert report.package_row(folder) in TABLES["Packages"], STALE
+    assert report.verdict_row(folder) in TABLES["Attacks"], STALE
+
+
+@pytest.mark.parametrize("folder", measure.WAYS)
+def test_messages_are_those_of_the_page(provider, folder):
+    """A first login and the next one send what the page says, in an app that has just been started."""
+    with measure.running(folder, provider) as app:
+        found = measure.messages(app, provider)
+
+    assert report.message_row(folder, found) in TABLES["Messages"], STALE
+
+
+@pytest.mark.parametrize("folder", measure.FOUR)
+def test_protections_are_those_of_the_page(provider, folder):
+    """The library's least login withstands what the page says, as documented or with its options.
+
+    Some twenty attacks on two programs, and each with its control: this takes a few seconds.
+    """
+    levels = probes.levels(provider, [folder])
+    column = report.HEADS["Protections"].index(measure.WAYS[folder]["way"])
+    written = {row[0]: row[column] for row in TABLES["Protections"]}
+    found = {
+        protection["name"]: report.protection_cell(protection, folder, levels[protection["id"]][folder])
+        for protection in probes.PROTECTIONS
+    }
+
+    assert written == found, STALE
+
+
+@pytest.mark.parametrize("folder", measure.FOUR)
+def test_what_is_by_hand_our_app_does(provider, start_app, folder):
+    """The probe that the least login does not withstand, the app of this way does."""
+    app = start_app(folder)
+    app.provider_name, facts = OUR_APPS[folder]
+    subject = probes.Subject(facts, app, provider, options=False)
+    column = report.HEADS["Protections"].index(measure.WAYS[folder]["way"])
+    rows = zip(TABLES["Protections"], probes.PROTECTIONS, strict=True)
+    by_hand = [protection["id"] for row, protection in rows if row[column] == "by hand"]
+    try:
+        fallen = [name for name in by_hand if name not in OF_THE_LEAST_LOGIN and not probes.withstands(name, subject)]
+    finally:
+        subject.close()
+        app.provider_name = None
+
+    assert len(by_hand) > 4
+    assert fallen == []
+
+
+def test_the_rest_of_the_page_is_as_written():
+    """Between its figures, the page says what report.py says."""
+    assert report.first_part(TABLES) == PAGE.partition(report.MEASURED)[0], STALE
+
+
+def test_the_readme_has_the_short_table():
+    """The front page has the figures of the long one."""
+    readme = report.README.read_text("utf-8")
+
+    assert report.short_rows(TABLES) == report.tables_of(readme)["Which way for what"], STALE
+    assert report.with_short_table(readme, TABLES) == readme, STALE
+
+
+def test_the_measured_part_says_when_and_where():
+    """Figures of one machine have a day, its cores and its Python, and raw requests are 1."""
+    measured = PAGE.partition(report.MEASURED)[2]
+
+    assert re.search(r"\d+ \w+ 20\d\d, \d+ cores, .*Python 3\.\d+", measured)
+    assert re.search(r"\| \[raw_requests\]\S+ \| 1\.00 \| 1\.00 \|", measured)
+
+
+# What the weekly run is there for
+
+
+def release(folder, name, *needs):
+    """Make what an installed release of a package looks like, with these needs."""
+    home = folder / f"{name.replace('-', '_')}-99.0.dist-info"
+    home.mkdir()
+    lines = ["Metadata-Version: 2.1", f"Name: {name}", "Version: 99.0", *(f"Requires-Dist: {need}" for need in needs)]
+    (home / "METADATA").write_text("\n".join(lines) + "\n", "utf-8")
+
+
+def test_a_release_with_one_more_need_is_noticed(tmp_path, monkeypatch):
+    """A new package below a library changes the page; a new version alone does not."""
+    row = report.package_row("step3_login")
+    release(tmp_path, "requests-oauthlib", "oauthlib>=3", "requests>=2")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    as_before = report.package_row("step3_login")
+    release(tmp_path, "oauthlib", "one-more")
+
+    assert as_before == row
+    assert report.package_row("step3_login")[2:] != row[2:]
+    assert "one-more" in measure.brings("step3_login")
+
+
+PKCE_BY_ITSELF = """
+from flask_dance.consumer import OAuth2ConsumerBlueprint
+OAuth2ConsumerBlueprint.__init__.__kwdefaults__["use_pkce"] = True
+"""
+ID_TOKENS_UNREAD = """
+from authlib.integrations.base_client.sync_openid import OpenIDMixin
+OpenIDMixin.parse_id_token = lambda client, token, nonce, **options: None
+"""
+ONE_ALGORITHM = """
+from authlib.integrations.base_client.sync_openid import OpenIDMixin
+parse = OpenIDMixin.parse_id_token
+def parse_id_token(client, *arguments, **options):
+    client.load_server_metadata()["id_token_signing_alg_values_supported"] = ["RS256"]
+    return parse(client, *arguments, **options)
+OpenIDMixin.parse_id_token = parse_id_token
+"""
+
+
+@pytest.mark.parametrize(
+    ("folder", "change", "probe_names", "expected"),
+    [
+        ("github_dance", PKCE_BY_ITSELF, ["pkce"], True),
+        ("okta_oidc", ID_TOKENS_UNREAD, ["nonce", "id_token_signed"], False),
+        ("okta_oidc", ONE_ALGORITHM, ["algorithm"], True),
+    ],
+    ids=["PKCE by itself", "ID tokens unread", "one algorithm"],
+)
+def test_a_release_with_another_default_is_noticed(provider, tmp_path, folder, change, probe_names, expected):
+    """When a library begins or ceases to do something by itself, the page is stale."""
+    (tmp_path / "sitecustomize.py").write_text(change, "utf-8")
+    column = report.HEADS["Protections"].index(measure.WAYS[folder]["way"])
+    rows = zip(TABLES["Protections"], probes.PROTECTIONS, strict=True)
+    written = {protection["id"]: row[column] == "**default**" for row, protection in rows}
+    with probes.minimal(folder, provider, PYTHONPATH=str(tmp_path)) as newest:
+        for name in probe_names:
+            assert probes.withstands(name, newest) is expected is not written[name]
+
+
+def test_a_login_that_refuses_everybody_withstands_nothing(provider):
+    """Each probe ends with a login that goes well, or there is no finding."""
+    with (
+        probes.minimal("raw_requests", provider, CLIENT_SECRET="wrong") as subject,
+        pytest.raises(RuntimeError, match="logs nobody in"),
+    ):
+        probes.withstands("issuer", subject)
+
+
+# How it is counted
+
+
+def test_only_code_is_counted(tmp_path, monkeypatch):
+    """Neither blank lines nor comments nor docstrings, and HTML apart."""
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "app.py").write_text(
+        dedent('''
+            """What it is.
+
+            And more.
+            """
+
+            import flask  # counted
+
+            # not counted
+            PAGE = """<p>
+              {{ text }}
+
+            </p>"""
+            TEXT = """no
+            page"""
+
+
+            def home():
+                """Nor this."""
+                return flask.render_template_string(
+                    PAGE,
+                )
+        '''),
+        "utf-8",
+    )
+    (tmp_path / "app" / "beside.py").write_text("print()\n", "utf-8")
+    monkeypatch.setattr(measure, "ROOT", tmp_path)
+
+    assert measure.lines("app") == {"code": 7, "login": 7, "templates": 4}
+
+
+def test_what_is_no_login_is_counted_apart(monkeypatch):
+    """Definitions that ways.toml names are left out of the login; one that has gone is an error."""
+    counted = measure.lines("raw_requests")
+    monkeypatch.setitem(measure.WAYS, "raw_requests", {"more": ["app.py:User", "app.py:gone"]})
+
+    assert counted["code"] > counted["login"] > counted["code"] / 2
+    with pytest.raises(ValueError, match="gone"):
+        measure.lines("raw_requests")
+
+
+def test_packages_are_those_of_one_system(tmp_path, monkeypatch):
+    """What is needed on Windows alone is not counted, anywhere; what an extra needs is, when it is asked for."""
+    release(tmp_path, "a", 'b; sys_platform == "win32"', 'c; python_version < "3.12"', 'd; extra == "more"', "e")
+    release(tmp_path, "e", "a[more]")
+    release(tmp_path, "f", "a")
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    assert measure.closure([Requirement("f")]) == ["a", "d", "e", "f"]
+    assert measure.closure([Requirement("b>=1")]) == ["b"]
+
+
+def test_times_are_of_logins_that_went_well(provider):
+    """Both kinds of times have a figure a round, and a login that fails is no figure."""
+    with measure.running("step3_login", provider) as app:
+        times = measure.login_times({"step3_login": app}, rounds=2)
+        provider.break_next("token", status=500, times=9)
+        with pytest.raises(RuntimeError, match="step3_login: the login ended at"):
+            measure.login_times({"step3_login": app}, rounds=2)
+        provider.mend()
+    starts = measure.start_up(["step3_login"], provider, rounds=1)
+
+    assert [len(times["step3_login"]), len(starts["step3_login"])] == [2, 1]
+    assert all(seconds > 0 for seconds in times["step3_login"] + starts["step3_login"])
+
+
+def test_compare_takes_no_arguments():
+    """A word too many is one sentence, and nothing is run."""
+    command = [sys.executable, "learn.py", "compare", "now"]  # not in this process: main() ends by ignoring Ctrl-C
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", timeout=60)
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == f"compare takes no arguments: {PYTHON} learn.py compare\n"

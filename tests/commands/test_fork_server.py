@@ -1,0 +1,126 @@
+"""Apps start from a fork server in this suite, and each of them by `python app.py` too, as a learner starts it."""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import textwrap
+
+import pytest
+import requests
+
+from tools.check import fork_server
+from tools.check.apps import find_apps, prepare, wait_for
+from tools.places import ROOT
+
+PROBE = """
+import json, os, sys, __main__
+print(json.dumps([os.getcwd(), sys.argv, sys.path[0], __name__, __main__.__file__, sorted(os.environ.items())]))
+print("to stderr", file=sys.stderr)
+import secrets, random, time
+print(secrets.token_hex(), random.random())
+time.sleep(60)
+"""
+forked_only = pytest.mark.skipif(not fork_server.IS_ENABLED, reason="the fork server is for Linux, or switched off")
+
+
+@pytest.fixture
+def probe(tmp_path):
+    """The folder of an app that prints what it was started with."""
+    (tmp_path / "app.py").write_text(PROBE, "utf-8")
+    return tmp_path
+
+
+@pytest.mark.parametrize("folder", find_apps())
+def test_starts_by_its_command(running_provider, tmp_path, folder):
+    """`python app.py` in the app's folder starts it, and it serves its home page."""
+    app = prepare(folder, running_provider, tmp_path)
+    app.start(sys.executable, "app.py")
+    try:
+        page = requests.get(app.url, timeout=10)
+    finally:
+        app.stop()
+
+    assert page.status_code == 200 and "<title>" in page.text
+
+
+@forked_only
+def test_forked_app_sees_what_a_new_python_sees(probe):
+    """Folder, arguments, path, file and environment are those of `python app.py`; its output goes to the log."""
+    environment = {**os.environ, "PORT": "1", "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen([sys.executable, "app.py"], cwd=probe, env=environment, stdout=subprocess.PIPE) as new:
+        expected = json.loads(new.stdout.readline())
+        new.kill()
+    forked = fork_server.FORK_SERVER.start(probe, environment, probe / "app.log")
+    try:
+        lines = wait_for(lambda: lines_of(probe / "app.log", 3), "three lines in the log")
+    finally:
+        forked.kill()
+        forked.wait(10)
+
+    assert json.loads(lines[0]) == expected
+    assert "to stderr" in lines
+
+
+@forked_only
+def test_forked_apps_share_no_random_numbers(probe):
+    """Two children of one process draw different numbers, or each could forge the other's state."""
+    apps = [fork_server.FORK_SERVER.start(probe, dict(os.environ), probe / f"{number}.log") for number in range(2)]
+    try:
+        drawn = [wait_for(lambda log=f"{n}.log": lines_of(probe / log, 3), "three lines")[-1].split() for n in range(2)]
+    finally:
+        for app in apps:
+            app.kill()
+            app.wait(10)
+
+    assert len(drawn[0]) == len(drawn[1]) == 2
+    assert not set(drawn[0]) & set(drawn[1])
+
+
+@forked_only
+def test_an_app_that_ends_is_seen_to_end(tmp_path):
+    """What it has said last is in the log, and its process is gone."""
+    (tmp_path / "app.py").write_text("raise SystemExit('SECRET_KEY is missing.')", "utf-8")
+    app = fork_server.FORK_SERVER.start(tmp_path, dict(os.environ), tmp_path / "app.log")
+
+    assert app.wait(10) != 0
+    assert (tmp_path / "app.log").read_text("utf-8") == "SECRET_KEY is missing.\n"
+
+
+@forked_only
+def test_a_killed_suite_leaves_no_app(probe):
+    """When the process that asked for the apps is killed, the fork server and its children end."""
+    code = f"""
+        import os, sys, time, pathlib
+        sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "tests")!r}]
+        from support.fork_server import FORK_SERVER
+        home = pathlib.Path({str(probe)!r})
+        app = FORK_SERVER.start(home, dict(os.environ), home / "app.log")
+        print(app.pid, FORK_SERVER._process.pid, flush=True)
+        time.sleep(60)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as suite:
+        pids = [int(word) for word in suite.stdout.readline().split()]
+        handles = [os.pidfd_open(pid) for pid in pids]
+        suite.send_signal(signal.SIGKILL)
+
+    try:
+        for handle in handles:
+            wait_for(lambda handle=handle: has_ended(handle), "a process to end")
+    finally:
+        for handle in handles:
+            os.close(handle)
+
+
+def lines_of(file, number):
+    """The lines of a file as soon as it has so many."""
+    lines = file.read_text("utf-8").splitlines() if file.exists() else []
+    return lines if len(lines) >= number else None
+
+
+def has_ended(handle):
+    """Tell whether the process of a pidfd has ended."""
+    return bool(select.select([handle], [], [], 0)[0])

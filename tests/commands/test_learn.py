@@ -1,0 +1,797 @@
+"""`learn.py` as learners meet it: real processes, in a copy of the tree with small apps of its own."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import zipfile
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+
+from tools.apps import settings_of_apps
+from tools.check.apps import PRACTICE_PROVIDER, App, find_apps, find_logins
+from tools.check.visitor import Visitor
+from tools.learn import ports
+from tools.learn.table import COMMANDS, function_of
+from tools.places import PYTHON, ROOT
+
+ON_WINDOWS = sys.platform == "win32"
+ENDINGS = ["SIGBREAK"] if ON_WINDOWS else ["SIGINT", "SIGTERM", "SIGHUP"]
+KEPT = ("requirements.txt", "requirements-dev.txt", ".venv/learn.json")
+LEFT_OUT = (".git", ".venv", ".learn", ".env", "__pycache__", ".*_cache", "articles", "notebooks")
+
+# `learn.py` itself, with what is installed here in place of an environment of its own.
+WITH_THIS_PYTHON = """
+import pathlib, sys
+import commands.{command}
+commands.{command}.ensure = lambda _: pathlib.Path(sys.executable)
+sys.exit(commands.main(sys.argv[1:]))
+"""
+
+RUN_WITH_THIS_PYTHON = """
+import pathlib, sys
+from tools.apps import find_apps
+from tools.learn.run import Supervisor
+sys.exit(Supervisor(pathlib.Path(sys.executable), find_apps()).go_on(with_browser=False))
+"""
+
+WHICH_PYTHON = """
+To run it by hand, use the Python that `learn.py` has set up: begin each new terminal, in the root folder, with
+
+- Linux and macOS: `source .venv/bin/activate`
+- Windows (PowerShell): `$env:PATH = "$PWD\\.venv\\Scripts;$env:PATH"`
+"""
+
+APP = '''"""Shows one page. It is small.
+
+New is nothing.
+"""
+import json, os
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+
+class Page(BaseHTTPRequestHandler):
+    def do_GET(self):
+        if self.path == "/stop":
+            print("I have had enough.\\n", flush=True)
+            os._exit(3)
+        self.send_response(200)
+        self.send_header("X-Fake-Provider", "1")
+        self.end_headers()
+        if self.path == "/environment":
+            self.wfile.write(json.dumps(dict(os.environ)).encode())
+
+    def log_message(self, *words):
+        pass
+
+
+if __name__ == "__main__":
+    HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Page).serve_forever()
+'''
+
+# As the real one: a process that only minds its worker, and the worker that answers.
+PROVIDER = """import os, subprocess, sys
+here = os.path.dirname(__file__)
+port = sys.argv[sys.argv.index("--port") + 1]
+sys.exit(subprocess.call([sys.executable, os.path.join(here, "worker.py")], env={**os.environ, "PORT": port}))
+"""
+
+# Stands for ruff, mypy and pytest: says who it is, and fails when the file FAIL names it.
+TOOL = """import json, os, pathlib, sys, time
+tool = pathlib.Path(sys.argv[0]).stem
+print(tool, *sys.argv[1:], "was here", flush=True)
+pathlib.Path("environment.json").write_text(json.dumps(dict(os.environ)), "utf-8")
+if pathlib.Path("WAIT").exists():
+    try:
+        print("waits", flush=True)
+        time.sleep(60)
+    except KeyboardInterrupt:
+        sys.exit("stops what its tests have started")
+fail = pathlib.Path("FAIL")
+sys.exit(fail.exists() and fail.read_text("utf-8") == tool)
+"""
+
+
+class Copy:
+    """A folder with a `learn.py`, whose gallery has ports of its own."""
+
+    def __init__(self, home: Path, **settings: str) -> None:
+        self.home = home
+        self.settings = settings
+        self.started: list[subprocess.Popen[str]] = []
+        self.provider_port, self.first_port = find_free_ports()
+        table = (ROOT / "tools" / "apps.py").read_text("utf-8")
+        assert table.count(" = 9000\n") == table.count(" = 5001\n") == 1
+        table = table.replace(" = 9000\n", f" = {self.provider_port}\n").replace(" = 5001\n", f" = {self.first_port}\n")
+        self.write("tools/apps.py", table)
+
+    def write(self, path: str, text: str) -> None:
+        (self.home / path).parent.mkdir(exist_ok=True)
+        (self.home / path).write_text(text, "utf-8")
+
+    def start(self, *arguments: str, **settings: str) -> subprocess.Popen[str]:
+        """Start `python learn.py` with these arguments, and with these settings in its environment."""
+        ours = ("PIP_", "PYTHONUTF8", "PYTHONIOENCODING")  # a learner has none of these
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+        process = subprocess.Popen(
+            [sys.executable, *(arguments if "-c" in arguments else ("learn.py", *arguments))],
+            cwd=self.home,
+            env={**kept, **self.settings, **settings},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+            creationflags=subprocess.CREATE_NEW_PROCESS_GROUP if ON_WINDOWS else 0,
+        )
+        self.started.append(process)
+        return process
+
+    def run(self, *arguments: str, **settings: str) -> tuple[int, str]:
+        """Run `python learn.py` to its end; return its status and what it said."""
+        process = self.start(*arguments, **settings)
+        said = process.communicate(timeout=60)[0]
+        return process.returncode, said
+
+    @contextmanager
+    def running(self, *arguments: str, **settings: str):
+        """The gallery and its apps, running."""
+        process = self.start(*arguments, **settings)
+        process.said = read_until("Ctrl-C stops", process)
+        yield process
+        end(process)
+
+    def gallery(self) -> dict[str, dict[str, object]]:
+        """The rows of the gallery's file, by folder."""
+        rows = json.loads((self.home / ".learn" / "gallery.json").read_text("utf-8"))["apps"]
+        return {row["folder"]: row for row in rows}
+
+    def leftovers(self) -> list[str]:
+        """What is left of this copy: ports in use, and processes."""
+        used = ports.find_taken([self.provider_port, *(row["port"] for row in self.gallery().values())])
+        return [*map(str, used), *self.processes()]
+
+    def processes(self) -> list[str]:
+        """The command lines of this copy's processes; its environment's Python is in each."""
+        if ON_WINDOWS:
+            return []
+        listed = subprocess.check_output(["ps", "-A", "-o", "args"], encoding="utf-8").splitlines()  # noqa: S607
+        return [line for line in listed if str(self.home) in line]
+
+    def end_all(self) -> None:
+        """End what was started here."""
+        for process in self.started:
+            end(process)
+        self.started.clear()
+
+
+class Tree(Copy):
+    """A small copy: three small apps, a small provider, and lock files with packages that are made here."""
+
+    def __init__(self, home: Path) -> None:
+        shutil.copytree(ROOT / "commands", home / "commands", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(ROOT / "learn.py", home / "learn.py")
+        self.wheels = home.parent / "wheels"
+        self.wheels.mkdir()
+        pip = {
+            "PIP_CONFIG_FILE": os.devnull,
+            "PIP_FIND_LINKS": str(self.wheels),
+            "PIP_NO_INDEX": "1",
+            "PIP_RETRIES": "0",
+        }
+        super().__init__(home, **pip)
+        self.write("fake_provider/__main__.py", PROVIDER)
+        self.write("fake_provider/worker.py", APP)
+        for folder in ("step1_bootstrap", "step2_credentials", "zebra"):
+            self.write(f"{folder}/app.py", APP)
+        self.lock("requirements.txt", parrot="1.0")
+        self.lock("requirements-dev.txt", parrot="1.0", ruff="1.0", mypy="1.0", pytest="1.0")
+
+    def lock(self, file: str, **packages: str) -> None:
+        """Write a lock file, and the packages that it names; one of them is for another system."""
+        rows = [f"{name}=={version} --hash=sha256:{self._pack(name, version)}" for name, version in packages.items()]
+        ghost = f"ghost==1.0 ; sys_platform == 'amiga' --hash=sha256:{'0' * 64}"
+        self.write(file, "\n".join([*rows, ghost, ""]))
+
+    def _pack(self, name: str, version: str) -> str:
+        wheel = self.wheels / f"{name}-{version}-py3-none-any.whl"
+        about = f"{name}-{version}.dist-info"
+        files = {
+            f"{name}.py": TOOL,
+            f"{about}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+            f"{about}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+            f"{about}/RECORD": f"{name}.py,,\n{about}/METADATA,,\n{about}/WHEEL,,\n{about}/RECORD,,\n",
+        }
+        with zipfile.ZipFile(wheel, "w") as package:
+            for path, text in files.items():
+                package.writestr(zipfile.ZipInfo(path), text)
+        return hashlib.sha256(wheel.read_bytes()).hexdigest()
+
+
+def read_until(words: str, process: subprocess.Popen[str]) -> str:
+    """Read what a process says, up to the line with these words."""
+    said = ""
+    for line in process.stdout:
+        said += line
+        if words in line:
+            return said
+    raise AssertionError(f"{words!r} was never said, but: {said}")
+
+
+def interrupt(process: subprocess.Popen[str]) -> None:
+    """Press Ctrl-C."""
+    process.send_signal(signal.CTRL_BREAK_EVENT if ON_WINDOWS else signal.SIGINT)
+
+
+def end(process: subprocess.Popen[str]) -> str:
+    """Press Ctrl-C, if it is still there, wait until it is gone, and return what it has said since."""
+    if process.poll() is None:
+        interrupt(process)
+    return "" if process.stdout.closed else process.communicate(timeout=60)[0]
+
+
+def one_sentence(said: str) -> str:
+    """Return what was said, which has to be one line without a traceback."""
+    assert len(said.splitlines()) == 1 and "Traceback" not in said, said
+    return said.strip()
+
+
+def find_old_pythons() -> list[str]:
+    """Return the Pythons of this machine that are too old, by PATH and by pyenv."""
+    names = [shutil.which(f"python{version}") for version in ("2", "2.7", "3.6", "3.8", "3.9", "3.10")]
+    pyenv = Path.home().glob(".pyenv/versions/*/bin/python")
+    asked = {str(path): _version(str(path)) for path in [*filter(None, names), *pyenv]}
+    return [path for path, version in asked.items() if version is not None and version < (3, 11)]
+
+
+def _version(python: str) -> tuple[int, ...] | None:
+    asks = "import sys; sys.stdout.write('%d %d' % sys.version_info[:2])"
+    done = subprocess.run([python, "-c", asks], capture_output=True, encoding="utf-8", check=False)
+    return tuple(map(int, done.stdout.split())) if done.returncode == 0 else None  # pyenv's shims may lead nowhere
+
+
+def find_free_ports() -> tuple[int, int]:
+    """Return a port, and the first of twelve in a row, that nobody listens at."""
+    while True:
+        first = random.randrange(20000, 30000)  # noqa: S311 - not a secret
+        if not ports.find_taken(list(range(first, first + 13))):
+            return first, first + 1
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """A tree in which everything is installed; made once."""
+    home = tmp_path_factory.mktemp("learn") / "tree"
+    home.mkdir()
+    tree = Tree(home)
+    status, said = tree.run("test", "anything")
+    assert status == 0, said
+    yield tree
+    tree.end_all()
+
+
+@pytest.fixture
+def tree(installed):
+    """A tree in which everything is installed, with nothing left from the test before."""
+    kept = {path: (installed.home / path).read_bytes() for path in KEPT}
+    yield installed
+    installed.end_all()
+    for path, content in kept.items():
+        (installed.home / path).write_bytes(content)
+
+
+@pytest.fixture
+def bare_tree(tmp_path):
+    """A tree in which nothing is installed."""
+    (tmp_path / "tree").mkdir()
+    tree = Tree(tmp_path / "tree")
+    yield tree
+    tree.end_all()
+
+
+@pytest.fixture
+def silent_registry():
+    """A package registry that takes requests and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(20)
+        yield server
+
+
+def address_of(server: socket.socket) -> dict[str, str]:
+    """The settings that send pip there, and nowhere else."""
+    address = f"http://127.0.0.1:{server.getsockname()[1]}/index"
+    return {"PIP_INDEX_URL": address, "PIP_NO_INDEX": "0", "PIP_FIND_LINKS": ""}
+
+
+class TestPython:
+    def test_old_pythons_can_read_it(self):
+        """Without f-strings and annotations every Python parses it, and runs up to its sentence."""
+        parsed = ast.parse((ROOT / "learn.py").read_text("utf-8"), feature_version=(3, 7))
+
+        modern = (ast.JoinedStr, ast.AnnAssign, ast.NamedExpr, ast.FunctionDef, ast.Starred)
+        assert [node for node in ast.walk(parsed) if isinstance(node, modern)] == []
+
+    def test_too_old_is_one_sentence(self):
+        """A Python that is too old gets one sentence that names both versions."""
+        pretend = "import runpy, sys; sys.version_info = (3, 8, 18); runpy.run_path('learn.py', run_name='__main__')"
+        done = subprocess.run([sys.executable, "-c", pretend], cwd=ROOT, capture_output=True, encoding="utf-8")
+
+        assert done.returncode == 1
+        assert one_sentence(done.stderr).startswith("Python 3.11 or newer is needed, and this is Python 3.8.18: ")
+
+    def test_real_old_pythons_say_so(self):
+        """Whichever old Pythons this machine has say the same."""
+        old = find_old_pythons()
+        if not old:
+            pytest.skip(reason="no Python older than 3.11 is installed")
+        done = [subprocess.run([python, "learn.py"], cwd=ROOT, capture_output=True, encoding="utf-8") for python in old]
+
+        assert {one.returncode for one in done} == {1}
+        assert all(one_sentence(one.stderr).startswith("Python 3.11 or newer is needed") for one in done)
+
+
+class TestInstall:
+    def test_nothing_is_installed_twice(self, tree):
+        """What the apps need came with what the tests need, and is there."""
+        with tree.running() as process:
+            assert process.said.startswith("Starting")
+
+    def test_a_changed_lock_is_installed(self, tree):
+        """A lock file that has changed is installed before anything else is done, without a new environment."""
+        tree.lock("requirements-dev.txt", parrot="2.0", ruff="1.0", mypy="1.0", pytest="1.0")
+        status, said = tree.run("test", "anything")
+
+        assert status == 0 and "Making" not in said
+        assert "Installed 4 packages" in said and "installing 1 of 4: parrot" in said
+
+    def test_a_moved_folder_begins_anew(self, tree, tmp_path):
+        """An environment holds its own path, so one that was copied or moved is made anew."""
+        shutil.copytree(tree.home, tmp_path / "moved", symlinks=True)
+        moved = Copy(tmp_path / "moved").start()
+        said = read_until("Making .venv", moved)
+        rest = end(moved)
+
+        assert said.startswith("Making .venv") and moved.returncode == 130, said + rest
+
+    def test_without_venv_it_says_so(self, bare_tree, tmp_path):
+        """Debian's Python without python3-venv gets the name of the package."""
+        (tmp_path / "ensurepip.py").write_text("raise ImportError", "utf-8")
+        status, said = bare_tree.run(PYTHONPATH=str(tmp_path))
+
+        assert status == 1
+        assert "sudo apt install python3-venv" in one_sentence(said.partition("\n")[2])
+
+    def test_without_network_it_says_so(self, tree):
+        """Without a way to the registry there is a sentence, and not what pip says."""
+        tree.lock("requirements.txt", parrot="3.0")
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            closed = address_of(server)
+        status, said = tree.run(**closed)
+
+        assert status == 1
+        assert one_sentence(said).startswith("The package registry cannot be reached")
+
+    def test_a_foreign_package_is_refused(self, tree):
+        """A package whose hash is not the lock file's is not installed."""
+        tree.lock("requirements.txt", parrot="3.0")
+        (tree.wheels / "parrot-3.0-py3-none-any.whl").write_bytes(b"another")
+        status, said = tree.run()
+
+        assert status == 1
+        assert one_sentence(said.splitlines()[-1]).startswith("A package is not the one that the lock file names")
+
+    def test_an_unwritable_folder_is_named(self, bare_tree):
+        """Where nothing can be written, it says where."""
+        bare_tree.write(".learn", "a file where a folder has to be")
+        status, said = bare_tree.run()
+
+        assert status == 1
+        assert one_sentence(said).startswith(f"Nothing can be written in {bare_tree.home}")
+
+    def test_ctrl_c_ends_an_install(self, tree, silent_registry):
+        """Ctrl-C while pip works ends pip too."""
+        tree.lock("requirements.txt", parrot="3.0")
+        process = tree.start(**address_of(silent_registry))
+        with silent_registry.accept()[0]:  # held open: pip waits for its answer
+            interrupt(process)
+            said = process.communicate(timeout=60)[0]
+
+        assert process.returncode == 130 and one_sentence(said).startswith("Interrupted")
+        assert tree.processes() == []
+
+    def test_a_killed_install_begins_anew(self, tree, silent_registry):
+        """What a killed install has left is not taken for an environment."""
+        tree.lock("requirements-dev.txt", parrot="4.0", ruff="1.0", mypy="1.0", pytest="1.0")
+        process = tree.start("test", "anything", **address_of(silent_registry))
+        with silent_registry.accept()[0]:
+            process.kill()
+        silent_registry.close()
+        status, said = tree.run("test", "anything")
+
+        assert status == 0
+        assert "Making .venv" in said and "Installed 4 packages" in said
+
+
+@pytest.fixture
+def as_in_a_terminal():
+    """Under nohup, or on some CI, what we start would inherit that a closed terminal is to be ignored."""
+    if ON_WINDOWS:
+        yield
+        return
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("as_in_a_terminal")
+class TestRun:
+    def test_every_app_is_shown(self, tree):
+        """The gallery's file has the apps of the ladder in its order, then the others."""
+        with tree.running():
+            rows = tree.gallery()
+
+        assert list(rows) == ["step1_bootstrap", "step2_credentials", "zebra"]
+        assert rows["zebra"] == {
+            "folder": "zebra",
+            "shows": "Shows one page. It is small.",
+            "new": "New is nothing.",
+            "port": tree.first_port + 8,
+            "url": f"http://localhost:{tree.first_port + 8}/",
+            "state": "running",
+            "last_words": "",
+        }
+
+    def test_a_taken_port_is_named(self, tree):
+        """Every port that is taken is named before anything is started."""
+        with (
+            socket.create_server(("127.0.0.1", tree.provider_port)),
+            socket.create_server(("127.0.0.1", tree.first_port)),
+        ):
+            status, said = tree.run()
+
+        assert status == 1
+        assert one_sentence(said).startswith(f"Ports {tree.provider_port} and {tree.first_port} are taken")
+
+    def test_a_second_run_points_to_the_first(self, tree):
+        """Who starts it twice is told where it runs already."""
+        with tree.running():
+            status, said = tree.run()
+
+        assert status == 1
+        assert f"running already, at http://localhost:{tree.provider_port}/" in one_sentence(said)
+
+    def test_another_folder_points_to_the_first(self, tree, tmp_path):
+        """A gallery of another folder is recognised by its response."""
+        shutil.copytree(tree.home, tmp_path / "other", ignore=shutil.ignore_patterns(".venv", ".learn"))
+        other = [sys.executable, "-c", WITH_THIS_PYTHON.format(command="run")]
+        with tree.running():
+            done = subprocess.run(other, cwd=tmp_path / "other", capture_output=True, encoding="utf-8", timeout=60)
+
+        assert done.returncode == 1
+        assert f"running already, at http://localhost:{tree.provider_port}/" in one_sentence(done.stderr)
+
+    @pytest.mark.parametrize("name", ENDINGS)
+    def test_a_signal_stops_all_of_it(self, tree, name):
+        """After Ctrl-C, and after whatever else may end it, there is no process and no port in use."""
+        with tree.running() as process:
+            process.send_signal(signal.CTRL_BREAK_EVENT if ON_WINDOWS else getattr(signal, name))
+            said = process.communicate(timeout=60)[0]
+
+        assert process.returncode == 0 and said == "Stopped.\n"
+        assert tree.leftovers() == []
+
+    def test_a_second_ctrl_c_changes_nothing(self, tree):
+        """Who is impatient gets no traceback, and no process is left."""
+        with tree.running() as process:
+            interrupt(process)
+            interrupt(process)
+            said = process.communicate(timeout=60)[0]
+
+        assert process.returncode == 0 and said == "Stopped.\n"
+        assert tree.leftovers() == []
+
+    def test_an_app_that_stops_is_shown(self, tree):
+        """An app that stops is shown as stopped, with its last sentence, and the others go on."""
+        with tree.running() as process:
+            ports.answers(tree.first_port, "/stop")
+            said = read_until("step1_bootstrap", process)
+            rows = tree.gallery()
+            others = ports.answers(tree.first_port + 1)
+
+        assert (rows["step1_bootstrap"]["state"], rows["step1_bootstrap"]["last_words"]) == (
+            "stopped",
+            "I have had enough.",
+        )
+        assert "I have had enough." in said and others and rows["zebra"]["state"] == "running"
+
+    def test_an_app_that_never_starts_is_shown(self, tree):
+        """An app that cannot start keeps nobody waiting."""
+        tree.write("yak/app.py", "raise SystemExit('CLIENT_ID is missing.')")
+        with tree.running() as process:
+            row = tree.gallery()["yak"]
+        shutil.rmtree(tree.home / "yak")
+
+        assert (row["state"], row["last_words"]) == ("stopped", "CLIENT_ID is missing.")
+        assert "CLIENT_ID is missing." in process.said
+
+    def test_without_the_provider_all_stops(self, tree):
+        """Without the provider no login works, so nothing goes on."""
+        with tree.running() as process:
+            ports.answers(tree.provider_port, "/stop")
+            said = process.communicate(timeout=60)[0]
+
+        assert process.returncode == 1 and said.startswith("The fake provider has stopped")
+        assert tree.leftovers() == []
+
+    def test_real_apps_all_answer(self, tmp_path):
+        """The apps of this repository, and its provider, start together and answer."""
+        shutil.copytree(ROOT, tmp_path / "tree", ignore=shutil.ignore_patterns(*LEFT_OUT))
+        real = Copy(tmp_path / "tree")
+        with real.running("-c", RUN_WITH_THIS_PYTHON):
+            rows = real.gallery()
+
+        assert sorted(rows) == find_apps()
+        assert {row["state"] for row in rows.values()} == {"running"}
+
+
+SHELL = {  # what the shells of learners have in their environment, and no app may see
+    "HTTP_PROXY": "http://127.0.0.1:9",  # nothing listens there
+    "http_proxy": "http://127.0.0.1:9",
+    "NO_PROXY": "intranet.example, .corp.example",
+    "CLIENT_ID": "of-another-program",
+    "FB_CLIENT_SECRET": "of-another-program",
+    "DATABASE_URL": "postgres://production",
+    "FLASK_DEBUG": "1",
+    "GITHUB_API_URL": "https://api.github.com",  # GitHub's own machines export it
+    "ISSUER": "https://elsewhere.example",
+    "OKTA_ISSUER": "https://elsewhere.example",
+    "PORT": "80",
+    "PROMPT": "$P$G",  # cmd.exe exports it
+    "PYTHONPATH": "elsewhere",
+    "SCOPE": "everything",
+    "SECRET_KEY": "of-another-program",
+    "URL": "https://elsewhere.example",
+}
+PASSED_ON = ("HTTP_PROXY", "http_proxy")
+
+
+@pytest.mark.usefixtures("as_in_a_terminal")
+class TestEnvironment:
+    def test_no_setting_of_an_app_comes_from_the_shell(self, tree):
+        """An app has its own settings alone; `PORT` is the one that the gallery gives it."""
+        tree.write("step1_bootstrap/.env.example", own_settings())
+        with tree.running(**SHELL):
+            inside = environment_of(tree.first_port)
+        (tree.home / "step1_bootstrap" / ".env.example").unlink()
+
+        same = [name for name, value in SHELL.items() if inside.get(name) == value]
+        assert sorted(same) == sorted(PASSED_ON)
+        assert inside["PORT"] == str(tree.first_port)
+
+    def test_no_proxy_leads_to_this_machine(self, tree):
+        """This machine is added to the hosts without a proxy, for all that is started, in both spellings."""
+        with tree.running(**SHELL):
+            inside = [environment_of(tree.first_port), environment_of(tree.provider_port)]
+        tree.run("test", "anything", **SHELL)
+        inside.append(json.loads((tree.home / "environment.json").read_text("utf-8")))
+
+        expected = {"intranet.example", ".corp.example", "localhost", "127.0.0.1", "::1"}
+        assert [set(one[name].split(",")) for one in inside for name in ("NO_PROXY", "no_proxy")] == [expected] * 6
+
+    def test_no_proxy_for_all_hosts_stays(self, tree):
+        """A star means every host, and only while it stands alone."""
+        tree.run("test", "anything", NO_PROXY="*")
+
+        assert json.loads((tree.home / "environment.json").read_text("utf-8"))["NO_PROXY"] == "*"
+
+    def test_all_read_and_write_utf_8(self, tree):
+        """Whatever the system's encoding is, the apps, the provider and the tools have UTF-8."""
+        other = {"PYTHONUTF8": "0", "PYTHONIOENCODING": "latin-1"}
+        with tree.running(**other):
+            inside = [environment_of(tree.first_port), environment_of(tree.provider_port)]
+        tree.run("test", "anything", **other)
+        inside.append(json.loads((tree.home / "environment.json").read_text("utf-8")))
+
+        assert [(one["PYTHONUTF8"], one["PYTHONIOENCODING"]) for one in inside] == [("1", "utf-8")] * 3
+
+    def test_every_setting_of_an_app_is_known(self):
+        """A setting that an app reads, and that the gallery's apps would inherit, is a name that is dropped."""
+        code = [file.read_text("utf-8") for folder in find_apps() for file in (ROOT / folder).rglob("*.py")]
+        read = set(re.findall(r"""(?:environ(?:\.get)?|getenv|setting)[\[(]["'](\w+)["']""", "\n".join(code)))
+
+        assert {"PORT", "URL", "SCOPE", "OKTA_CLIENT_SECRET"} <= read
+        assert read - settings_of_apps() == set()
+
+    def test_real_apps_log_in_past_a_proxy(self, tmp_path):
+        """With a proxy and foreign settings in the shell, every app of this repository logs in, with every provider."""
+        shutil.copytree(ROOT, tmp_path / "tree", ignore=shutil.ignore_patterns(*LEFT_OUT))
+        real = Copy(tmp_path / "tree")
+        for file in [*real.home.glob("*/.env.example"), *real.home.glob("raw_requests/*/.env.example")]:
+            practice = file.read_text("utf-8").replace(PRACTICE_PROVIDER, f"http://localhost:{real.provider_port}")
+            file.write_text(practice, "utf-8")
+        greeted = []
+        with real.running("-c", RUN_WITH_THIS_PYTHON, **{**SHELL, "PYTHONPATH": ""}):
+            for folder, provider_name in find_logins():
+                url = str(real.gallery()[folder]["url"]).rstrip("/")
+                visitor = Visitor(App(folder, url, real.home / folder, {}, provider_name))
+                visitor.log_in_as("Ada Lovelace")
+                greeted.append("Logged in as Ada Lovelace" in visitor.text)
+                visitor.close()
+
+        assert len(greeted) >= 8 and all(greeted), greeted
+
+
+@pytest.mark.skipif(ON_WINDOWS, reason="Windows has no such modes")
+class TestPrivacy:
+    def test_others_read_no_log(self, tree):
+        """What a run writes is for its owner: JupyterLab's log holds a token that opens a terminal."""
+        folder = tree.home / ".learn"
+        folder.chmod(0o755)  # as earlier releases have made it
+        with tree.running():
+            modes = {path.name: path.stat().st_mode & 0o077 for path in [folder, *(folder / "logs").iterdir()]}
+
+        assert {".learn", "zebra.log", "fake_provider.log"} <= modes.keys()
+        assert {name: oct(mode) for name, mode in modes.items() if mode} == {}
+
+    def test_others_read_nothing_that_an_app_writes(self, tree):
+        """A database with tokens in it, for one."""
+        tree.write("yak/app.py", "open('users.db', 'w').close()\n" + APP)
+        with tree.running():
+            mode = (tree.home / "yak" / "users.db").stat().st_mode & 0o077
+        shutil.rmtree(tree.home / "yak")
+
+        assert oct(mode) == oct(0)
+
+
+def own_settings() -> str:
+    """The settings of this repository's apps, as one `.env.example`."""
+    return "".join(f"{name}=\n" for name in sorted(settings_of_apps()))
+
+
+def environment_of(port: int) -> dict[str, str]:
+    """The environment of the small app or provider that listens there."""
+    return requests.get(f"http://localhost:{port}/environment", timeout=5).json()
+
+
+class TestTest:
+    def test_pytest_has_the_last_word(self, tree):
+        """All checks run, in order, and pytest last."""
+        status, said = tree.run("test")
+
+        assert status == 0
+        assert [line.split()[0] for line in said.splitlines() if "was here" in line] == [
+            "ruff",
+            "ruff",
+            "mypy",
+            "pytest",
+        ]
+
+    def test_a_check_that_fails_is_named(self, tree):
+        """A check that fails is named at once, fails the whole, and the others run all the same."""
+        tree.write("FAIL", "mypy")
+        status, said = tree.run("test")
+        (tree.home / "FAIL").unlink()
+
+        named, pytest_was_here = said.splitlines()[-2:]
+        assert status == 1
+        assert named == "mypy failed." and pytest_was_here.startswith("pytest ")
+
+    def test_arguments_are_for_pytest_alone(self, tree):
+        """With arguments only pytest runs, with them."""
+        status, said = tree.run("test", "tests/test_login.py", "-k", "deny")
+
+        assert (status, said) == (0, "pytest tests/test_login.py -k deny was here\n")
+
+    @pytest.mark.skipif(ON_WINDOWS, reason="Windows has no SIGTERM")
+    def test_a_signal_lets_pytest_stop_its_tests(self, tree):
+        """SIGTERM would end pytest at once, and leave the provider and the apps of its tests running."""
+        tree.write("WAIT", "")
+        process = tree.start("test", "anything")
+        read_until("waits", process)
+        process.terminate()
+        said = process.communicate(timeout=60)[0]
+        (tree.home / "WAIT").unlink()
+
+        assert said.startswith("stops what its tests have started") and process.returncode == 130
+
+
+class TestClean:
+    def test_clean_keeps_what_people_wrote(self, bare_tree):
+        """What a run has left goes; .env and the rest stay."""
+        bare_tree.write("zebra/.env", "CLIENT_SECRET=mine")
+        for path in ("zebra/db.sqlite", "zebra/flask_session/1", ".venv/pyvenv.cfg", ".learn/clients.json"):
+            bare_tree.write(path, "left")
+        status, said = bare_tree.run("clean")
+
+        kept = {path.name for path in [*bare_tree.home.iterdir(), *(bare_tree.home / "zebra").iterdir()]}
+        assert status == 0 and "removed zebra/db.sqlite (0.0 MB)" in said
+        assert {"app.py", ".env"} <= kept and not {"db.sqlite", "flask_session", ".venv", ".learn"} & kept
+
+    @pytest.mark.usefixtures("symlinks")
+    def test_clean_stays_in_the_tree(self, bare_tree, tmp_path):
+        """A symbolic link goes, or is passed by; what it leads to stays."""
+        (tmp_path / "mine").mkdir()
+        (tmp_path / "mine" / "my.db").write_text("mine", "utf-8")
+        for link in (".venv", "zebra/elsewhere"):
+            (bare_tree.home / link).symlink_to(tmp_path / "mine", target_is_directory=True)
+        bare_tree.run("clean")
+
+        assert (tmp_path / "mine" / "my.db").exists()
+        assert not (bare_tree.home / ".venv").is_symlink()
+
+    def test_clean_waits_for_the_end(self, tree):
+        """While the apps run, nothing is taken away from under them."""
+        with tree.running():
+            status, said = tree.run("clean")
+
+        assert status == 1
+        assert one_sentence(said).startswith("The apps are running")
+
+
+class TestUsage:
+    def test_an_unknown_command_shows_the_others(self, bare_tree):
+        """An unknown command is named, and what there is instead."""
+        status, said = bare_tree.run("dance")
+
+        assert status == 2
+        assert said.startswith("There is no command dance.\n\nUsage: ")
+        assert [name for name in COMMANDS if f"\n  {name} " not in said] == []
+
+    def test_help_has_two_columns(self, bare_tree):
+        """However long a command is, what it does begins in the same column."""
+        status, said = bare_tree.run("--help")
+        rows = [line for line in said.splitlines() if line.startswith("  ")]
+        starts = {re.match(r"  \S+ {2,}", row).end() for row in rows}
+
+        assert status == 0 and len(rows) == len(COMMANDS)
+        assert len(starts) == 1
+
+    @pytest.mark.parametrize("asked", ["-h", "--help"])
+    @pytest.mark.parametrize("name", COMMANDS)
+    def test_each_command_has_help(self, bare_tree, name, asked):
+        """Its usage, what it does, and an example; nothing is installed for it."""
+        status, said = bare_tree.run(name, asked)
+
+        assert status == 0
+        assert said.startswith(f"usage: {PYTHON} learn.py {name} ")
+        assert COMMANDS[name].does[1:] in " ".join(said.split())
+        assert f"Example: {PYTHON} learn.py {name}" in said
+        assert not (bare_tree.home / ".learn").exists()
+
+    def test_each_command_is_a_function_of_its_name(self):
+        """A row without its module would be seen only when it is typed."""
+        assert all(callable(function_of(name)) for name in COMMANDS)
+
+    def test_an_unknown_option_is_named(self, bare_tree):
+        """What run does not know is not passed over."""
+        status, said = bare_tree.run("--browser")
+
+        assert status == 2
+        assert "unrecognized arguments: --browser" in said
+
+    @pytest.mark.parametrize("folder", find_apps())
+    def test_each_readme_says_which_python(self, folder):
+        """Before the first command, on every system, and in the same words everywhere."""
+        readme = (ROOT / folder / "README.md").read_text("utf-8")
+        before, _, after = readme.partition("```\ncd ")
+
+        assert "`python3 learn.py` (Windows: `py learn.py`)" in before
+        assert before.count(WHICH_PYTHON) == 1 and "python -m" not in before.partition(WHICH_PYTHON)[0]
+        assert after.startswith(f"{folder}\npython app.py\n```")
+
+    def test_windows_is_told_of_reserved_ports(self, monkeypatch):
+        """A port that Hyper-V has reserved looks taken, and netstat shows nobody there."""
+        monkeypatch.setattr(sys, "platform", "win32")
+
+        assert "excludedportrange" in ports.who_takes(9000)

@@ -1,0 +1,359 @@
+"""The notebooks show what happens and are made alike; nothing is left behind; JupyterLab starts, asks nobody, stops."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+import psutil
+import pytest
+import requests
+
+import tools.learn.notebooks
+from fake_provider import free_port
+from tools.check.apps import wait_for
+from tools.places import ROOT
+
+FOLDER = ROOT / "notebooks"
+NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+SANITIZE = FOLDER / "sanitize.cfg"
+MARK = "NOTEBOOKS_OF_THIS_TEST"  # in the environment of all that a test starts
+METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+MACHINE = [str(ROOT), str(Path.home()) + os.sep, "/tmp/", sys.prefix]  # noqa: S108 - looked for, not used
+NOTES = "@jupyterlab/apputils-extension:notification"  # where JupyterLab keeps whether it may fetch news
+CLOCK = re.compile(r"\b\d\d:\d\d:\d\d\b")
+LINK = re.compile(r"\]\(([^)#]+)(#[^)]*)?\)")
+
+START_JUPYTERLAB = (
+    "import pathlib, sys; from tools.learn.main import _end_as_on_ctrl_c; from tools.learn.notebooks import go_on; "
+    "_end_as_on_ctrl_c(); sys.exit(go_on(pathlib.Path(sys.executable), ['--port', '{port}', '--allow-root'], "
+    "{provider_port}, with_browser=False))"
+)
+
+SANITISED = {  # a line of an output: what is compared of it
+    "    state=Rk3f…": "    state=VALUE",
+    "?code=Rk3fAbc-_~&state=x%2Fy": "?code=VALUE&state=VALUE",
+    "    Cookie: a=Rk3f…; b=.eJx…": "    Cookie: a=VALUE; b=VALUE",
+    "{'code': 'Rk3f', 'scope': 'openid'}": "{'code': 'VALUE', 'scope': 'openid'}",
+    '"iat": 1795253884, "ver": 1': '"iat": SECONDS, "ver": 1',
+    "Authorization: Bearer Rk3f…": "Authorization: Bearer VALUE",
+    "http://localhost:41235/callback": "http://localhost:PORT/callback",
+    "redirect_uri=http%3A%2F%2Flocalhost%3A41235%2F": "redirect_uri=http%3A%2F%2Flocalhost%3APORT%2F",
+    "→ 400 Bad Request": "→ 400 Bad Request",
+    "    error=invalid_grant": "    error=invalid_grant",
+    "    client_id=fake-step3-login": "    client_id=fake-step3-login",
+    "    sub=1001": "    sub=1001",
+    "    | Logged in as Ada Lovelace": "    | Logged in as Ada Lovelace",
+    "    code_challenge_method=S256": "    code_challenge_method=S256",
+}
+
+
+@pytest.fixture(params=NOTEBOOKS, ids=lambda file: file.stem)
+def file(request):
+    """Each notebook in turn."""
+    return request.param
+
+
+@pytest.fixture
+def notebook(file):
+    """Each notebook in turn, as JSON."""
+    return json.loads(file.read_text("utf-8"))
+
+
+@pytest.fixture
+def mark(tmp_path):
+    """An environment that marks all that is started with it; whatever remains of it is ended."""
+    name = uuid.uuid4().hex
+    yield {**os.environ, MARK: name, "IPYTHONDIR": str(tmp_path), "JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime")}
+    for process in marked(name):
+        process.kill()
+
+
+def test_there_are_seven_notebooks():
+    """An empty folder would pass everything here."""
+    assert [file.name[0] for file in NOTEBOOKS] == list("1234567")
+
+
+def test_what_is_stored_happens(file, mark):
+    """Run anew, every cell shows what is stored, and no process is left."""
+    run = nbval(file, mark)
+
+    assert run.returncode == 0, run.stdout[-6000:]
+    wait_for(lambda: not marked(mark[MARK]), "all processes to end")
+
+
+def test_a_planted_lie_is_caught(tmp_path, mark):
+    """One word changed in one stored output is a failure; unchanged, the same cells pass."""
+    notebook = json.loads(NOTEBOOKS[0].read_text("utf-8"))
+    first = next(n for n, cell in enumerate(notebook["cells"]) if "→ 200 OK" in json.dumps(cell, ensure_ascii=False))
+    true = json.dumps({**notebook, "cells": notebook["cells"][: first + 1]}, ensure_ascii=False)
+    (tmp_path / "true.ipynb").write_text(true, "utf-8")
+    (tmp_path / "lie.ipynb").write_text(true.replace("→ 200 OK", "→ 201 OK", 1), "utf-8")
+
+    said = nbval(tmp_path, {**mark, "PYTHONPATH": str(FOLDER)}).stdout
+
+    assert "201 OK" in said and "1 failed" in said
+    assert re.findall(r"^FAILED (\S+)::", said, re.MULTILINE) == ["lie.ipynb"]
+
+
+def test_only_what_is_random_is_sanitised():
+    """The key stays, and so does everything that a lie could be about."""
+    from nbval.plugin import get_sanitize_patterns  # here alone: it takes seconds
+
+    patterns = get_sanitize_patterns(SANITIZE.read_text("utf-8"))
+
+    def sanitised(text):
+        for pattern, replacement in patterns:
+            text = re.sub(pattern, replacement, text)
+        return text
+
+    assert {text: sanitised(text) for text in SANITISED} == SANITISED
+
+
+def test_every_pattern_has_its_comment():
+    """sanitize.cfg says above each pattern what it is for."""
+    blocks = SANITIZE.read_text("utf-8").strip().split("\n\n")
+
+    assert all(re.fullmatch(r"(#.*\n)+regex: .*\nreplace: .*", block) for block in blocks[1:])
+
+
+def test_kernel_killed_leaves_nothing(mark):
+    """A kernel that is killed with its whole group takes provider and app with it, and their folders."""
+    kernel = in_kernel(mark, "p = start_provider(); a = start_app('step3_login', p); print(a.folder, p.url, a.url)")
+    folder, provider, app = kernel.stdout.readline().split()
+    assert requests.get(app, timeout=5).status_code == requests.get(provider, timeout=5).status_code == 200
+
+    if sys.platform == "win32":
+        kernel.kill()
+    else:
+        os.killpg(kernel.pid, signal.SIGKILL)
+    kernel.wait()
+    kernel.stdout.close()
+
+    wait_for(lambda: not marked(mark[MARK]), "all processes to end")
+    assert not Path(folder).exists()
+
+
+def test_app_that_does_not_start_says_why(mark, tmp_path):
+    """What the app has printed is in the error."""
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "app.py").write_text("raise SystemExit('I will not.')", "utf-8")
+    (tmp_path / "broken" / ".env.example").touch()
+    with in_kernel(mark, f"start_app({str(tmp_path / 'broken')!r}, start_provider())", stderr=subprocess.STDOUT) as run:
+        said = run.communicate(timeout=60)[0]
+
+    assert "did not start: I will not." in said
+
+
+def test_cells_are_few_and_short(notebook):
+    """Under 40 cells, at most 10 lines of code in one."""
+    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+
+    assert len(notebook["cells"]) < 40
+    assert max(len(source(cell).splitlines()) for cell in code) <= 10
+
+
+def test_notebook_has_its_parts(notebook):
+    """It begins with what one does, learns and needs; has teaching notes; ends with exercises and folded answers."""
+    first, text = source(notebook["cells"][0]), "".join(map(source, notebook["cells"]))
+    tags = [tag for cell in notebook["cells"] for tag in cell["metadata"].get("tags", [])]
+
+    assert re.match(r"# \w+", first)
+    assert all(re.search(rf"(?i)\byou(?:'ll)? {what}\b", first) for what in ("do", "learn", "need"))
+    assert tags.count("teaching-notes") == 1
+    assert "Things to try" in text and text.count("<details>") >= 3
+
+
+def test_links_lead_somewhere(notebook):
+    """Each file that a notebook links to is there."""
+    text = "".join(source(cell) for cell in notebook["cells"] if cell["cell_type"] == "markdown")
+    files = [link for link, _ in LINK.findall(text) if "://" not in link]
+
+    assert files
+    assert [link for link in files if not (FOLDER / link).exists()] == []
+
+
+def test_neighbours_are_linked(file, notebook):
+    """A notebook leads to the one before and the one after."""
+    place = NOTEBOOKS.index(file)
+    neighbours = [other.name for other in NOTEBOOKS[max(place - 1, 0) : place + 2] if other != file]
+
+    text = "".join(map(source, notebook["cells"]))
+    assert [name for name in neighbours if f"]({name})" not in text] == []
+
+
+def test_outputs_are_stored(notebook):
+    """Whatever shows something has shown it; nothing was run twice or left out."""
+    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+
+    assert [cell["execution_count"] for cell in code] == [*range(1, len(code) + 1)]
+    assert [source(cell) for cell in code if shows(source(cell)) and not cell["outputs"]] == []
+
+
+def test_outputs_have_no_noise(notebook):
+    """No error, no warning, no access log, no clock, no path of somebody's machine."""
+    outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
+    text = json.dumps(outputs, ensure_ascii=False)
+
+    assert [output for output in outputs if output["output_type"] == "error" or output.get("name") == "stderr"] == []
+    assert "HTTP/1.1" not in text and CLOCK.search(text) is None
+    assert [path for path in MACHINE if path in text] == []
+
+
+def test_metadata_is_the_same_everywhere(notebook):
+    """A generic kernel, no moments, no settings of somebody's editor."""
+    cells = [cell["metadata"] for cell in notebook["cells"]]
+
+    assert notebook["metadata"] == METADATA
+    assert all(set(metadata) <= {"tags"} for metadata in cells)
+
+
+def test_readme_lists_the_notebooks():
+    """The table has a row for each."""
+    readme = (FOLDER / "README.md").read_text("utf-8")
+
+    assert [file.name for file in NOTEBOOKS if f"({file.name})" not in readme] == []
+
+
+def test_jupyterlab_starts_and_stops(mark, tmp_path):
+    """It answers on loopback to whoever has the token, asks for no news, and ends with all it has started."""
+    port = free_port()
+    lab = START_JUPYTERLAB.format(port=port, provider_port=free_port())
+    environment = {
+        **mark,
+        "JUPYTER_TOKEN": "of-another-server",
+        "JUPYTER_PORT": "1",
+        "HTTP_PROXY": "http://127.0.0.1:9",
+    }
+    command = [sys.executable, "-c", lab]
+    learn = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, encoding="utf-8", **alone())
+    try:
+        address = next(line.split()[-1] for line in learn.stdout if line.startswith("JupyterLab is at"))
+        with_token = requests.get(address, timeout=20)
+        without = requests.get(f"http://127.0.0.1:{port}/lab", timeout=20)
+        settings = requests.get(address.replace("/lab?", f"/lab/api/settings/{NOTES}?"), timeout=20).json()
+    finally:
+        learn.send_signal(signal.CTRL_BREAK_EVENT if sys.platform == "win32" else signal.SIGINT)
+        said = learn.communicate(timeout=60)[0]
+
+    page = json.loads(re.search(r'id="jupyter-config-data"[^>]*>(.*?)</script>', with_token.text, re.DOTALL)[1])
+    assert "of-another-server" not in address
+    assert page["news"] == {"disabled": True} and page["extensionManager"]["can_install"] is False
+    assert settings["schema"]["properties"]["fetchNews"]["default"] == "false"
+    assert "login" in without.url
+    assert said.endswith("Stopped.\n") and learn.returncode == 0
+    wait_for(lambda: not marked(mark[MARK]), "all processes to end")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows opens URLs with no program that a test can give it")
+def test_jupyterlab_tells_nobody_its_token(mark, tmp_path):
+    """No command line has the token, since all users of a machine can read those: the browser opens a private file."""
+    opened = tmp_path / "opened"
+    browser = tmp_path / "browser"
+    browser.write_text(
+        f"#!{sys.executable}\nimport sys\nopen({str(opened)!r}, 'w').write(sys.argv[1] + '\\n')\n", "utf-8"
+    )
+    browser.chmod(0o700)
+    lab = "import sys; sys.stdout.isatty = lambda: True; " + START_JUPYTERLAB.format(
+        port=free_port(), provider_port=free_port()
+    ).replace("with_browser=False", "with_browser=True")
+    environment = {name: value for name, value in mark.items() if name != "CI"} | {"BROWSER": str(browser)}
+    command = [sys.executable, "-c", lab]
+    learn = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, encoding="utf-8", **alone())
+    try:
+        address = next(line.split()[-1] for line in learn.stdout if line.startswith("JupyterLab is at"))
+        token = address.partition("token=")[2]
+        wait_for(lambda: opened.exists() and opened.read_text("utf-8").endswith("\n"), "the browser to be opened")
+        file = Path(url2pathname(urlsplit(opened.read_text("utf-8").strip()).path))
+        page, modes = file.read_text("utf-8"), file.stat().st_mode | file.parent.stat().st_mode
+        lines = [" ".join(process.cmdline()) for process in marked(mark[MARK])]
+    finally:
+        learn.send_signal(signal.SIGINT)
+        learn.communicate(timeout=60)
+
+    assert len(token) > 20 and token in page and modes & 0o077 == 0
+    assert [line for line in [*lines, opened.read_text("utf-8")] if token in line] == []
+    wait_for(lambda: not marked(mark[MARK]), "all processes to end")
+
+
+def test_gallery_that_runs_is_used(provider, capsys):
+    """A provider that answers at the port stays what it is; another program there is no obstacle."""
+    tools.learn.notebooks._say_who_is_there(provider.port)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        tools.learn.notebooks._say_who_is_there(other.getsockname()[1])
+
+    first, second = capsys.readouterr().out.splitlines()
+    assert "running already" in first and str(provider.port) in first
+    assert "taken by another program" in second
+
+
+def nbval(path, environment):
+    """Run a notebook, or all of a folder, under nbval, with no setting of this suite."""
+    folder = path if path.is_dir() else path.parent
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-c",
+        os.devnull,
+        "--rootdir",
+        str(folder),
+        "-p",
+        "no:cacheprovider",
+    ]
+    command += ["--nbval", "--nbval-current-env", "--nbval-sanitize-with", str(SANITIZE), "--nbval-cell-timeout", "300"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "encoding": "utf-8"}
+    return subprocess.run([*command, str(path)], cwd=folder, env=environment, **pipes)
+
+
+def in_kernel(environment, code, **more):
+    """Start Python where a kernel is started, in a group of its own, and run code that uses `stage`."""
+    lines = f"from stage import *; {code}; import sys, time; sys.stdout.flush(); time.sleep(60)"
+    command = [sys.executable, "-c", lines]
+    more = {"stdout": subprocess.PIPE, "encoding": "utf-8", **alone(), **more}
+    return subprocess.Popen(command, cwd=FOLDER, env=environment, **more)
+
+
+def alone():
+    """What gives a process a group of its own."""
+    if sys.platform == "win32":
+        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+    return {"start_new_session": True}
+
+
+def marked(name):
+    """The processes that have the mark of a test."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(MARK) == name and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except (psutil.Error, OSError):
+            continue
+    return found
+
+
+def source(cell):
+    """The text of a cell."""
+    return "".join(cell["source"])
+
+
+def shows(code):
+    """Tell whether a cell prints, draws or shows."""
+    calls = [node for line in ast.parse(code).body if isinstance(line, ast.Expr) for node in ast.walk(line)]
+    names = {node.func.id for node in calls if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+    return bool(names & {"draw", "print", "show", "table"})

@@ -1,0 +1,73 @@
+"""What runs side by side: a file of tests, and of the files with long tests about every app those about one of them.
+
+pytest-xdist has groups by marks for this. Its release 3.8 writes them behind each test's name, and pytest 9.2 lets
+nobody do so, without a word. The name alone, as here, is enough.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+
+from xdist.scheduler import LoadScopeScheduling
+
+from tools.check.apps import find_apps
+
+BY_APP = ("test_login", "test_browser")  # what they share is made in no time; others share a whole machine
+APART = ("test_notebooks",)  # share nothing
+# What takes longest begins first, so that at the end nobody waits for it.
+FIRST = (
+    *("test_attacks", "test_vulnerable", "test_properties", "test_going_live", "test_github_dance", "test_notebooks"),
+    *("test_browser", "test_accessibility", "test_check", "test_comparison"),
+)
+APPS = sorted(find_apps(), key=len, reverse=True)
+
+
+class SideBySide(LoadScopeScheduling):
+    """Hands out the tests by their `share`, in the order in which they come."""
+
+    def __init__(self, config, log=None):
+        super().__init__(config, log)
+        config.option.loadscopereorder = False
+
+    def _split_scope(self, nodeid):
+        return share(nodeid)
+
+
+class Ran:
+    """Which process has run what, so that a share in two of them does not go unseen."""
+
+    def __init__(self) -> None:
+        self._processes: dict[str, set[str]] = defaultdict(set)
+
+    def note(self, process: str, nodeid: str) -> None:
+        """Remember that this process has run this test."""
+        self._processes[share(nodeid)].add(process)
+
+    @property
+    def problem(self) -> str | None:
+        """A sentence that names what ran apart, or None."""
+        apart = {name: found for name, found in self._processes.items() if len(found) > 1}
+        told = "; ".join(f"{name} in {', '.join(sorted(found))}" for name, found in sorted(apart.items()))
+        return f"What has to run together ran apart: {told}." if apart else None
+
+
+def share(nodeid: str) -> str:
+    """Return the name of what this test has to run together with: its file, or what is about the same app in it.
+
+    What a file's tests share is made anew for each share, so a file is split only where that is worth it.
+    """
+    file, _, test = nodeid.partition("::")
+    stem = file.rpartition("/")[2].removesuffix(".py")
+    if stem in APART:
+        return nodeid
+    if stem not in BY_APP:
+        return stem
+    about = test.partition("[")[2].removesuffix("]")
+    named = (app for app in APPS if re.search(rf"(^|-){re.escape(app)}($|-)", about))
+    return f"{stem} {next(named, '')}".rstrip()
+
+
+def place(file: str) -> int:
+    """Return where a file of tests stands in the order, by its name without the ending."""
+    return FIRST.index(file) if file in FIRST else len(FIRST)

@@ -1,0 +1,1 @@
+"""What makes the repository run: `learn.py`'s commands, the checks, the comparison and the measurements."""

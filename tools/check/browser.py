@@ -1,0 +1,252 @@
+"""A browser that keeps the cookie rules of real ones, follows redirects, and lets a test look at every step.
+
+The visitor of tests/support clicks as people do. This one is for attacks: it sends what no person would, and quickly.
+"""
+
+from __future__ import annotations
+
+import http.client
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+from html.parser import HTMLParser
+from urllib.parse import quote, urlencode, urljoin, urlsplit
+
+MAX_REDIRECTS = 20
+TIMEOUT = 12.0  # seconds; longer than any app may take
+MAX_COOKIE_SIZE = 4096  # bytes of name and value; browsers drop what is larger, without a word
+
+
+class TimedOut(Exception):
+    """No answer within the patience of a person."""
+
+
+class TooManyRedirects(Exception):
+    """Redirects without end."""
+
+
+@dataclass
+class Cookie:
+    """A cookie as it was set; `flags` are its attributes, with lower-case names."""
+
+    host: str
+    name: str
+    value: str
+    flags: dict[str, str]
+
+
+@dataclass
+class Page:
+    """An answer: what came last, and the addresses on the way."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+    url: str
+    hops: list[tuple[int, str]] = field(default_factory=list)  # the status and target of each redirect
+
+    @cached_property
+    def source(self) -> str:
+        """The body as text."""
+        return self.body.decode("utf-8", "replace")
+
+    @cached_property
+    def read(self) -> Reader:
+        """The body as a browser reads it."""
+        reader = Reader()
+        reader.feed(self.source)
+        return reader
+
+    @property
+    def text(self) -> str:
+        """What a person reads, with all white space as single spaces."""
+        return " ".join(" ".join(self.read.words).split())
+
+    @property
+    def location(self) -> str:
+        """Where the answer redirects to, as a whole address; empty when it does not."""
+        return urljoin(self.url, self.headers.get("Location", "")) if self.headers.get("Location") else ""
+
+
+class Reader(HTMLParser):
+    """Links, forms, words and elements of a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self.elements: list[tuple[str, tuple[str, ...]]] = []
+        self.addresses: list[str] = []
+        self.links: list[tuple[str, str]] = []  # words and address
+        self.forms: list[dict] = []  # action, method, fields, buttons
+        self._link: str | None = None
+        self._button: str | None = None
+        self._collected = ""
+        self._silent = 0
+
+    def handle_starttag(self, tag, attributes):
+        found = {name: value or "" for name, value in attributes}
+        self.elements.append((tag, tuple(sorted(found))))
+        self.addresses += [found[name] for name in ("href", "src", "action", "formaction") if name in found]
+        if tag == "a" and "href" in found:
+            self._link, self._collected = found["href"], ""
+        elif tag == "form":
+            self.forms.append({**found, "fields": {}, "buttons": []})
+        elif tag == "button" or (tag == "input" and found.get("type") == "submit"):
+            self._button, self._collected = found.get("value", ""), ""
+        elif tag == "input" and self.forms and "name" in found:
+            self.forms[-1]["fields"][found["name"]] = found.get("value", "")
+        elif tag in ("script", "style"):
+            self._silent += 1
+
+    def handle_endtag(self, tag):
+        words = " ".join(self._collected.split())
+        if tag == "a" and self._link is not None:
+            self.links.append((words, self._link))
+            self._link = None
+        elif tag == "button" and self._button is not None:
+            if self.forms:
+                self.forms[-1]["buttons"].append(words)
+            self._button = None
+        elif tag in ("script", "style"):
+            self._silent = max(0, self._silent - 1)
+
+    def handle_data(self, data):
+        if not self._silent:
+            self.words.append(data)
+        self._collected += data
+
+
+class Browser:
+    """Cookies, redirects and nothing else. `shortcuts` says where a host really listens."""
+
+    def __init__(self, shortcuts: dict[str, tuple[str, int]] | None = None, *, takes_cookies: bool = True) -> None:
+        self.cookies: dict[tuple[str, str], Cookie] = {}
+        self.shortcuts = shortcuts or {}
+        self.takes_cookies = takes_cookies
+        self.dropped: list[str] = []  # names of cookies that were too large
+
+    def open(
+        self,
+        address: str,
+        *,
+        method: str = "GET",
+        form: dict[str, str] | None = None,
+        headers: dict[str, str] | None = None,
+        from_another_site: bool = False,
+        stop_at: str | None = None,
+        follow: bool = True,
+    ) -> Page:
+        """Open an address and follow its redirects; one that leaves for an address beginning with `stop_at` is not.
+
+        With `stop_at` of "elsewhere", one that leaves the host is not followed.
+        """
+        hops: list[tuple[int, str]] = []
+        crossed = from_another_site
+        while True:
+            page = self._once(address, method, form, headers or {}, crossed)
+            page.hops = hops
+            target = page.location
+            if page.status not in (301, 302, 303, 307, 308) or not target or not follow:
+                return page
+            hops.append((page.status, target))
+            away = urlsplit(target)[:2] != urlsplit(address)[:2]
+            if stop_at is not None and (away if stop_at == "elsewhere" else target.startswith(stop_at)):
+                return page
+            if len(hops) > MAX_REDIRECTS:
+                raise TooManyRedirects(f"more than {MAX_REDIRECTS} redirects, the last to {target[:200]}")
+            crossed = crossed or _site(target) != _site(address)
+            if page.status not in (307, 308) and method != "HEAD":
+                method, form = "GET", None
+            address = target
+
+    def value(self, name: str) -> str | None:
+        """The value of a cookie by its name, whatever the host."""
+        return next((cookie.value for (_, key), cookie in self.cookies.items() if key == name), None)
+
+    def of(self, host: str) -> list[Cookie]:
+        """The cookies of one host."""
+        return [cookie for (its_host, _), cookie in self.cookies.items() if its_host == host]
+
+    def _once(self, address: str, method: str, form, headers: dict[str, str], crossed: bool) -> Page:
+        parts = urlsplit(address)
+        netloc = parts.netloc.rpartition("@")[2]
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        host, port = self.shortcuts.get(netloc, (parts.hostname or "localhost", port))
+        path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=-._~") + (
+            f"?{quote(parts.query, safe=_IN_QUERY)}" if parts.query else ""
+        )
+        sent = {"Host": netloc, "User-Agent": "browser", "Accept": "text/html", "Connection": "close", **headers}
+        cookies = self._cookies_for(parts, method, crossed)
+        if cookies:
+            sent["Cookie"] = cookies
+        body = None
+        if form is not None:
+            body = urlencode(form)
+            sent["Content-Type"] = "application/x-www-form-urlencoded"
+        connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT)
+        try:
+            connection.request(method, path, body, sent)
+            reply = connection.getresponse()
+            page = Page(reply.status, reply.headers, reply.read(), address)
+        except TimeoutError as error:
+            raise TimedOut(f"no answer from {address[:200]} within {TIMEOUT:.0f} seconds") from error
+        finally:
+            connection.close()
+        self._keep(parts.hostname or "", page.headers)
+        return page
+
+    def _cookies_for(self, parts, method: str, crossed: bool) -> str:
+        safe = parts.scheme == "https" or parts.hostname in ("localhost", "127.0.0.1")
+        found = []
+        for cookie in self.of(parts.hostname or ""):
+            same_site = cookie.flags.get("samesite", "lax").lower()
+            if "secure" in cookie.flags and not safe:
+                continue
+            if crossed and (same_site == "strict" or (same_site == "lax" and method not in ("GET", "HEAD"))):
+                continue
+            if not (parts.path or "/").startswith(cookie.flags.get("path", "/")):
+                continue
+            found.append(f"{cookie.name}={cookie.value}")
+        return "; ".join(found)
+
+    def _keep(self, host: str, headers: http.client.HTTPMessage) -> None:
+        for line in headers.get_all("Set-Cookie", []) if self.takes_cookies else []:
+            pair, *rest = line.split(";")
+            name, _, value = (part.strip() for part in pair.partition("="))
+            flags = {key.strip().lower(): flag.strip() for key, _, flag in (item.partition("=") for item in rest)}
+            rules = "secure" in flags and flags.get("path") == "/" and "domain" not in flags
+            if name.startswith("__Host-") and not rules:
+                continue
+            gone = flags.get("max-age") == "0" or "01 Jan 1970" in flags.get("expires", "")
+            if gone:
+                self.cookies.pop((host, name), None)
+            elif len(name) + len(value) > MAX_COOKIE_SIZE:
+                self.dropped.append(name)
+            else:
+                self.cookies[host, name] = Cookie(host, name, value, flags)
+
+
+_IN_QUERY = "/?%:@!$&'()*+,;=-._~[]"
+
+
+def _site(address: str) -> str:
+    return urlsplit(address).hostname or ""
+
+
+def where(location: str, base: str) -> str:
+    """Return the host that a browser goes to from this Location, by the rules of the WHATWG URL standard.
+
+    Python's urllib keeps other rules: for a browser a backslash is a slash, slashes beyond two do not count, and tabs
+    and line ends are not there. An address of another kind than http comes back as its scheme with a colon.
+    """
+    text = re.sub(r"[\t\r\n]", "", location.strip("".join(map(chr, range(0x21)))))
+    scheme = re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", text)
+    if scheme and scheme.group().lower() not in ("http:", "https:"):
+        return scheme.group().lower()
+    rest = (text[scheme.end() :] if scheme else text).replace("\\", "/")
+    if scheme and not rest.startswith("/") and scheme.group().lower() == urlsplit(base).scheme + ":":
+        return urlsplit(base).netloc  # "http:path" is relative where the schemes are the same
+    if scheme or rest.startswith("//"):
+        authority = re.split(r"[/?#]", rest.lstrip("/"), maxsplit=1)[0]
+        return authority.rpartition("@")[2].lower()
+    return urlsplit(base).netloc

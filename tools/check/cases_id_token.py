@@ -1,0 +1,683 @@
+"""Rows 42 to 56: ID tokens, keys and the discovery document. What is not as it should be is data for the provider."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cache
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import urlopen
+
+from joserfc.jwk import RSAKey
+
+from fake_provider import free_port
+
+from . import relay
+from .apps import App
+from .cases_responses import EVIL, with_token_fault
+from .catalogue import row, variants
+from .checked_app import ADA, AttackWorked, CheckedApp, accepts, check_that, refuses, start, survives
+
+
+def _refused(bench: CheckedApp, change: dict[str, Any]) -> None:
+    with_token_fault(bench, change)
+
+
+def _accepted(bench: CheckedApp, change: dict[str, Any]) -> None:
+    with_token_fault(bench, change, lambda bench, browser, page: accepts(bench, browser, page, ADA))
+
+
+def _id_token(**change: Any) -> dict[str, Any]:
+    return {"id_token": change}
+
+
+def _claims(**claims: Any) -> dict[str, Any]:
+    return _id_token(claims=claims)
+
+
+row(
+    "RP-42",
+    "No ID token",
+    "The token reply comes without an ID token, or with something that is none: then nobody has been proved.",
+    "OpenID Connect Core 3.1.3.3",
+    needs="id token",
+)
+
+
+@variants(
+    "RP-42",
+    {
+        "a missing": {"remove": ["id_token"]},
+        "b null": {"set": {"id_token": None}},
+        "c empty": {"set": {"id_token": ""}},
+        "d of two parts": {"set": {"id_token": "e30.e30"}},
+        "e of five parts": {"set": {"id_token": "e30.e30.e30.e30.e30"}},
+        "f a number": {"set": {"id_token": 5}},
+        "g a list": {"set": {"id_token": ["e30.e30.e30"]}},
+        "h no object inside": _id_token(payload="[]"),
+        "i no JSON inside": _id_token(payload="x"),
+        "j half a character inside": _id_token(payload='{"sub": "\\ud800"}'),
+    },
+)
+def no_id_token(bench: CheckedApp, change: dict[str, Any]) -> None:
+    _refused(bench, change)
+
+
+row(
+    "RP-43",
+    "An unsigned ID token",
+    'The header says that the algorithm is "none", so anybody can have written it.',
+    "RFC 8725 section 2.1, ASVS 6.8.2",
+    needs="id token",
+)
+WITHOUT = ["at_hash"]  # optional, and no algorithm at all makes none, so that an attacker leaves it out
+NONES = {
+    **{
+        f"a {alg}": _id_token(sign="none", header={"alg": alg}, remove=WITHOUT)
+        for alg in ("none", "None", "NoNe", "NONE")
+    },
+    "b none, with the signature of before": _id_token(sign="old signature", header={"alg": "none"}, remove=WITHOUT),
+    "c no alg at all": _id_token(sign="none", header={"alg": None}, remove=WITHOUT),
+}
+
+
+@variants("RP-43", NONES)
+def unsigned(bench: CheckedApp, change: dict[str, Any]) -> None:
+    _refused(bench, change)
+
+
+@variants("RP-43", {"d none, and discovery offers it": None}, needs="own process")
+def unsigned_and_offered(bench: CheckedApp) -> None:
+    with fresh(bench, lambda metadata: {**metadata, **dict.fromkeys(_ALGORITHM_LISTS, WEAK)}) as started:
+        for change in NONES.values():
+            _refused(started, change)
+
+
+_ALGORITHM_LISTS = ("id_token_signing_alg_values_supported",)
+WEAK = ["none", "HS256", "RS256"]
+
+row(
+    "RP-44",
+    "A wrong signature",
+    "The ID token was changed on the way, or another key has signed it.",
+    "OpenID Connect Core 3.1.3.7",
+    needs="id token",
+)
+
+
+@variants(
+    "RP-44",
+    {
+        "a one bit": _id_token(sign="flipped"),
+        "b none": _id_token(sign="none", header={"alg": "RS256"}),
+        "c another key under the same name": _id_token(sign="other key"),
+        "d a changed payload": _id_token(sign="old signature", claims={"sub": "somebody-else"}),
+        "e a changed header": _id_token(sign="old signature", header={"typ": "JWT", "x": 1}),
+    },
+)
+def wrong_signature(bench: CheckedApp, change: dict[str, Any]) -> None:
+    _refused(bench, change)
+
+
+row(
+    "RP-45",
+    "A public key used as a secret",
+    "The token is signed with HMAC, and the secret is what everybody knows: the public key in one of its forms.",
+    "RFC 8725 section 2.1, CVE-2024-37568",
+    needs="id token",
+)
+
+
+def _secrets_from(key: dict[str, Any]) -> dict[str, bytes]:
+    public = RSAKey.import_key({name: key[name] for name in ("kty", "n", "e")})
+    pem = public.as_pem(private=False)
+    return {
+        "PEM": pem,
+        "PEM without its last line end": pem.strip(),
+        "PEM without its frame": b"".join(pem.splitlines()[1:-1]),
+        "DER": base64.b64decode(b"".join(pem.splitlines()[1:-1])),
+        "JWK": json.dumps(key).encode(),
+        "JWK without spaces": json.dumps(key, separators=(",", ":")).encode(),
+        "n": key["n"].encode(),
+        "e": key["e"].encode(),
+        "kty": key["kty"].encode(),
+        "nothing": b"",
+        "kid": key["kid"].encode(),
+    }
+
+
+def _public_key(bench: CheckedApp) -> dict[str, Any]:
+    found = next(key for key in published_keys(bench)["keys"] if key["kty"] == "RSA")
+    return dict(found)
+
+
+def published_keys(bench: CheckedApp) -> dict[str, Any]:
+    """The provider's key set."""
+    with urlopen(f"{bench.provider.url}{jwks_path(bench)}", timeout=10) as reply:  # noqa: S310 - our own provider
+        return json.load(reply)
+
+
+def metadata_of(bench: CheckedApp) -> dict[str, Any]:
+    """The provider's discovery document."""
+    with urlopen(f"{bench.provider.url}{discovery_path(bench)}", timeout=10) as reply:  # noqa: S310 - our own provider
+        return json.load(reply)
+
+
+def discovery_path(bench: CheckedApp) -> str:
+    """Where the app has looked for the discovery document."""
+    for message in bench.provider.trace(dialect=bench.dialect):
+        if message["request"]["path"].endswith("/.well-known/openid-configuration"):
+            return message["request"]["path"]
+    issuer = urlsplit(bench.token_claims["iss"]).path
+    return f"{issuer}/.well-known/openid-configuration"
+
+
+def jwks_path(bench: CheckedApp) -> str:
+    """Where the key set is."""
+    return urlsplit(metadata_of(bench)["jwks_uri"]).path
+
+
+def _by_hmac(secret: bytes) -> dict[str, Any]:
+    k = base64.urlsafe_b64encode(secret).decode().rstrip("=")
+    return _id_token(header={"alg": "HS256"}, key={"kty": "oct", "k": k})
+
+
+@variants("RP-45", {"a the public key": None})
+def confused(bench: CheckedApp) -> None:
+    for name, secret in _secrets_from(_public_key(bench)).items():
+        try:
+            _refused(bench, _by_hmac(secret))
+        except AttackWorked as error:
+            raise AttackWorked(f"{name}: {error}") from None
+
+
+@variants(
+    "RP-45",
+    {
+        "b as the provider writes it": _id_token(sign="public key"),
+        "c the client secret": _id_token(sign="client secret"),
+    },
+)
+def confused_by_fault(bench: CheckedApp, change: dict[str, Any]) -> None:
+    _refused(bench, change)
+
+
+@variants("RP-45", {"d all of them, and discovery offers HS256": None}, needs="own process")
+def confused_and_offered(bench: CheckedApp) -> None:
+    with fresh(bench, lambda metadata: {**metadata, **dict.fromkeys(_ALGORITHM_LISTS, WEAK)}) as started:
+        for secret in _secrets_from(_public_key(bench)).values():
+            _refused(started, _by_hmac(secret))
+        _refused(started, _id_token(sign="public key"))
+        _refused(started, _id_token(sign="client secret"))
+
+
+row(
+    "RP-46",
+    "A key that the token brings along",
+    "The header holds the key to check the token with, or says where to fetch it.",
+    "OpenID Connect Core 2, RFC 8725 section 3.10",
+    needs="id token",
+)
+
+
+@cache
+def own_key() -> RSAKey:
+    """The attacker's key."""
+    return RSAKey.generate_key(2048)
+
+
+def _private() -> dict[str, Any]:
+    return {name: value for name, value in own_key().as_dict(private=True).items() if name != "kid"}
+
+
+@variants(
+    "RP-46",
+    {
+        "a jwk": lambda url: {"jwk": own_key().as_dict(private=False)},
+        "b jku": lambda url: {"jku": f"{url}/keys"},
+        "c x5u": lambda url: {"x5u": f"{url}/certificate"},
+        "d x5c": lambda url: {"x5c": [base64.b64encode(own_key().as_der(private=False)).decode()]},
+        "e kid an address": lambda url: {"kid": f"{url}/keys"},
+        "e kid a path": lambda url: {"kid": "../../../../dev/null"},
+        "e kid SQL": lambda url: {"kid": "x' UNION SELECT 'secret' --"},
+        "e kid a list": lambda url: {"kid": ["x"]},
+        "f an unknown crit": lambda url: {"crit": ["unknown"], "unknown": True},
+    },
+)
+def key_of_the_token(bench: CheckedApp, header: Callable[[str], dict[str, Any]]) -> None:
+    before = len(bench.collector.requests)
+    _refused(bench, _id_token(header=header(bench.collector.url), key=_private()))
+    if len(bench.collector.requests) > before:
+        raise AttackWorked("the app has fetched what the token named")
+
+
+row(
+    "RP-47",
+    "An ID token of another issuer",
+    "iss is missing, or is not character for character the issuer that was asked.",
+    "OpenID Connect Core 3.1.3.7 (2)",
+    needs="id token",
+)
+
+
+@variants(
+    "RP-47",
+    {
+        "a another": lambda iss: _claims(iss=EVIL),
+        "b missing": lambda iss: _id_token(remove=["iss"]),
+        "c empty": lambda iss: _claims(iss=""),
+        "d null": lambda iss: _claims(iss=None),
+        "e a list": lambda iss: _claims(iss=[iss]),
+        "f with a slash more": lambda iss: _claims(iss=iss + "/"),
+        "g in capitals": lambda iss: _claims(iss=iss.upper()),
+        "h https": lambda iss: _claims(iss=iss.replace("http:", "https:")),
+        "i in the header alone": lambda iss: _id_token(remove=["iss"], header={"iss": iss}),
+    },
+)
+def token_issuer(bench: CheckedApp, make) -> None:
+    _refused(bench, make(bench.token_claims["iss"]))
+
+
+row(
+    "RP-48",
+    "An ID token for another app",
+    "aud names another client, or others beside ours; azp says that somebody else may use it.",
+    "OpenID Connect Core 3.1.3.7 (3 to 5)",
+    needs="id token",
+)
+
+
+@variants(
+    "RP-48",
+    {
+        "a another": lambda me: _claims(aud="another-app"),
+        "b missing": lambda me: _id_token(remove=["aud"]),
+        "c empty": lambda me: _claims(aud=""),
+        "c an empty list": lambda me: _claims(aud=[]),
+        "c null": lambda me: _claims(aud=None),
+        "d ours and one that nobody trusts": lambda me: _claims(aud=[me, "untrusted"]),
+        "e ours and another, which may use it": lambda me: _claims(aud=[me, "x"], azp="x"),
+        "f another, and we may use it": lambda me: _claims(aud="another-app", azp=me),
+        "g ours and a letter more": lambda me: _claims(aud=me + "x"),
+        "g ours without the last letter": lambda me: _claims(aud=me[:-1]),
+        "g an object": lambda me: _claims(aud={me: True}),
+        "h ours, and another may use it": lambda me: _claims(azp="x"),
+    },
+)
+def token_audience(bench: CheckedApp, make) -> None:
+    _refused(bench, make(bench.client_id))
+
+
+row(
+    "RP-49",
+    "An ID token out of its time",
+    "It has ended, begins in an hour, or says nothing of its time that can be read.",
+    "OpenID Connect Core 3.1.3.7 (9 and 10)",
+    needs="id token",
+)
+
+
+@variants(
+    "RP-49",
+    {
+        "a ended ten minutes ago": lambda now: _claims(exp=now - 600),
+        "b no end": lambda now: _id_token(remove=["exp"]),
+        "c an end in a text": lambda now: _claims(exp="tomorrow"),
+        "d an end that is null": lambda now: _claims(exp=None),
+        "e begins in an hour": lambda now: _claims(nbf=now + 3600),
+        "f made in an hour": lambda now: _claims(iat=now + 3600),
+        "g not said when made": lambda now: _id_token(remove=["iat"]),
+        "h made a week ago": lambda now: _claims(iat=now - 7 * 86_400),
+        "i made ten years ago": lambda now: _claims(iat=now - 10 * 365 * 86_400),
+    },
+)
+def out_of_time(bench: CheckedApp, make) -> None:
+    _refused(bench, make(int(time.time())))
+
+
+@variants("RP-49", {"j a minute old": lambda now: _claims(iat=now - 60)})
+def in_time(bench: CheckedApp, make) -> None:
+    _accepted(bench, make(int(time.time())))
+
+
+@variants("RP-49", {"k an endless end": '{"exp": 1e400, "iss": "x"}'})
+def endless(bench: CheckedApp, payload: str) -> None:
+    _refused(bench, _id_token(payload=payload))
+
+
+row(
+    "RP-50",
+    "An ID token of another login",
+    "nonce is missing, or is that of another session or of a login before.",
+    "OpenID Connect Core 3.1.3.7 (11)",
+    needs="id token",
+)
+
+
+@variants(
+    "RP-50",
+    {
+        "a another": _claims(nonce="another"),
+        "b missing": _id_token(remove=["nonce"]),
+        "c empty": _claims(nonce=""),
+        "d null": _claims(nonce=None),
+        "e a list": _claims(nonce=["another"]),
+    },
+)
+def wrong_nonce(bench: CheckedApp, change: dict[str, Any]) -> None:
+    _refused(bench, change)
+
+
+@variants("RP-50", {"f of a login before": None})
+def nonce_of_before(bench: CheckedApp) -> None:
+    _refused(bench, _claims(nonce=bench.token_claims["nonce"]))
+
+
+@variants("RP-50", {"g and discovery says that there is none": None}, needs="own process")
+def nonce_unsupported(bench: CheckedApp) -> None:
+    with fresh(bench, lambda metadata: {**metadata, "nonce_supported": False}) as started:
+        _refused(started, _claims(nonce="another"))
+        _refused(started, _id_token(remove=["nonce"]))
+
+
+row(
+    "RP-51",
+    "An ID token of nobody",
+    "sub is missing, empty or no text; or at_hash belongs to another access token.",
+    "OpenID Connect Core 2 and 3.1.3.8",
+    needs="id token",
+)
+
+
+@variants(
+    "RP-51",
+    {
+        "a sub missing": _id_token(remove=["sub"]),
+        "b sub empty": _claims(sub=""),
+        "c sub null": _claims(sub=None),
+        "d sub a number": _claims(sub=1),
+        "e sub a list": _claims(sub=["1"]),
+        "f sub without end": _claims(sub="1" * 10_000),
+        "g at_hash of another token": _claims(at_hash="AAAAAAAAAAAAAAAAAAAAAA"),
+    },
+)
+def of_nobody(bench: CheckedApp, change: dict[str, Any]) -> None:
+    _refused(bench, change)
+
+
+row(
+    "RP-52",
+    "An unusual ID token that is right",
+    "aud as a list of one, claims and header members that nobody knows, no at_hash: all allowed.",
+    "Tolerance; OpenID Connect Core 2",
+    needs="id token",
+)
+
+
+@variants(
+    "RP-52",
+    {
+        "a aud a list of one": lambda me: _claims(aud=[me]),
+        "b unknown claims": lambda me: _claims(unknown={"a": [1, None]}, groups=["x"] * 50),
+        "c an unknown header": lambda me: _id_token(header={"unknown": "x", "typ": "JWT"}),
+        "d no at_hash": lambda me: _id_token(remove=["at_hash"]),
+        "e azp ours": lambda me: _claims(azp=me),
+    },
+)
+def unusual(bench: CheckedApp, make) -> None:
+    _accepted(bench, make(bench.client_id))
+
+
+@variants("RP-52", {"f no kid, and one key": _id_token(header={"kid": None})})
+def without_kid(bench: CheckedApp, change: dict[str, Any]) -> None:
+    _accepted(bench, change)
+
+
+row(
+    "RP-53",
+    "New keys, and no keys",
+    "The provider changes its key between two logins, or its key set is away, empty or strange for a while.",
+    "OpenID Connect Core 10.1.1",
+    needs="id token",
+)
+
+
+@variants("RP-53", {"a a new key": {}, "b a new key, the old one gone": {"withdraw": True}})
+def rotation(bench: CheckedApp, how: dict[str, Any]) -> None:
+    accepts(bench, browser := bench.new_browser(), bench.log_in(browser))
+    bench.provider.rotate_keys(bench.dialect, **how)
+    accepts(bench, browser := bench.new_browser(), bench.log_in(browser))
+
+
+@variants("RP-53", {"b a token of the key that is gone": "soon-gone"}, needs="own process")
+def withdrawn_key(bench: CheckedApp, kid: str) -> None:
+    path = jwks_path(bench)
+    public = {**own_key().as_dict(private=False), "kid": kid, "alg": "RS256", "use": "sig"}
+    keys = [public, *published_keys(bench)["keys"]]
+    change = _id_token(header={"kid": kid}, key=_private())
+    bench.relay.plan("path", path, relay.reply_with(json.dumps({"keys": keys}).encode()))
+    try:
+        _accepted(bench, change)
+    finally:
+        bench.relay.forget("path", path)
+    bench.provider.rotate_keys(bench.dialect, withdraw=True)
+    accepts(bench, browser := bench.new_browser(), bench.log_in(browser))  # from here on the app knows the new keys
+    _refused(bench, change)
+
+
+@variants("RP-53", {"c a new key under the old name": None})
+def same_kid(bench: CheckedApp) -> None:
+    bench.provider.rotate_keys(bench.dialect, same_kid=True)
+    survives(bench, browser := bench.new_browser(), bench.log_in(browser))
+    bench.provider.rotate_keys(bench.dialect)
+    accepts(bench, browser := bench.new_browser(), bench.log_in(browser))
+
+
+ALIEN = {"kty": "XYZ", "kid": "alien", "alg": "RS256", "use": "sig"}
+
+
+@variants(
+    "RP-53",
+    {
+        "d status 500": relay.reply_with(b'{"keys": []}', status="500 Internal Server Error"),
+        "d a page": relay.reply_with(b"<h1>Hello</h1>"),
+        "d empty": relay.reply_with(b'{"keys": []}'),
+        "d null": relay.reply_with(b"null"),
+        "d a list": relay.reply_with(b"[]"),
+        "d keys that are none": relay.reply_with(b'{"keys": [null, 1, {}]}'),
+        "d reset": relay.reset,
+    },
+    needs="own process",
+)
+def key_set_away(bench: CheckedApp, act) -> None:
+    path = jwks_path(bench)
+    bench.relay.plan("path", path, act)
+    bench.provider.rotate_keys(bench.dialect)
+    try:
+        refuses(bench, browser := bench.new_browser(), bench.log_in(browser))
+    finally:
+        bench.relay.forget("path", path)
+    accepts(bench, browser := bench.new_browser(), bench.log_in(browser))
+
+
+@variants("RP-53", {"d an unknown kind of key beside the right one": [ALIEN]}, needs="own process")
+def alien_key(bench: CheckedApp, more: list[dict[str, Any]]) -> None:
+    bench.provider.rotate_keys(bench.dialect)
+    path = jwks_path(bench)
+    bench.relay.plan(
+        "path", path, relay.reply_with(json.dumps({"keys": more + published_keys(bench)["keys"]}).encode())
+    )
+    try:
+        survives(bench, browser := bench.new_browser(), bench.log_in(browser))
+    finally:
+        bench.relay.forget("path", path)
+    accepts(bench, browser := bench.new_browser(), bench.log_in(browser))
+
+
+@variants("RP-53", {"e a secret among the keys": None}, needs="own process")
+def secret_among_keys(bench: CheckedApp) -> None:
+    secret = base64.urlsafe_b64encode(b"everybody reads this").decode().rstrip("=")
+    path = jwks_path(bench)
+    keys = [{"kty": "oct", "k": secret, "kid": "published", "alg": "HS256"}, *published_keys(bench)["keys"]]
+    bench.relay.plan("path", path, relay.reply_with(json.dumps({"keys": keys}).encode()))
+    try:
+        change = _id_token(header={"alg": "HS256", "kid": "published"}, key={"kty": "oct", "k": secret})
+        browser = bench.new_browser()
+        answer = bench.ask(browser)
+        bench.break_next("token", **change)
+        refuses(bench, browser, bench.deliver(browser, answer))
+    finally:
+        bench.relay.forget("path", path)
+
+
+@variants("RP-53", {"f twenty keys that nobody has": 20})
+def unknown_kids(bench: CheckedApp, number: int) -> None:
+    path = jwks_path(bench)
+    bench.forget()
+    for count in range(number):
+        browser = bench.new_browser()
+        answer = bench.ask(browser)
+        bench.break_next("token", id_token={"header": {"kid": f"unknown-{count}"}})
+        refuses(bench, browser, bench.deliver(browser, answer))
+    fetched = sum(message["request"]["path"] == path for message in bench.messages())
+    if fetched > 5:
+        raise AttackWorked(f"{number} tokens made the app fetch the keys {fetched} times")
+
+
+row(
+    "RP-54",
+    "A refresh that answers with somebody else",
+    "The ID token of a refresh has another subject or issuer than the first.",
+    "OpenID Connect Core 12.2",
+    needs=("id token", "refresh"),
+)
+
+
+@variants("RP-54")
+def other_after_refresh(bench: CheckedApp) -> None:
+    raise AssertionError("no app uses refresh tokens")
+
+
+# I. Discovery
+
+
+@contextmanager
+def fresh(
+    bench: CheckedApp, change: Callable[[dict[str, Any]], dict[str, Any]] | None = None, act: relay.Act | None = None
+) -> Iterator[CheckedApp]:
+    """Start the app once more, with a relay of its own that changes the discovery document."""
+    own = relay.Relay(bench.provider.port)
+    home = bench.app.home.with_name(f"{bench.app.home.name}-{own.port}")
+    shutil.copytree(bench.app.home, home, ignore=shutil.ignore_patterns("*.log", "__pycache__", "flask_session"))
+    port = free_port()
+    settings = {name: value.replace(bench.relay.url, own.url) for name, value in bench.app.environment.items()}
+    app = App(bench.folder, f"http://localhost:{port}", home, {**settings, "PORT": str(port)})
+    path = discovery_path(bench)
+
+    def changed(connection, request, forward) -> None:
+        body = forward().partition(b"\r\n\r\n")[2]
+        relay.send(connection, json.dumps(change(json.loads(body))).encode())
+
+    if act or change:
+        own.plan("path", path, act or changed)
+    try:
+        start(app)
+        started = replace(bench, url=app.url, app=app, relay=own, others=[])
+        for name in ("dialect", "client_id", "profiles", "keys", "happy"):  # the same as there
+            started.__dict__[name] = getattr(bench, name)
+        yield started
+    finally:
+        app.stop()
+        own.stop()
+
+
+row(
+    "RP-55",
+    "A discovery document of somebody else",
+    "The document at the issuer's address names another issuer, and the ID tokens follow it.",
+    "OpenID Connect Discovery 4.3, RFC 8414 section 3.3",
+    needs=("id token", "own process"),
+)
+
+
+@variants("RP-55", {"a another issuer": EVIL, "b with a slash more": "/"})
+def other_metadata(bench: CheckedApp, issuer: str) -> None:
+    def change(metadata: dict[str, Any]) -> dict[str, Any]:
+        return {**metadata, "issuer": issuer if issuer != "/" else metadata["issuer"] + "/"}
+
+    with fresh(bench, change) as started:
+        browser = started.new_browser()
+        page = browser.open(started.login_address, stop_at="elsewhere")
+        check_that(page)
+        if not page.location:
+            return  # it does not even begin
+        answer = started.approve(browser, page.location)
+        own = issuer if issuer != "/" else f"{bench.token_claims['iss'].replace(bench.relay.url, started.relay.url)}/"
+        started.break_next("token", **_claims(iss=own))
+        refuses(started, browser, started.deliver(browser, answer))
+        started.mend()
+
+
+row(
+    "RP-56",
+    "No discovery document",
+    "It is away, is a page, lacks half its members or names strange addresses: a page says so, and when it is back, "
+    "so is the login.",
+    "Hardening",
+    needs=("id token", "own process"),
+)
+
+
+@variants(
+    "RP-56",
+    {
+        "a reset": relay.reset,
+        "b status 500": relay.reply_with(b"{}", status="500 Internal Server Error"),
+        "c a page": relay.reply_with(b"<h1>Hello</h1>"),
+        "d empty": relay.reply_with(b"{}"),
+        "e null": relay.reply_with(b"null"),
+        "e a list": relay.reply_with(b"[]"),
+    },
+    slow="together",
+)
+def no_metadata(bench: CheckedApp, act) -> None:
+    with fresh(bench, act=act) as started:
+        _fails_and_recovers(started)
+
+
+@variants(
+    "RP-56",
+    {
+        "f addresses of files": {"token_endpoint": "file:///etc/passwd", "jwks_uri": "file:///etc/passwd"},
+        "g addresses that are none": {"token_endpoint": 5, "authorization_endpoint": None},
+        "h a member missing": {"token_endpoint": ..., "jwks_uri": ...},
+    },
+    slow="together",
+)
+def strange_metadata(bench: CheckedApp, changes: dict[str, Any]) -> None:
+    def change(metadata: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in {**metadata, **changes}.items() if value is not ...}
+
+    with fresh(bench, change) as started:
+        browser = started.new_browser()
+        page = browser.open(started.login_address, stop_at="elsewhere")
+        check_that(page)
+        if page.location:
+            refuses(started, browser, started.deliver(browser, started.approve(browser, page.location)))
+
+
+def _fails_and_recovers(started: CheckedApp) -> None:
+    page = check_that(started.new_browser().open(f"{started.url}/"))
+    address = next(address for words, address in page.read.links if words.startswith("Log in with"))
+    page = started.new_browser().open(f"{started.url}{address}", stop_at="elsewhere")
+    check_that(page)
+    if page.location:
+        raise AttackWorked("a login begins without a discovery document")
+    started.relay.forget("path", discovery_path(started))
+    accepts(started, browser := started.new_browser(), started.log_in(browser))

@@ -1,0 +1,894 @@
+"""Rows 1 to 23: what the app asks for, what comes back through the browser, addresses, PKCE."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from .browser import Browser, Page, where
+from .cases_responses import PUBLIC, public_browser
+from .catalogue import row, variants
+from .checked_app import (
+    ADA,
+    GRACE,
+    MALLORY,
+    AttackWorked,
+    CheckedApp,
+    NotApplicable,
+    accepts,
+    changed,
+    check_that,
+    parameters,
+    refuses,
+    survives,
+    without_token_request,
+)
+from .relay import Request
+
+EVIL = "evil.example"
+LONG = "A" * 60_000  # longer request lines are refused by the server, before any app sees them
+UNRESERVED = re.compile(r"[A-Za-z0-9._~-]{43,128}")
+
+
+# A. Request forging
+
+row(
+    "RP-01",
+    "A login that goes well",
+    "The app asks for a code, at its own address and with a state, sends no secret through the browser, "
+    "and names whoever has consented.",
+    "RFC 6749 section 4.1.1, RFC 9700 section 2.1.2",
+)
+
+
+@variants("RP-01")
+def goes_well(bench: CheckedApp) -> None:
+    asked = bench.request
+    if asked.get("response_type") != "code":
+        raise AttackWorked(f"response_type is {asked.get('response_type')}")
+    if not asked.get("redirect_uri", "").startswith(f"{bench.url}/"):
+        raise AttackWorked(f"redirect_uri is {asked.get('redirect_uri')}")
+    if not asked.get("state"):
+        raise AttackWorked("no state")
+    if {"client_secret", "code_verifier"} & set(asked):
+        raise AttackWorked("a secret in the authorization request")
+    if ("openid" in asked.get("scope", "").split()) and not bench.has_id_token:
+        raise AttackWorked("the scope asks for an ID token that the app does not use")
+    for person in (ADA, GRACE):
+        browser = bench.new_browser()
+        accepts(bench, browser, bench.log_in(browser, person), person)
+
+
+row(
+    "RP-02",
+    "A state that can be guessed",
+    "Somebody works out the state, the nonce or the PKCE challenge of another visitor's login.",
+    "RFC 6749 section 10.10, RFC 9700 section 2.1.1",
+)
+
+
+@variants("RP-02", {"a fifty visitors, and one who starts five times": None})
+def is_fresh(bench: CheckedApp) -> None:
+    one = bench.new_browser()
+    browsers = [bench.new_browser() for _ in range(50)] + [one] * 5
+    asked = [parameters(bench.begin(browser)) for browser in browsers]
+    _all_random(asked)
+
+
+@variants("RP-02", {"b where random numbers are always the same": None}, needs="own process")
+def from_the_system(bench: CheckedApp) -> None:
+    browsers = [public_browser(bench) for _ in range(3)]
+    address = bench.login_address.replace(bench.url, PUBLIC)
+    _all_random([parameters(browser.open(address, stop_at="elsewhere").location) for browser in browsers])
+
+
+def _all_random(asked: list[dict[str, str]]) -> None:
+    for name in ("state", "nonce", "code_challenge"):
+        values = [request[name] for request in asked if name in request]
+        if len(set(values)) < len(values):
+            raise AttackWorked(f"the same {name} twice")
+        if any(len(value) < 22 for value in values):
+            raise AttackWorked(f"a {name} of {min(map(len, values))} characters has less than 128 bits")
+        if len(values) > 10 and len({value[:6] for value in values}) < len(values) / 2:
+            raise AttackWorked(f"every {name} begins alike")
+    if any(request.get("state") in (request.get("nonce"), request.get("code_challenge")) for request in asked):
+        raise AttackWorked("state is also used for something else")
+
+
+row(
+    "RP-03",
+    "An answer with a wrong state",
+    "Somebody sends a visitor, whose login is under way, an answer that the visitor has not asked for.",
+    "RFC 6749 section 10.12, RFC 9700 section 4.7.1",
+)
+
+
+@variants(
+    "RP-03",
+    {
+        "a absent": lambda state: None,
+        "b empty": lambda state: "",
+        "c another": lambda state: state[::-1] + "x",
+        "d without its last character": lambda state: state[:-1],
+        "e in the other case": lambda state: state.swapcase(),
+        "f with a space": lambda state: state + " ",
+        "g very long": lambda state: LONG,
+        "h with a letter beyond ASCII": lambda state: "é" + state[1:],
+    },
+)
+def wrong_state(bench: CheckedApp, change) -> None:
+    browser = bench.new_browser()
+    answer = bench.ask(browser)
+    bench.forget()
+    refuses(bench, browser, bench.deliver(browser, changed(answer, state=change(parameters(answer)["state"]))))
+    without_token_request(bench)
+    accepts(bench, browser, bench.deliver(browser, answer))
+
+
+row(
+    "RP-04",
+    "An answer to nobody's question",
+    "Somebody sends an answer without a state to a visitor who has begun no login: two missing states are not equal.",
+    "RFC 9700 section 2.1",
+)
+
+
+@variants("RP-04", {"a absent": lambda: None, "b empty": lambda: "", "c nonsense": lambda: "nonsense"})
+def nobody_asked(bench: CheckedApp, state) -> None:
+    answer = bench.ask(bench.new_browser(), MALLORY)
+    bench.forget()
+    victim = bench.new_browser()
+    bench.home(victim)
+    refuses(bench, victim, bench.deliver(victim, changed(answer, state=state())))
+    without_token_request(bench)
+
+
+row(
+    "RP-05",
+    "Logged in as the attacker",
+    "The attacker stops before the end of a login, and lets the victim's browser finish it: "
+    "what the victim then writes is the attacker's to read.",
+    "RFC 6749 section 10.12",
+)
+
+
+@variants("RP-05")
+def login_csrf(bench: CheckedApp) -> None:
+    attacker, victim = bench.new_browser(), bench.new_browser()
+    answer = bench.ask(attacker, MALLORY)
+    bench.forget()
+    refuses(bench, victim, bench.deliver(victim, answer))
+    without_token_request(bench)
+    accepts(bench, attacker, bench.deliver(attacker, answer), MALLORY)
+
+
+row(
+    "RP-06",
+    "A state of another visitor's login",
+    "The same while the victim has a login under way: a state that the app knows is not yet the state of this browser.",
+    "CVE-2025-68158, CVE-2026-41425",
+)
+
+
+@variants("RP-06")
+def other_session(bench: CheckedApp) -> None:
+    victim = bench.new_browser()
+    own = bench.ask(victim, ADA)
+    answer = bench.ask(bench.new_browser(), MALLORY)
+    bench.forget()
+    refuses(bench, victim, bench.deliver(victim, answer))
+    without_token_request(bench)
+    accepts(bench, victim, bench.deliver(victim, own), ADA)
+
+
+row(
+    "RP-07",
+    "A state used twice",
+    "After a login, its state comes again with a new code of somebody else, and must not change who is logged in.",
+    "RFC 9700 sections 2.1 and 4.2.4",
+)
+
+
+@variants("RP-07", {"a still logged in": False, "b logged out since": True})
+def state_twice(bench: CheckedApp, leaves: bool) -> None:
+    browser = bench.new_browser()
+    answer = bench.ask(browser, ADA)
+    accepts(bench, browser, bench.deliver(browser, answer))
+    kept = dict(browser.cookies)
+    if leaves:
+        browser.cookies = {**kept, **browser.cookies}
+        bench.log_out(browser, stop_at="elsewhere")
+    second = bench.ask(bench.new_browser(), GRACE)
+    bench.forget()
+    page = bench.deliver(browser, changed(second, state=parameters(answer)["state"]))
+    refuses(bench, browser, page, None if leaves else ADA)
+    without_token_request(bench)
+
+
+row(
+    "RP-08",
+    "Two tabs, and two hundred",
+    "Logins that are begun and left lying about neither break the next one nor fill the cookie until browsers drop it, "
+    "and are not good for ever.",
+    "RFC 9700 section 2.1",
+)
+
+
+@variants("RP-08", {"a two tabs": None})
+def two_tabs(bench: CheckedApp) -> None:
+    browser = bench.new_browser()
+    older = bench.ask(browser, ADA)
+    newer = bench.ask(browser, ADA)
+    survives(bench, browser, bench.deliver(browser, older))
+    page = bench.deliver(browser, newer)
+    check_that(page)
+    if bench.who(browser) is None:
+        accepts(bench, browser, bench.log_in(browser, ADA))
+
+
+@variants("RP-08", {"b two hundred": 200})
+def many_tabs(bench: CheckedApp, number: int) -> None:
+    browser = bench.new_browser()
+    for _ in range(number):
+        bench.begin(browser)
+    if browser.dropped:
+        raise AttackWorked(f"the cookie {browser.dropped[0]} outgrew what browsers keep")
+    accepts(bench, browser, bench.log_in(browser))
+
+
+@variants(
+    "RP-08",
+    {"c five minutes later": (300, True), "c a day later": (86_400, False)},
+    needs="own process",
+    slow="alone",
+)
+def left_lying(bench: CheckedApp, how: tuple[int, bool]) -> None:
+    seconds, is_good = how
+    browser = bench.new_browser()
+    answer = bench.ask(browser)
+    with bench.later(seconds):
+        page = bench.deliver(browser, answer)
+        if is_good:
+            accepts(bench, browser, page)
+        else:
+            refuses(bench, browser, page)
+            if parameters(answer)["code"] in str(bench.asked("token")):
+                raise AttackWorked("the app went on to the token endpoint")
+    accepts(bench, browser := bench.new_browser(), bench.log_in(browser))
+
+
+row(
+    "RP-09",
+    "A forged refusal",
+    "Somebody sends a visitor to the callback with an error of their own making: "
+    "it ends no login, and its words are not shown as the provider's.",
+    "RFC 6749 section 4.1.2.1, RFC 9207 section 2.4",
+)
+FORGED = "Call-555-0100-now"
+
+
+@variants("RP-09", {"a while a login is under way": None})
+def forged_error(bench: CheckedApp) -> None:
+    browser = bench.new_browser()
+    answer = bench.ask(browser)
+    for state in ("wrong", None):
+        forged = changed(answer, state=state, code=None, error="access_denied", error_description=FORGED)
+        page = bench.deliver(browser, forged)
+        refuses(bench, browser, page)
+        if FORGED in page.source or FORGED in bench.home(browser).source:
+            raise AttackWorked("the page says what the attacker has written")
+    accepts(bench, browser, bench.deliver(browser, answer))
+
+
+@variants("RP-09", {"b while somebody is logged in": None})
+def forged_error_later(bench: CheckedApp) -> None:
+    browser = bench.new_browser()
+    answer = bench.ask(browser)
+    bench.deliver(browser, answer)
+    bench.forget()
+    page = bench.deliver(browser, changed(answer, code=None, error="access_denied", error_description=FORGED))
+    refuses(bench, browser, page, ADA)
+    without_token_request(bench)
+    if FORGED in page.source:
+        raise AttackWorked("the page says what the attacker has written")
+
+
+row(
+    "RP-10",
+    "Somebody else, in the middle",
+    "A visitor who is logged in opens the attacker's answer: they stay who they are, and nothing is linked to them.",
+    "PortSwigger, Forced OAuth profile linking",
+)
+
+
+@variants("RP-10", {"a with no login in progress": None})
+def identity_swap(bench: CheckedApp) -> None:
+    browser = bench.new_browser()
+    bench.log_in(browser, ADA)
+    answer = bench.ask(bench.new_browser(), MALLORY)
+    bench.forget()
+    refuses(bench, browser, bench.deliver(browser, answer), ADA)
+    without_token_request(bench)
+
+
+@variants("RP-10", {"b with another login, or a linking, in progress": None})
+def identity_swap_in_progress(bench: CheckedApp) -> None:
+    browser = bench.new_browser()
+    person = bench.add_person(f"Hedy Lamarr {bench.name}".strip())  # a new account, so there is a login to link
+    bench.log_in(browser, person)
+    other, page = _begin_while_logged_in(bench, browser)
+    if "client_id=" not in page.location:
+        raise NotApplicable("a user who is logged in cannot begin another login")
+    answer = other.ask(other.new_browser(), MALLORY)
+    bench.forget()
+    other.forget()
+    refuses(bench, browser, other.deliver(browser, answer), person)
+    without_token_request(other)
+    other.keys[person] = bench.keys[person]
+    accepts(bench, browser, other.deliver(browser, other.approve(browser, page.location, person)), person)
+    if not other.asked("token"):
+        raise AttackWorked("the login that the user has begun is refused as well")
+
+
+def _begin_while_logged_in(bench: CheckedApp, browser: Browser) -> tuple[CheckedApp, Page]:
+    """Begin a linking where there is one, else another login. Returns the provider's bench, and the redirect."""
+    home = bench.home(browser)
+    can_link = any(words.startswith("Link") for form in home.read.forms for words in form["buttons"])
+    if can_link and bench.others:
+        address = bench.button(home, "Link")
+        return bench.others[0], check_that(browser.open(address, method="POST", form={}, stop_at="elsewhere"))
+    return bench, check_that(browser.open(bench.login_address, stop_at="elsewhere"))
+
+
+row(
+    "RP-11",
+    "Logged out by another site",
+    "Another site loads the log-out address as a picture, or posts a form to it.",
+    "ASVS 3.5.1 and 3.5.3",
+)
+
+
+@variants("RP-11", {"a as a picture": "GET", "b as a form": "POST"})
+def forced_logout(bench: CheckedApp, method: str) -> None:
+    browser = bench.new_browser()
+    page = bench.log_in(browser, ADA)
+    address = bench.button(bench.home(browser), "Log out")
+    page = browser.open(address, method=method, form={} if method == "POST" else None, from_another_site=True)
+    refuses(bench, browser, page, ADA)
+
+
+# B. The code
+
+row(
+    "RP-12",
+    "The same answer again",
+    "The address of a finished login is loaded again, in the same browser or in another.",
+    "RFC 6749 sections 4.1.2 and 10.5",
+)
+
+
+@variants("RP-12", {"a in the same browser": False, "b in another": True})
+def replay(bench: CheckedApp, elsewhere: bool) -> None:
+    browser = bench.new_browser()
+    answer = bench.ask(browser)
+    bench.deliver(browser, answer)
+    bench.forget()
+    other = bench.new_browser() if elsewhere else browser
+    refuses(bench, other, bench.deliver(other, answer), None if elsewhere else ADA)
+    without_token_request(bench)
+
+
+row(
+    "RP-13",
+    "A stolen code",
+    "The attacker has got hold of a code that belongs to somebody else's login, and puts it into an answer of their "
+    "own: PKCE or the nonce shows it.",
+    "RFC 9700 sections 4.5 and 2.1.1",
+)
+
+
+@variants("RP-13", {"a PKCE": None})
+def code_injection(bench: CheckedApp) -> None:
+    stolen = parameters(bench.ask(bench.new_browser(), ADA))["code"]
+    attacker = bench.new_browser()
+    own = bench.ask(attacker, MALLORY)
+    bench.forget()
+    refuses(bench, attacker, bench.deliver(attacker, changed(own, code=stolen)))
+    if any(bench.asked(endpoint) for endpoint in bench.profile_endpoints):
+        raise AttackWorked("the stolen code opened somebody's profile")
+
+
+@variants("RP-13", {"b the nonce, at a provider that ignores PKCE": None}, needs=("id token", "own process"))
+def code_injection_by_nonce(bench: CheckedApp) -> None:
+    stolen = parameters(_ask_without_pkce(bench, bench.new_browser(), ADA))["code"]
+    attacker = bench.new_browser()
+    own = bench.ask(attacker, MALLORY)
+    bench.forget()
+    refuses(bench, attacker, bench.deliver(attacker, changed(own, code=stolen)))
+    if any(bench.asked(endpoint) for endpoint in bench.profile_endpoints):
+        raise AttackWorked("the stolen code opened somebody's profile")
+
+
+row(
+    "RP-14",
+    "The provider says no",
+    "A refusal of any kind ends on a page, and the next login works.",
+    "RFC 6749 sections 4.1.2.1 and 5.2",
+)
+
+
+@variants("RP-14", {"a a code that it does not know": "nonsense", "b a code that was used": "used"})
+def refused_code(bench: CheckedApp, code: str) -> None:
+    browser = bench.new_browser()
+    if code == "used":
+        answer = bench.ask(browser)
+        bench.deliver(browser, answer)
+        code, browser = parameters(answer)["code"], bench.new_browser()
+    refuses(bench, browser, bench.deliver(browser, changed(bench.ask(browser), code=code)))
+    accepts(bench, browser, bench.log_in(browser))
+
+
+@variants("RP-14", {"c the person says no": None})
+def denied(bench: CheckedApp) -> None:
+    browser = bench.new_browser()
+    somebody = bench.add_person("Somebody New")
+    answer = bench.approve(browser, bench.begin(browser), somebody, "deny")
+    bench.forget()
+    refuses(bench, browser, bench.deliver(browser, answer))
+    without_token_request(bench)
+    accepts(bench, browser, bench.log_in(browser))
+
+
+@variants(
+    "RP-14",
+    {f"{letter} {error}": error for letter, error in zip("defg", (
+        "login_required", "server_error", "temporarily_unavailable", "invalid_scope"), strict=True)},
+)  # fmt: skip
+def sent_back(bench: CheckedApp, error: str) -> None:
+    browser = bench.new_browser()
+    answer = bench.ask(browser)
+    bench.forget()
+    refuses(bench, browser, bench.deliver(browser, changed(answer, code=None, error=error)))
+    without_token_request(bench)
+    accepts(bench, browser, bench.log_in(browser))
+
+
+row(
+    "RP-15",
+    "An answer that is none",
+    "The callback is opened with parts missing, empty, endless or in odd letters.",
+    "RFC 6749 section 4.1.2",
+)
+
+
+@variants(
+    "RP-15",
+    {
+        "a without a code": {"code": None},
+        "b with an empty code": {"code": ""},
+        "c with an endless code": {"code": LONG},
+        "d with line ends and NUL": {"code": "a\r\nSet-Cookie: x=y\0"},
+        "e with code and error": {"error": "access_denied"},
+        "g beyond ASCII": {"code": "é漢🎈"},
+        "h with half a character": {"code": "%ED%A0%80"},
+        "i with an empty error": {"error": ""},
+    },
+)
+def malformed(bench: CheckedApp, change: dict[str, str | None]) -> None:
+    browser = bench.new_browser()
+    answer = changed(bench.ask(browser), **change)
+    if change.get("code") == "%ED%A0%80":
+        answer = answer.replace("%25ED%25A0%2580", "%ED%A0%80")
+    bench.forget()
+    page = bench.deliver(browser, answer)
+    if change.get("error") == "":
+        survives(bench, browser, page)
+        if bench.who(browser) is not None:
+            return
+    else:
+        refuses(bench, browser, page)
+        if "error" in change or not change["code"]:
+            without_token_request(bench)
+    accepts(bench, browser, bench.log_in(browser))
+
+
+@variants("RP-15", {"f with more than it needs": None})
+def more_parameters(bench: CheckedApp) -> None:
+    browser = bench.new_browser()
+    answer = changed(bench.ask(browser), session_state="x", authuser="0", prompt="none", unknown="1")
+    accepts(bench, browser, bench.deliver(browser, answer))
+
+
+@variants("RP-15", {"j with no query at all": None})
+def bare_callback(bench: CheckedApp) -> None:
+    browser = bench.new_browser()
+    bench.begin(browser)
+    refuses(bench, browser, browser.open(bench.callback))
+
+
+row(
+    "RP-16",
+    "Odd requests",
+    "A parameter comes twice, so that one reader checks what another does not use; or the callback is asked in "
+    "another way than a browser asks.",
+    "RFC 6749 section 3.1",
+)
+
+
+@variants(
+    "RP-16",
+    {
+        "a state twice, wrong first": ("state", 0),
+        "a state twice, wrong last": ("state", -1),
+        "a code twice, wrong first": ("code", 0),
+        "a code twice, wrong last": ("code", -1),
+    },
+)
+def repeated(bench: CheckedApp, where_: tuple[str, int]) -> None:
+    _repeat(bench, *where_)
+
+
+@variants("RP-16", {"a iss twice, wrong first": ("iss", 0), "a iss twice, wrong last": ("iss", -1)}, needs="iss")
+def repeated_issuer(bench: CheckedApp, where_: tuple[str, int]) -> None:
+    _repeat(bench, *where_)
+
+
+def _repeat(bench: CheckedApp, name: str, place: int) -> None:
+    browser = bench.new_browser()
+    answer = bench.ask(browser)
+    fields = parse_qsl(urlsplit(answer).query)
+    fields.insert(0 if place == 0 else len(fields), (name, f"https://{EVIL}"))
+    page = bench.deliver(browser, urlunsplit(urlsplit(answer)._replace(query=urlencode(fields))))
+    refuses(bench, browser, page)
+
+
+@variants("RP-16", {"b HEAD, by what scans links": "HEAD", "c POST, as a form": "POST"})
+def other_method(bench: CheckedApp, method: str) -> None:
+    browser = bench.new_browser()
+    answer = bench.ask(browser)
+    scanner = bench.new_browser()
+    page = scanner.open(answer, method=method, form={} if method == "POST" else None, from_another_site=True)
+    refuses(bench, scanner, page)
+    accepts(bench, browser, bench.deliver(browser, answer))
+
+
+@variants("RP-16", {"d a slash more at the end": "/", "d a slash more at the start": ""})
+def other_path(bench: CheckedApp, end: str) -> None:
+    browser = bench.new_browser()
+    answer = bench.ask(browser)
+    address = urlsplit(answer)
+    path = address.path + end if end else "/" + address.path
+    survives(bench, browser, browser.open(f"{bench.url}{path}?{address.query}"))
+
+
+row(
+    "RP-17",
+    "A token in place of a code",
+    "The callback gets an access token, an ID token or an e-mail address: only code, state, iss and error count.",
+    "RFC 9700 sections 4.6 and 2.1.2",
+)
+
+
+@variants(
+    "RP-17",
+    {
+        "a an access token": {"access_token": "x", "token_type": "bearer", "code": None},
+        "b an ID token": {"id_token": "e30.e30.", "code": None},
+        "c somebody's data": {"email": "ada@example.com", "sub": "1", "id": "1", "user": "ada", "code": None},
+    },
+)
+def token_injection(bench: CheckedApp, change: dict[str, str | None]) -> None:
+    victim = bench.new_browser()
+    bench.log_in(victim, ADA)
+    sent = [message["reply"]["json"] for message in bench.messages() if message["endpoint"] == "token"]
+    token = next((reply["access_token"] for reply in reversed(sent) if reply and "access_token" in reply), "x")
+    browser = bench.new_browser()
+    answer = bench.ask(browser, MALLORY)
+    change = {name: token if value == "x" else value for name, value in change.items()}
+    refuses(bench, browser, bench.deliver(browser, changed(answer, **change)))
+    answer = bench.ask(browser, MALLORY)
+    page = bench.deliver(browser, changed(answer, **{**change, "code": parameters(answer)["code"]}))
+    check_that(page)
+    found = bench.who(browser)
+    if found is not None and not found.startswith(MALLORY):
+        raise AttackWorked(f"logged in as {found}, who has not consented")
+
+
+row(
+    "RP-18",
+    "The code in the address bar",
+    "What is in the callback's address reaches no other site, no cache and no log.",
+    "RFC 9700 sections 4.2.4 and 4.3.1",
+)
+
+
+@variants("RP-18", {"a after a login": True, "b after a refusal": False})
+def landing_page(bench: CheckedApp, good: bool) -> None:
+    browser = bench.new_browser()
+    answer = bench.ask(browser)
+    code = parameters(answer)["code"]
+    if good:
+        page = bench.deliver(browser, answer, follow=False)
+        if page.status not in (302, 303) or code in page.location or "state=" in page.location:
+            raise AttackWorked(
+                f"the callback answers with status {page.status} {page.location}: the code stays visible"
+            )
+    else:
+        page = bench.deliver(browser, changed(answer, state="wrong"))
+    check_that(page)
+    if page.headers.get("Referrer-Policy") not in ("no-referrer", "same-origin", "strict-origin"):
+        raise AttackWorked("no Referrer-Policy: links and pictures of the page carry the code to other sites")
+    if "no-store" not in page.headers.get("Cache-Control", ""):
+        raise AttackWorked("no Cache-Control: no-store")
+    foreign = [address for address in page.read.addresses if where(address, page.url) != urlsplit(bench.url).netloc]
+    if foreign and page.status >= 400:
+        raise AttackWorked(f"the page of a refused login loads {foreign[0][:100]}")
+
+
+@variants("RP-18", {"c in the log": None}, needs="own process")
+def code_in_log(bench: CheckedApp) -> None:
+    browser = bench.new_browser()
+    answer = bench.ask(browser)
+    bench.deliver(browser, answer)
+    # The development server writes down every address; what serves the public can be told not to.
+    lines = [line for line in bench.app.log.splitlines() if not re.search(r'"(GET|HEAD|POST|.*GET) .* HTTP/1', line)]
+    if any(parameters(answer)["code"] in line for line in lines):
+        raise AttackWorked("the app writes the code into its log")
+
+
+# C. Redirects and host
+
+row(
+    "RP-19",
+    "A poisoned Host header",
+    "Somebody names another host in the request, and the app would have the provider's answer sent there.",
+    "RFC 6749 section 4.1.3, RFC 9700 section 4.1",
+)
+
+
+@variants(
+    "RP-19",
+    {
+        "a Host": {"Host": EVIL},
+        "a Host with our name in it": {"Host": f"localhost.{EVIL}"},
+        "b X-Forwarded": {"X-Forwarded-Host": EVIL, "X-Forwarded-Proto": "https", "X-Forwarded-Port": "1"},
+        "b Forwarded": {"Forwarded": f"host={EVIL};proto=https"},
+        "c another port": {"Host": "localhost:1"},
+        "d with a name before it": {"Host": f"localhost@{EVIL}"},
+    },
+)
+def poisoned_host(bench: CheckedApp, headers: dict[str, str]) -> None:
+    for address in (bench.login_address, f"{bench.url}/"):
+        page = bench.new_browser().open(address, headers=headers, follow=False)
+        check_that(page)
+        sent = parameters(page.location).get("redirect_uri", bench.callback) if page.location else bench.callback
+        if sent != bench.callback:
+            raise AttackWorked(f"redirect_uri became {sent}")
+        if any(EVIL in link for link in (*page.read.addresses, page.location)):
+            raise AttackWorked("the page leads to the attacker's host")
+
+
+@variants("RP-19", {"e the same twice": None})
+def same_redirect_uri(bench: CheckedApp) -> None:
+    sent = next(message for message in bench.back_channel() if message["endpoint"] == "token")["request"]["form"]
+    if sent.get("redirect_uri") != bench.callback:
+        raise AttackWorked(f"the token request has redirect_uri {sent.get('redirect_uri')}")
+
+
+row(
+    "RP-20",
+    "Sent on to another site",
+    "A link to the app carries an address in next, or in the page's own address, and after the login the visitor is "
+    "at a site that looks the same.",
+    "RFC 9700 sections 2.1 and 4.11.1, CVE-2021-32618, CVE-2023-49438",
+)
+TARGETS = (
+    f"//{EVIL}",
+    f"///{EVIL}",
+    f"////{EVIL}",
+    f"https:{EVIL}",
+    f"https:///{EVIL}",
+    f"http:///{EVIL}",
+    f"/\\{EVIL}",
+    f"\\\\{EVIL}",
+    f"/\t/{EVIL}",
+    f"/%2f%2f{EVIL}",
+    f"https://localhost@{EVIL}",
+    f"https://localhost.{EVIL}",
+    f"https://{EVIL}#@localhost",
+    "javascript:alert(1)",
+    "data:text/html,x",
+    f" //{EVIL}",
+    f"\n//{EVIL}",
+    f"/..//{EVIL}",
+    "A" * 5_000,
+)
+NAMES = ("next", "redirect", "redirect_uri", "return_to", "continue", "url", "came_from")
+
+
+def _stays(bench: CheckedApp, page: Page) -> None:
+    check_that(page)
+    for _, target in page.hops:
+        if where(target, bench.url) not in (urlsplit(bench.url).netloc, bench.provider_host):
+            raise AttackWorked(f"sent to {target[:120]}")
+
+
+@variants("RP-20", {f"a next={target[:24]!r}": target for target in TARGETS})
+def open_redirect(bench: CheckedApp, target: str) -> None:
+    browser = bench.new_browser()
+    # every name at once: an app knows one of them at most
+    query = urlencode(dict.fromkeys(NAMES, target))
+    joint = "&" if urlsplit(bench.login_address).query else "?"
+    page = browser.open(f"{bench.login_address}{joint}{query}", stop_at="elsewhere")
+    check_that(page)
+    if page.location and where(page.location, bench.url) != bench.provider_host:
+        raise AttackWorked(f"sent to {page.location[:120]}")
+    answer = bench.approve(browser, page.location, ADA)
+    page = bench.deliver(browser, answer, stop_at="elsewhere")
+    _stays(bench, page)
+
+
+@variants("RP-20", {"b at the log out": None})
+def open_redirect_at_logout(bench: CheckedApp) -> None:
+    for target in TARGETS[:3]:
+        browser = bench.new_browser()
+        bench.log_in(browser)
+        address = bench.button(bench.home(browser), "Log out")
+        query = urlencode(dict.fromkeys((*NAMES, "post_logout_redirect_uri"), target))
+        page = browser.open(f"{address}?{query}", method="POST", form={}, stop_at="elsewhere")
+        check_that(page)
+        for _, address in page.hops:
+            if EVIL in where(address, bench.url) or EVIL in address:
+                raise AttackWorked(f"sent to {address[:120]}")
+
+
+@variants("RP-20", {"c a way back that begins with slashes": None})
+def slashes_in_path(bench: CheckedApp) -> None:
+    path = urlsplit(bench.login_address).path
+    for before in (f"//{EVIL}/..", "//", "/\\", f"/{EVIL}//.."):
+        browser = bench.new_browser()
+        page = browser.open(f"{bench.url}{before}{path}", stop_at="elsewhere")
+        check_that(page)
+        if not page.location:
+            continue
+        if where(page.location, bench.url) == EVIL:
+            raise AttackWorked(f"sent to {page.location[:120]}")
+        if "client_id" in page.location:
+            page = bench.deliver(browser, bench.approve(browser, page.location), stop_at="elsewhere")
+            _stays(bench, page)
+
+
+@variants("RP-20", {"d the page first asked for comes back unchanged": "a=1&b=%20&c=%2F%2Fx"}, needs="way back")
+def way_back(bench: CheckedApp, query: str) -> None:
+    browser = bench.new_browser()
+    wanted = f"{bench.login_address}?{query}"
+    page = bench.deliver(browser, bench.approve(browser, bench.begin(browser, wanted)))
+    same = parse_qsl(urlsplit(page.url).query) == parse_qsl(query)
+    if urlsplit(page.url).path == urlsplit(wanted).path and not same:
+        raise AttackWorked(f"{wanted} came back as {page.url}")
+    check_that(page)
+
+
+row(
+    "RP-21",
+    "Round in circles",
+    "The provider always says no, or the browser keeps no cookies: after a few steps there is a page.",
+    "Hardening",
+)
+
+
+@variants("RP-21", {"a the provider always says no": True, "b the browser keeps no cookies": False})
+def circles(bench: CheckedApp, always_no: bool) -> None:
+    browser = bench.new_browser()
+    request = bench.begin(browser)
+    answer = bench.approve(browser, request)
+    if always_no:
+        bench.break_next("authorization", set={"error": "login_required"}, remove=["code"], times=30)
+        answer = changed(answer, code=None, error="login_required")
+    else:
+        browser.takes_cookies = False
+        browser.cookies = {key: cookie for key, cookie in browser.cookies.items() if cookie.name == "fake_provider"}
+    page = bench.deliver(browser, answer)
+    check_that(page)
+    if len(page.hops) > 10:
+        raise AttackWorked(f"{len(page.hops)} redirects")
+    bench.mend()
+
+
+# D. PKCE
+
+row(
+    "RP-22",
+    "A weak PKCE",
+    "A challenge without its hash, a short verifier, or one verifier for two logins makes a stolen code useful again.",
+    "RFC 7636 sections 4.1 to 4.5, RFC 9700 section 2.1.1",
+)
+
+
+@variants("RP-22", {"a well-formed": None})
+def pkce_shape(bench: CheckedApp) -> None:
+    browser = bench.new_browser()
+    bench.forget()
+    asked = bench.begin(browser)
+    bench.deliver(browser, bench.approve(browser, asked))
+    _check_verifier(bench, parameters(asked))
+    verifier = bench.asked("token")[0]["request"]["form"]["code_verifier"]
+    front = [message for message in bench.messages() if message["channel"] == "front"]
+    if verifier in str(front):
+        raise AttackWorked("the verifier went through the browser")
+
+
+@variants("RP-22", {"b two at once": None})
+def pkce_of_two(bench: CheckedApp) -> None:
+    browsers = [bench.new_browser() for _ in range(2)]
+    asked = [bench.begin(browser) for browser in browsers]
+    answers = [bench.approve(*pair) for pair in zip(browsers, asked, strict=True)]
+    for browser, request, answer in list(zip(browsers, asked, answers, strict=True))[::-1]:
+        bench.forget()
+        accepts(bench, browser, bench.deliver(browser, answer))
+        _check_verifier(bench, parameters(request))
+
+
+def _check_verifier(bench: CheckedApp, asked: dict[str, str]) -> None:
+    if "code_challenge" not in asked:
+        raise AttackWorked("no code_challenge")
+    if asked.get("code_challenge_method") != "S256":
+        raise AttackWorked(f"code_challenge_method {asked.get('code_challenge_method')}")
+    sent = bench.asked("token")
+    verifier = sent[0]["request"]["form"].get("code_verifier", "") if sent else ""
+    if not UNRESERVED.fullmatch(verifier):
+        raise AttackWorked(f"a verifier of {len(verifier)} characters, or with others than those allowed")
+    if challenge_of(verifier) != asked["code_challenge"]:
+        raise AttackWorked("the verifier does not belong to the challenge")
+
+
+def challenge_of(verifier: str) -> str:
+    """The challenge that belongs to a verifier (RFC 7636 section 4.2)."""
+    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
+
+
+row(
+    "RP-23",
+    "A provider that ignores PKCE",
+    "Some providers do not look at the challenge, so state or nonce has to hold alone.",
+    "RFC 9700 section 4.7.1",
+)
+OURS = "v" * 43  # a verifier that the relay puts in place of any other: as if the provider looked at none
+
+
+@variants(
+    "RP-23",
+    {
+        "a nobody asked": lambda own, foreign: changed(foreign, state=None),
+        "b another browser's answer": lambda own, foreign: foreign,
+        "c another state": lambda own, foreign: changed(foreign, state="wrong"),
+    },
+    needs="own process",
+)
+def without_pkce(bench: CheckedApp, make) -> None:
+    victim, attacker = bench.new_browser(), bench.new_browser()
+    own, foreign = _ask_without_pkce(bench, victim, ADA), _ask_without_pkce(bench, attacker, MALLORY)
+    bench.forget()
+    refuses(bench, victim, bench.deliver(victim, make(own, foreign)))
+    without_token_request(bench)
+    accepts(bench, victim, bench.deliver(victim, own))
+
+
+def _ask_without_pkce(bench: CheckedApp, browser, person: str) -> str:
+    request = bench.begin(browser)
+    if "code_challenge" in request:
+        request = changed(request, code_challenge=challenge_of(OURS))
+    answer = bench.approve(browser, request, person)
+    if "code_challenge" in request:
+        bench.relay.plan("token", parameters(answer)["code"], _with_our_verifier)
+    return answer
+
+
+def _with_our_verifier(connection, request: Request, forward) -> None:
+    form = dict(parse_qsl(request.body.decode(), keep_blank_values=True))
+    body = urlencode({**form, "code_verifier": OURS}).encode()
+    request.head = re.sub(rb"(?i)content-length: \d+", b"Content-Length: %d" % len(body), request.head)
+    request.body = body
+    connection.sendall(forward())

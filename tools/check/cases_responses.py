@@ -1,0 +1,784 @@
+"""Rows 24 to 41: which provider answers, and what it answers to the app itself: tokens and profiles."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any
+from urllib.parse import unquote_plus, urlencode, urlsplit
+
+from . import relay
+from .apps import wait_for
+from .browser import TIMEOUT, Browser, TimedOut
+from .catalogue import row, variants
+from .checked_app import (
+    ADA,
+    GRACE,
+    MALLORY,
+    AttackWorked,
+    CheckedApp,
+    NotApplicable,
+    accepts,
+    changed,
+    check_that,
+    memory_of,
+    parameters,
+    refuses,
+    survives,
+    without_token_request,
+)
+
+EVIL = "https://evil.example"
+MAX_MEMORY = 25_000_000  # bytes more than before
+
+# E. Two providers
+
+row(
+    "RP-24",
+    "An answer of another provider",
+    "The answer says in iss which provider it comes from, and that is another one, or nothing.",
+    "RFC 9207 section 2.4, RFC 9700 section 4.4.2",
+    needs="iss",
+)
+
+
+@variants(
+    "RP-24",
+    {
+        "a another issuer": lambda iss: EVIL,
+        "b with a slash more": lambda iss: iss + "/",
+        "b in capitals": lambda iss: iss.upper(),
+        "b with another port": lambda iss: iss.replace(":", "1:", 1) if ":" in iss else iss + ":1",
+        "c missing": lambda iss: None,
+        "c empty": lambda iss: "",
+    },
+)
+def wrong_issuer(bench: CheckedApp, change) -> None:
+    browser = bench.new_browser()
+    answer = bench.ask(browser)
+    bench.forget()
+    refuses(bench, browser, bench.deliver(browser, changed(answer, iss=change(parameters(answer)["iss"]))))
+    without_token_request(bench)
+    accepts(bench, browser, bench.log_in(browser))
+
+
+@variants("RP-24", {"d on a refusal": EVIL})
+def wrong_issuer_of_error(bench: CheckedApp, iss: str) -> None:
+    browser = bench.new_browser()
+    answer = bench.ask(browser)
+    page = bench.deliver(browser, changed(answer, code=None, iss=iss, error="x", error_description="Call-555"))
+    refuses(bench, browser, page)
+    if "Call-555" in page.source:
+        raise AttackWorked("the page says what another provider has written")
+
+
+row(
+    "RP-25",
+    "The state of one provider at another",
+    "An answer that was asked for at one provider is brought to the callback of the other.",
+    "RFC 9700 section 4.4.2",
+    needs="several providers",
+)
+
+
+@variants("RP-25")
+def other_callback(bench: CheckedApp) -> None:
+    for other in bench.others:
+        browser = bench.new_browser()
+        answer = parameters(bench.ask(browser, MALLORY))
+        if other.has_iss:
+            answer["iss"] = other.answer["iss"]
+        else:
+            answer.pop("iss", None)
+        other.forget()
+        refuses(bench, browser, bench.deliver(browser, f"{other.callback}?{urlencode(answer)}"))
+        without_token_request(other)
+
+
+row(
+    "RP-26",
+    "Mix-up",
+    "One provider sends the visitor on to the other, to be handed the other's code afterwards.",
+    "RFC 9700 section 4.4.1",
+    needs="several providers",
+)
+
+
+@variants("RP-26")
+def mix_up(bench: CheckedApp) -> None:
+    for honest in bench.others:
+        browser = bench.new_browser()
+        begun = parameters(bench.begin(browser))  # at the evil one, which redirects to the honest one:
+        asked = honest.begin(bench.new_browser())
+        binding = {name: begun.get(name) for name in ("state", "code_challenge", "code_challenge_method", "nonce")}
+        answer = honest.approve(browser, changed(asked, **binding), ADA)
+        for address in (answer, f"{bench.callback}?{urlsplit(answer).query}"):
+            bench.forget()
+            refuses(bench, browser, bench.deliver(browser, address))
+            if parameters(answer)["code"] in str(bench.asked("token")):
+                raise AttackWorked("the other provider was handed the code")
+            browser = bench.new_browser()
+
+
+row(
+    "RP-27",
+    "Two logins begun in one browser",
+    "A login at one provider is begun, then one at the other; finishing the first must not be taken for the second.",
+    "PrOfESSOS, Session Overwriting",
+    needs="several providers",
+)
+
+
+@variants("RP-27")
+def overwritten(bench: CheckedApp) -> None:
+    for other in bench.others:
+        browser = bench.new_browser()
+        first = bench.ask(browser, ADA)
+        second = other.ask(browser, GRACE)
+        page = check_that(bench.deliver(browser, first))
+        if (bench.who(browser) or ADA)[: len(ADA)] != ADA:
+            raise AttackWorked(f"the first login ends as {bench.who(browser)}")
+        if bench.who(browser) is None:
+            page = check_that(bench.deliver(browser, second))
+            accepts(bench, browser, page, GRACE)
+
+
+# F. The token endpoint
+
+
+def with_token_fault(bench: CheckedApp, change: dict[str, Any], oracle=refuses) -> None:
+    """Log in while the next token reply is changed; who is refused must not be asked about either."""
+    browser = bench.new_browser()
+    answer = bench.ask(browser)
+    bench.forget()
+    bench.break_next("token", **change)
+    page = bench.deliver(browser, answer)
+    oracle(bench, browser, page)
+    if oracle is refuses and any(bench.asked(endpoint) for endpoint in bench.profile_endpoints):
+        raise AttackWorked("the app went on to ask for the profile")
+
+
+row(
+    "RP-28",
+    "A failure dressed as success",
+    "The token endpoint refuses, and yet there is a token in its reply; or it answers 200 with an error.",
+    "RFC 6749 sections 5.1 and 5.2",
+)
+
+
+@variants(
+    "RP-28",
+    {
+        "a status 400": {"status": 400},
+        "a status 401": {"status": 401},
+        "a status 500": {"status": 500},
+        "a status 503": {"status": 503},
+        "b an error with status 200": {"body": '{"error": "bad_verification_code"}'},
+        "c status 204": {"status": 204, "body": ""},
+        "d an error beside the token": {"set": {"error": "invalid_grant"}},
+    },
+)
+def dressed_up(bench: CheckedApp, change: dict[str, Any]) -> None:
+    with_token_fault(bench, change)
+
+
+row(
+    "RP-29",
+    "A token reply that is none",
+    "The reply is a page, half a reply, a list, a number, or nested a hundred thousand times.",
+    "RFC 6749 section 5.1",
+)
+HTML = {"headers": {"Content-Type": "text/html"}}
+
+
+@variants(
+    "RP-29",
+    {
+        "a a page": {"body": "<h1>Hello</h1>", **HTML},
+        "b empty": {"body": ""},
+        "c half": {"body": '{"access_token": "x", "token_'},
+        "d no Unicode": {"body": '{"access_token": "\udcff\udcfe", "token_type": "bearer"}'},
+        "f null": {"body": "null"},
+        "g a list": {"body": "[]"},
+        "g a list of one": {"body": '[{"access_token": "x", "token_type": "bearer"}]'},
+        "h a text": {"body": '"x"'},
+        "i a number": {"body": "1"},
+        "j nested": {"body": "[" * 100_000},
+        "j nested in a member": {"body": '{"access_token":' + '{"a":' * 100_000},
+    },
+)
+def no_token_reply(bench: CheckedApp, change: dict[str, Any]) -> None:
+    with_token_fault(bench, change)
+
+
+@variants("RP-29", {"e with a byte order mark": "\ufeff", "m with white space around": "\r\n\t "})
+def before_the_reply(bench: CheckedApp, before: str) -> None:
+    with_token_fault(bench, {"body": before + json.dumps({"access_token": "x", "token_type": "bearer"})}, survives)
+
+
+@variants("RP-29", {"l as a form": None})
+def as_form(bench: CheckedApp) -> None:
+    form = {"access_token": "x", "token_type": "bearer", "scope": ""}
+    change = {"body": urlencode(form), "headers": {"Content-Type": "application/x-www-form-urlencoded"}}
+    with_token_fault(bench, change, survives)
+
+
+row(
+    "RP-30",
+    "A token that is none",
+    "access_token is missing, null, a number, or has a line end in it that would begin another header.",
+    "RFC 6749 section 5.1",
+)
+
+
+@variants(
+    "RP-30",
+    {
+        "a missing": {"remove": ["access_token"]},
+        "b null": {"set": {"access_token": None}},
+        "c empty": {"set": {"access_token": ""}},
+        "d a number": {"set": {"access_token": 5}},
+        "e with a line end": {"set": {"access_token": "x\r\nX-Injected: y"}},
+        "f a list": {"set": {"access_token": ["x"]}},
+        "g beyond Latin-1": {"set": {"access_token": "漢"}},
+        "h not a number": {"body": '{"access_token": NaN, "token_type": "bearer"}'},
+    },
+)
+def no_token(bench: CheckedApp, change: dict[str, Any]) -> None:
+    browser = bench.new_browser()
+    answer = bench.ask(browser)
+    bench.break_next("token", **change)
+    refuses(bench, browser, bench.deliver(browser, answer))
+
+
+row(
+    "RP-31",
+    "A token of an unknown type",
+    "The token is not of the type that the app knows how to use.",
+    "RFC 6749 section 7.1",
+)
+
+
+@variants(
+    "RP-31",
+    {
+        "a missing": {"remove": ["token_type"]},
+        "b mac": {"set": {"token_type": "mac"}},
+        "b DPoP": {"set": {"token_type": "DPoP"}},
+        "b a number": {"set": {"token_type": 5}},
+        "b null": {"set": {"token_type": None}},
+    },
+)
+def unknown_type(bench: CheckedApp, change: dict[str, Any]) -> None:
+    with_token_fault(bench, change)
+
+
+@variants("RP-31", {"c bearer": "bearer", "c BEARER": "BEARER"})
+def known_type(bench: CheckedApp, token_type: str) -> None:
+    with_token_fault(
+        bench, {"set": {"token_type": token_type}}, lambda bench, browser, page: accepts(bench, browser, page, ADA)
+    )
+
+
+row(
+    "RP-32",
+    "Odd lifetimes and scopes",
+    "expires_in and scope are missing, or are something else than the specification says: no reason to fall over.",
+    "RFC 6749 sections 3.3 and 5.1",
+)
+
+
+@variants(
+    "RP-32",
+    {
+        f"{letter} expires_in {value!r:.20}": {"set": {"expires_in": value}}
+        for letter, value in zip("abcdefghi", ("3600", 0, -1, 1.5, 10**18, "abc", None, True, [1]), strict=True)
+    },
+)
+def lifetime(bench: CheckedApp, change: dict[str, Any]) -> None:
+    with_token_fault(bench, change, survives)
+
+
+@variants("RP-32", {"j expires_in 1e400": '"expires_in": 1e400', "k expires_in missing": '"unused": 0'})
+def lifetime_in_raw(bench: CheckedApp, member: str) -> None:
+    body = json.dumps({"access_token": "x", "token_type": "bearer"})[:-1] + f", {member}}}"
+    with_token_fault(bench, {"body": body}, survives)
+
+
+@variants(
+    "RP-32",
+    {
+        "l scope missing": {"remove": ["scope"]},
+        "m a narrower scope": {"set": {"scope": ""}},
+        "n a wider scope": {"set": {"scope": "a b c email openid profile user:email"}},
+        "o scope a list": {"set": {"scope": ["email"]}},
+        "p scope null": {"set": {"scope": None}},
+    },
+)
+def scope(bench: CheckedApp, change: dict[str, Any]) -> None:
+    with_token_fault(bench, change, survives)
+
+
+row(
+    "RP-33",
+    "Slow, dead, endless, compressed",
+    "The provider never answers, answers a byte a second, refuses or breaks the connection, or sends without end: "
+    "the visitor gets a page in time, and the app goes on.",
+    "ASVS 13.1.3 and 13.2.6",
+)
+BELOW_HTTP = {
+    "a never": relay.never,
+    "b a byte a second": relay.a_byte_a_second,
+    "d reset in the middle": relay.reset,
+    "e without end": relay.without_end,
+    "f a gzip bomb": relay.a_gzip_bomb,
+}
+
+
+@variants("RP-33", {**BELOW_HTTP, "c refused": relay.refuse}, needs="own process", slow="together")
+def below_http(bench: CheckedApp, act) -> None:
+    with ThreadPoolExecutor(2) as both:
+        results = [both.submit(_below_http, bench, stage, act) for stage in ("token", "profile")]
+        for result in results:
+            result.result()
+
+
+def _below_http(bench: CheckedApp, stage: str, act) -> None:
+    browser = bench.new_browser()
+    answer = bench.ask(browser)
+    code = parameters(answer)["code"]
+    before = memory_of(bench.app)
+    bench.relay.plan(stage, code, act)
+    began = time.monotonic()
+    page = bench.deliver(browser, answer)
+    took = time.monotonic() - began
+    bench.relay.forget(stage, code)
+    if took > TIMEOUT:
+        raise TimedOut(f"{stage}: an answer after {took:.0f} seconds")
+    refuses(bench, browser, page)
+    after = memory_of(bench.app)
+    huge = act in (relay.without_end, relay.a_gzip_bomb)
+    if huge and before is not None and after is not None and after - before > MAX_MEMORY:
+        raise AttackWorked(f"{stage}: the app took {(after - before) // 1_000_000} MB of memory")
+
+
+@variants("RP-33", {"g ten that hang, and one that does not": 10}, needs="own process", slow="together")
+def many_hang(bench: CheckedApp, number: int) -> None:
+    def hang(browser: Browser, answer: str) -> None:
+        with suppress(TimedOut):
+            bench.deliver(browser, answer)
+
+    def never(connection, request, forward) -> None:
+        held.append(request)
+        relay.never(connection, request, forward)
+
+    threads: list[threading.Thread] = []
+    held: list[relay.Request] = []
+    for browser in [bench.new_browser() for _ in range(number)]:
+        answer = bench.ask(browser)
+        bench.relay.plan("token", parameters(answer)["code"], never)
+        threads.append(threading.Thread(target=hang, args=[browser, answer], daemon=True))
+    for thread in threads:
+        thread.start()
+    wait_for(lambda: held, "a login that waits for its token")
+    began = time.monotonic()
+    accepts(bench, browser := bench.new_browser(), bench.log_in(browser))
+    if time.monotonic() - began > TIMEOUT:  # one after the other, the ten alone take fifty seconds
+        raise TimedOut("others wait for a provider that does not answer")
+    for thread in threads:
+        thread.join(TIMEOUT)
+
+
+@variants("RP-33", {"i away, and somebody is logged in": 9})
+def away_later(bench: CheckedApp, times: int) -> None:
+    browser = bench.new_browser()
+    landing = bench.log_in(browser)
+    for endpoint in bench.profile_endpoints:
+        bench.provider.break_next(endpoint, dialect=bench.dialect, status=503, times=times)
+    page = check_that(browser.open(landing.url))
+    if page.status != 200:
+        raise AttackWorked(f"{landing.url} ends with status {page.status}")
+    refuses(bench, browser, page, ADA)
+    bench.mend()
+
+
+@variants("RP-33", {"h never, as the provider's fault": 30})
+def never_by_fault(bench: CheckedApp, delay: int) -> None:
+    if bench.app is not None:
+        raise NotApplicable("done below HTTP")
+    with ThreadPoolExecutor(2) as both:  # side by side, so that the timeouts of the app are waited for only once
+        waiting = []
+        for endpoint in ("token", "profile"):
+            browser = bench.new_browser()
+            answer = bench.ask(browser)
+            bench.break_next(endpoint, delay=delay)
+            waiting.append((browser, both.submit(bench.deliver, browser, answer)))
+            wait_for(lambda: not bench.provider.has_faults or waiting[-1][1].done(), "a request to be delayed")
+        pages = [(browser, page.result()) for browser, page in waiting]
+    for browser, page in pages:
+        refuses(bench, browser, page)
+    bench.mend()
+
+
+row(
+    "RP-34",
+    "An endpoint that redirects",
+    "The token or user endpoint sends the app elsewhere, and code, secret and token would go along.",
+    "RFC 9700 section 4.12",
+)
+
+
+@variants(
+    "RP-34",
+    {
+        f"{letter} {endpoint}, {status}": (endpoint, status)
+        for letter, endpoint in zip("ab", ("token", "profile"), strict=True)
+        for status in (301, 302, 303, 307, 308)
+    },
+)
+def redirecting(bench: CheckedApp, what: tuple[str, int]) -> None:
+    endpoint, status = what
+    browser = bench.new_browser()
+    answer = bench.ask(browser)
+    before = len(bench.collector.requests)
+    bench.break_next(endpoint, status=status, headers={"Location": f"{bench.collector.url}/{endpoint}"})
+    page = bench.deliver(browser, answer)
+    reached = bench.collector.requests[before:]
+    if reached:
+        found = {"code", "client_secret", "code_verifier"} & set(reached[0].fields)
+        found |= {"access token"} if "authorization" in reached[0].headers else set()
+        raise AttackWorked(f"followed, with {' and '.join(sorted(found)) or 'nothing secret'}")
+    refuses(bench, browser, page)
+
+
+row(
+    "RP-35",
+    "Secrets where they do not belong",
+    "The secret goes to the token endpoint alone, once and by POST; the access token goes into a header, and neither "
+    "secret nor code to the user endpoint. A secret may have any characters.",
+    "RFC 6749 section 2.3.1, RFC 6750 section 2.3, RFC 9700 section 4.3.2",
+)
+
+
+@variants("RP-35", {"a what goes where": None})
+def hygiene(bench: CheckedApp) -> None:
+    for message in bench.back_channel():
+        asked = message["request"]
+        if message["endpoint"] == "token":
+            ways = ["client_secret" in asked["form"], "Basic" in asked["headers"].get("Authorization", "")]
+            if sum(ways) != 1:
+                raise AttackWorked(f"the secret came {sum(ways)} times")
+            if asked["method"] != "POST" or {"client_secret", "code", "code_verifier"} & set(asked["query"]):
+                raise AttackWorked("the token request has secrets in its address")
+            continue
+        sent = set(asked["query"]) | set(asked["form"])
+        if {"client_secret", "code", "code_verifier"} & sent:
+            raise AttackWorked(f"{message['endpoint']} was sent {' and '.join(sorted(sent))}")
+        if "access_token" in sent:
+            raise AttackWorked(f"the access token is in the address of {message['endpoint']}")
+
+
+@variants("RP-35", {"b a secret with odd characters": "a:b%c+d é&e=ü\"'"}, needs="own process")
+def odd_secret(bench: CheckedApp, secret: str) -> None:
+    sent = public_token_requests(bench)[0]["request"]
+    if "client_secret" in sent["form"]:
+        arrived = sent["form"]["client_secret"]
+    else:
+        credentials = base64.b64decode(sent["headers"]["Authorization"].partition(" ")[2]).decode("utf-8", "replace")
+        arrived = unquote_plus(credentials.partition(":")[2])
+    if arrived != secret:
+        raise AttackWorked(f"{secret} arrives as {arrived}")
+
+
+def public_token_requests(bench: CheckedApp) -> list[dict[str, Any]]:
+    """What the public instance sends to the token endpoint, when it gets a code of nobody's."""
+    browser = public_browser(bench)
+    page = browser.open(bench.login_address.replace(bench.url, PUBLIC), stop_at="elsewhere")
+    asked = parameters(page.location)
+    answer = {"code": "nobodys", "state": asked.get("state", "")}
+    if bench.has_iss:
+        answer["iss"] = bench.answer["iss"]
+    bench.forget()
+    path = urlsplit(asked["redirect_uri"]).path
+    check_that(browser.open(f"{PUBLIC}{path}?{urlencode(answer)}", from_another_site=True))
+    return bench.asked("token")
+
+
+PUBLIC = "https://app.example.com"
+
+
+def public_browser(bench: CheckedApp):
+    """A browser that finds the public instance of the app."""
+    if bench.public is None:
+        raise NotApplicable("the suite has started no second instance")
+    browser = bench.new_browser()
+    port = urlsplit(bench.public.url).port
+    browser.shortcuts = {**browser.shortcuts, "app.example.com": ("127.0.0.1", port)}
+    return browser
+
+
+# G. The profile
+
+
+def _with_profile_fault(bench: CheckedApp, change: dict[str, Any], oracle=refuses, name: str = ADA) -> None:
+    browser = bench.new_browser()
+    answer = bench.ask(browser)
+    bench.break_next("profile", **change)
+    page = bench.deliver(browser, answer)
+    if oracle is accepts:
+        accepts(bench, browser, page, name)
+    else:
+        oracle(bench, browser, page)
+
+
+row(
+    "RP-36",
+    "A profile that is none",
+    "The user endpoint refuses, and its page names somebody; or it answers with something else than a profile.",
+    "OpenID Connect Core 5.3.3",
+)
+
+
+@variants(
+    "RP-36",
+    {
+        "a status 401": {"status": 401},
+        "a status 403": {"status": 403},
+        "a status 500": {"status": 500},
+        "b a page": {"body": f"<h1>{ADA}</h1>", **HTML},
+        "b a list": {"body": "[]"},
+        "b null": {"body": "null"},
+        "b empty": {"body": ""},
+        "b status 204": {"status": 204, "body": ""},
+        "b nested": {"body": "[" * 100_000},
+        "b as a JWT": {"body": "e30.e30.e30", "headers": {"Content-Type": "application/jwt"}},
+        "b an error": {"body": '{"error": "invalid_token"}'},
+    },
+)
+def no_profile(bench: CheckedApp, change: dict[str, Any]) -> None:
+    _with_profile_fault(bench, change)
+
+
+@variants("RP-36", {"c what else it asks": None})
+def other_endpoints(bench: CheckedApp) -> None:
+    if len(bench.profile_endpoints) < 2:
+        raise NotApplicable("it asks one endpoint about a person")
+    for change in ({"status": 401}, {"status": 500}, {"body": "[" * 100_000}, {"body": "null"}, {"body": "5"}):
+        for endpoint in bench.profile_endpoints[1:]:
+            browser = bench.new_browser()
+            answer = bench.ask(browser)
+            bench.break_next(endpoint, **change)
+            survives(bench, browser, bench.deliver(browser, answer))
+
+
+row(
+    "RP-37",
+    "A profile of nobody",
+    "Who somebody is, is missing, null, empty or a list: no account may be called None.",
+    "OpenID Connect Core 5.3.2",
+)
+
+
+@variants(
+    "RP-37",
+    {
+        "a missing": (...,),
+        "b null": (None,),
+        "c empty": ("",),
+        "d zero": (0,),
+        "e true": (True,),
+        "f a list": (["1"],),
+        "g an object": ({"id": 1},),
+        "h ten kilobytes": ("1" * 10_000,),
+        "i false": (False,),
+        "j a fraction": (1.5,),
+    },
+)
+def no_subject(bench: CheckedApp, value: tuple[Any]) -> None:
+    _with_profile_fault(bench, {"body": json.dumps(with_subject(bench.profile, value[0]))})
+
+
+def with_subject(profile: Any, value: Any) -> Any:
+    """The profile with another value where it says who somebody is; without it for `...`."""
+    if isinstance(profile.get("data"), dict) and "id" in profile["data"]:
+        return {**profile, "data": with_subject(profile["data"], value)}
+    kept = {name: member for name, member in profile.items() if name not in ("id", "sub")}
+    return kept if value is ... else {**kept, **{name: value for name in ("id", "sub") if name in profile}}
+
+
+def subject_of(profile: Any) -> Any:
+    """Who somebody is, by their profile."""
+    data = profile.get("data")
+    found = data if isinstance(data, dict) and "id" in data else profile
+    return found.get("sub", found.get("id"))
+
+
+row(
+    "RP-38",
+    "A profile of somebody else",
+    "The user endpoint answers with a profile whose subject is not that of the ID token.",
+    "OpenID Connect Core 5.3.2",
+    needs="id token",
+)
+
+
+@variants("RP-38")
+def other_subject(bench: CheckedApp) -> None:
+    if not bench.profile_endpoints:
+        raise NotApplicable("it reads the ID token alone")
+    _with_profile_fault(bench, {"body": json.dumps(with_subject(bench.profile, "somebody-else"))})
+
+
+row(
+    "RP-39",
+    "A thin profile",
+    "Somebody has no e-mail address, no name, no picture: that is no reason not to let them in.",
+    "Tolerance",
+)
+
+
+def _thin(profile: dict[str, Any], value: Any) -> Any:
+    if isinstance(profile.get("data"), dict) and "id" in profile["data"]:
+        return {**profile, "data": _thin(profile["data"], value)}
+    kept = {name: profile[name] for name in ("id", "sub", "login", "username") if name in profile}
+    others = {name: value for name in profile if name not in kept}
+    return kept if value is ... else {**others, **kept}
+
+
+@variants("RP-39", {"a nothing but who it is": (...,), "b null": (None,), "c numbers": (7,), "c lists": ([],)})
+def thin(bench: CheckedApp, value: tuple[Any]) -> None:
+    browser = bench.new_browser()
+    answer = bench.ask(browser, GRACE)
+    bench.break_next("profile", body=json.dumps(_thin(bench.profile, value[0])))
+    page = bench.deliver(browser, answer)
+    if value[0] is None or value[0] is ...:
+        check_that(page)
+        if bench.who(browser) is None:
+            raise AttackWorked(f"not let in: status {page.status}, {page.text[:100]}")
+    else:
+        survives(bench, browser, page)
+
+
+@variants("RP-39", {"d a name in another script": "Владимир 漢字 🎈"})
+def other_script(bench: CheckedApp, name: str) -> None:
+    person = bench.add_person(name)
+    browser = bench.new_browser()
+    accepts(bench, browser, bench.log_in(browser, person), name)
+
+
+@variants("RP-39", {"e no address at all": "[]", "f null for a list": "null", "g an odd list": '[1, {"email": null}]'})
+def thin_emails(bench: CheckedApp, body: str) -> None:
+    if len(bench.profile_endpoints) < 2 or not isinstance(bench.profiles[bench.profile_endpoints[1]], list):
+        raise NotApplicable("it asks for no list of addresses")
+    browser = bench.new_browser()
+    answer = bench.ask(browser)
+    bench.break_next(bench.profile_endpoints[1], body=body)
+    page = bench.deliver(browser, answer)
+    if body == "[]":
+        accepts(bench, browser, page)
+    else:
+        survives(bench, browser, page)
+
+
+row(
+    "RP-40",
+    "Markup in a profile",
+    "A name, an address or a picture holds a script, a template or another kind of address, and is shown as text.",
+    "ASVS 3.2.2, OWASP XSS",
+)
+
+
+def _hostile(profile: Any, text: str) -> Any:
+    """The profile with this in place of every text but those that say who it is."""
+    if isinstance(profile, dict):
+        return {
+            name: value if name in ("id", "sub") else text if value is None else _hostile(value, text)
+            for name, value in profile.items()
+        }
+    return text if isinstance(profile, str) else profile
+
+
+@variants(
+    "RP-40",
+    {
+        "a a script": "<script>alert(1)</script>",
+        "b out of an attribute": "\"><img src=x onerror=alert(1)>'><b>",
+        "c a template": "{{7*7}}${7*7}<%= 7*7 %>",
+        "d out of the title": "</title></textarea></script><h1>x</h1>",
+        "e the other direction": "\u202eecarg\u0000\u0007",
+        "f javascript:": "javascript:alert(1)",
+        "g data:": "data:text/html,<script>alert(1)</script>",
+        "h another host": "//evil.example/x.png",
+        "i an event": '" onerror="alert(1)',
+        "j an address with an event": 'https://example.com/" onload="alert(1)',
+    },
+)
+def hostile_text(bench: CheckedApp, text: str) -> None:
+    browser = bench.new_browser()
+    bench.log_in(browser, GRACE)
+    normal = set(bench.home(browser).read.elements) | {("img", ("alt", "src"))}
+    browser = bench.new_browser()
+    answer = bench.ask(browser, GRACE)
+    for endpoint, profile in bench.profiles.items():
+        bench.break_next(endpoint, body=json.dumps(_hostile(profile, text)))
+    pages = [bench.deliver(browser, answer), bench.home(browser)]
+    for page in pages:
+        check_that(page)
+        new = [tag for tag, names in page.read.elements if tag in ("script", "iframe", "b") or _has_event(names)]
+        odd = [address for address in page.read.addresses if _is_odd(address)]
+        if new or odd:
+            raise AttackWorked(f"the page has {new or odd}")
+        if "49" in page.text and "7*7" in text:
+            raise AttackWorked("the page has worked out a template")
+    strange = [element for element in pages[1].read.elements if element not in normal]
+    if bench.who(browser) is not None and strange:
+        raise AttackWorked(f"the page has {strange[0]}, which another person's has not")
+
+
+def _has_event(names: tuple[str, ...]) -> bool:
+    return any(name.startswith("on") for name in names)
+
+
+def _is_odd(address: str) -> bool:
+    scheme = address.strip().partition(":")[0].lower()
+    return scheme in ("javascript", "data", "vbscript") or address.startswith(("//", "/\\"))
+
+
+row(
+    "RP-41",
+    "A profile without end",
+    "A name of five megabytes, two thousand groups: the visitor is let in or gets a page, and no cookie outgrows what "
+    "browsers keep.",
+    "ASVS 3.3.5",
+)
+
+
+@variants(
+    "RP-41",
+    {
+        "a a long name": lambda: {"name": "N" * 5_000_000},
+        "b two thousand groups": lambda: {"groups": [f"a group with the number {n}" for n in range(2000)]},
+        "c ten thousand members": lambda: {f"claim_{n}": "value" for n in range(10_000)},
+        "d a long name that fits": lambda: {"name": "é漢🎈" * 3_000, "email": "x" * 9_000 + "@example.com"},
+    },
+)
+def endless_profile(bench: CheckedApp, make) -> None:
+    browser = bench.new_browser()
+    answer = bench.ask(browser, GRACE)
+    more = make()
+    for endpoint, profile in bench.profiles.items():
+        body = profile
+        if isinstance(profile, dict):
+            inner = next((name for name in ("data", "profile") if isinstance(profile.get(name), dict)), None)
+            body = {**profile, inner: {**profile[inner], **more}} if inner else {**profile, **more}
+        bench.break_next(endpoint, body=json.dumps(body))
+    page = bench.deliver(browser, answer)
+    survives(bench, browser, page)
+    if browser.dropped:
+        raise AttackWorked(f"the cookie {browser.dropped[0]} outgrew what browsers keep")
+    if page.status == 200 and bench.who(browser) is None:
+        raise AttackWorked("a login that seems to work, and nobody is logged in")

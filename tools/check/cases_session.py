@@ -1,0 +1,722 @@
+"""Rows 57 to 70: sessions, accounts, error pages and logs."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+import zlib
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from urllib.parse import unquote, urlencode
+
+from itsdangerous import BadSignature, TimestampSigner
+
+from fake_provider import free_port
+
+from .apps import App
+from .browser import Cookie
+from .cases_responses import PUBLIC, public_browser, subject_of, with_subject
+from .catalogue import row, variants
+from .checked_app import (
+    ADA,
+    GRACE,
+    MALLORY,
+    AttackWorked,
+    CheckedApp,
+    Crashed,
+    NotApplicable,
+    accepts,
+    changed,
+    check_that,
+    parameters,
+    refuses,
+    start,
+    survives,
+)
+from .relay import Collector
+
+# J. The session
+
+row(
+    "RP-57",
+    "A planted session",
+    "The attacker puts a session of their own into the victim's browser, and waits until the victim logs in with it.",
+    "ASVS 7.2.4, OWASP Session Management",
+)
+
+
+@variants("RP-57", {"a one that has begun a login": True, "b one that an attacker has made up": False})
+def fixation(bench: CheckedApp, begun: bool) -> None:
+    name = bench.cookie_name
+    attacker, victim = bench.new_browser(), bench.new_browser()
+    bench.begin(attacker)
+    if begun and attacker.value(name) is None:
+        raise NotApplicable("there is no session before the login")
+    value = attacker.value(name) if begun else "planted-session-number"
+    planted = Cookie(bench.host, name, value, {"path": "/"})
+    victim.cookies[bench.host, name] = planted
+    accepts(bench, victim, bench.log_in(victim, ADA))
+    if victim.value(name) == planted.value:
+        raise AttackWorked("the cookie is the same after the login")
+    attacker.cookies[bench.host, name] = planted
+    if bench.who(attacker) is not None:
+        raise AttackWorked("the planted session is logged in")
+
+
+row(
+    "RP-58",
+    "A cookie that gets about",
+    "The session cookie is out of reach of scripts, of other sites' forms, and of plain http once the app has https; "
+    "and yet it survives the way back from the provider.",
+    "RFC 6265bis section 4.1.2, ASVS 3.3.1 to 3.3.4",
+)
+
+
+@variants("RP-58", {"a on this machine": None})
+def cookie_flags(bench: CheckedApp) -> None:
+    browser = bench.new_browser()
+    accepts(bench, browser, bench.log_in(browser))
+    _check_flags(browser.cookies[bench.host, bench.cookie_name])
+
+
+def _check_flags(cookie: Cookie) -> None:
+    if "httponly" not in cookie.flags:
+        raise AttackWorked("scripts can read the cookie")
+    if cookie.flags.get("samesite", "").lower() != "lax":
+        raise AttackWorked(f"SameSite is {cookie.flags.get('samesite', 'missing')}")
+    if cookie.flags.get("path") != "/" or "domain" in cookie.flags:
+        raise AttackWorked("the cookie is also for other hosts")
+
+
+@variants("RP-58", {"b at a public address": None}, needs="own process")
+def public_cookie(bench: CheckedApp) -> None:
+    browser = public_browser(bench)
+    check_that(browser.open(bench.login_address.replace(bench.url, PUBLIC), stop_at="elsewhere"))
+    cookies = browser.of("app.example.com")
+    if not cookies:
+        raise AttackWorked("no cookie keeps the state")
+    for cookie in cookies:
+        _check_flags(cookie)
+        if "secure" not in cookie.flags:
+            raise AttackWorked("the cookie also goes over plain http")
+
+
+@variants("RP-58", {"c its name": "__Host-"}, needs="own process")
+def host_prefix(bench: CheckedApp, prefix: str) -> None:
+    browser = public_browser(bench)
+    check_that(browser.open(bench.login_address.replace(bench.url, PUBLIC), stop_at="elsewhere"))
+    names = [cookie.name for cookie in browser.of("app.example.com")]
+    if not names or not all(name.startswith(prefix) for name in names):
+        raise AttackWorked(f"without {prefix} before its name, a cookie can come from another host of the same domain")
+
+
+row(
+    "RP-59",
+    "Tokens in the cookie",
+    "Flask's cookie is signed, not encrypted: a token in it is anybody's who sees the cookie.",
+    "ASVS 10.1.1",
+)
+
+
+@variants("RP-59")
+def readable_cookie(bench: CheckedApp) -> None:
+    bench.forget()
+    browser = bench.new_browser()
+    bench.log_in(browser)
+    replies = [message["reply"]["body"] for message in bench.messages() if message["endpoint"] == "token"]
+    secrets = {str(value) for reply in replies for name, value in _members(reply) if name.endswith("token")}
+    secrets |= bench.secrets
+    shown = " ".join(readable(cookie.value) for cookie in browser.of(bench.host) if cookie.name != "fake_provider")
+    if any(secret in shown for secret in secrets if len(secret) > 5):
+        raise AttackWorked("a token or the secret stands readable in the cookie")
+
+
+def _members(reply: str) -> list[tuple[str, Any]]:
+    try:
+        return list(json.loads(reply).items())
+    except ValueError:
+        return list(parameters(f"?{reply}").items())
+
+
+def readable(value: str) -> str:
+    """What anybody can read in a cookie."""
+    found = [value, unquote(value)]
+    for part in re.split(r"[.:]", value):
+        with suppress(ValueError):
+            data = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+            found.append(data.decode("utf-8", "replace"))
+            with suppress(zlib.error):
+                found.append(zlib.decompress(data).decode("utf-8", "replace"))
+    return " ".join(found)
+
+
+row(
+    "RP-60",
+    "Logged out, and not quite",
+    "After the button, a copy of the old cookie or the back button shows the person again.",
+    "ASVS 7.4.1",
+)
+
+
+@variants("RP-60", {"a a copy of the cookie": None})
+def old_cookie(bench: CheckedApp) -> None:
+    browser = bench.new_browser()
+    bench.log_in(browser)
+    copy = bench.new_browser()
+    copy.cookies = dict(browser.cookies)
+    bench.log_out(browser, stop_at="elsewhere")
+    found = bench.who(copy)
+    if found is not None:
+        raise AttackWorked(f"a copy of the cookie is still {found}")
+
+
+@variants("RP-60", {"b the pages": None})
+def after_logout(bench: CheckedApp) -> None:
+    browser = bench.new_browser()
+    bench.log_in(browser)
+    page = bench.home(browser)
+    if "no-store" not in page.headers.get("Cache-Control", ""):
+        raise AttackWorked("the back button shows the person's page: no Cache-Control: no-store")
+    check_that(bench.log_out(browser, stop_at="elsewhere"))
+    if bench.who(browser) is not None:
+        raise AttackWorked("still logged in")
+    bench.begin(browser)
+
+
+row(
+    "RP-61",
+    "Logged out at the provider too",
+    "The app's own session ends first; the provider is told who leaves and where to send them, and an answer that "
+    "nobody asked for has no effect.",
+    "OpenID Connect RP-Initiated Logout 1.0",
+    needs="provider logout",
+)
+
+
+@variants("RP-61", {"a the request": None})
+def provider_logout(bench: CheckedApp) -> None:
+    browser = bench.new_browser()
+    bench.log_in(browser)
+    page = bench.log_out(browser, stop_at="elsewhere")
+    sent = parameters(page.location)
+    if "id_token_hint" not in sent and "client_id" not in sent:
+        raise AttackWorked("the provider is not told who leaves")
+    if not sent.get("post_logout_redirect_uri", "").startswith(f"{bench.url}/"):
+        raise AttackWorked(f"post_logout_redirect_uri is {sent.get('post_logout_redirect_uri')}")
+    if not sent.get("state"):
+        raise AttackWorked("no state")
+    if bench.who(browser) is not None:
+        raise AttackWorked("the app's own session goes on until the provider has answered")
+
+
+@variants("RP-61", {"b a forged return": {"state": "wrong"}, "c a return without state": {}})
+def forged_return(bench: CheckedApp, query: dict[str, str]) -> None:
+    browser = bench.new_browser()
+    bench.log_in(browser)
+    other = bench.new_browser()
+    bench.log_in(other)
+    address = parameters(bench.log_out(other, stop_at="elsewhere").location)["post_logout_redirect_uri"]
+    refuses(bench, browser, bench.deliver(browser, f"{address}?{urlencode(query)}"), ADA)
+
+
+row(
+    "RP-62",
+    "A key that everybody knows",
+    "The key that signs the cookies stands in an article, or is a word: whoever knows it logs in as anybody.",
+    "ASVS 7.2.2 and 13.3",
+)
+KNOWN_KEYS = (
+    "dev", "secret", "supersecretkey", "x", "key", "changeme", "top secret!", "{{ LONG_RANDOM_STRING }}", "super secret"
+    , "SECRET_KEY", "", "development", "secret_key", "my_secret", "secret-key", "you-will-never-guess",
+)  # fmt: skip
+
+
+@variants("RP-62", {"a a cookie signed with a known key": None}, needs="cookie session")
+def known_key(bench: CheckedApp) -> None:
+    browser = bench.new_browser()
+    bench.log_in(browser)
+    value = browser.value(bench.cookie_name)
+    for key in KNOWN_KEYS:
+        signer = TimestampSigner(key, salt="cookie-session", key_derivation="hmac")
+        with suppress(BadSignature):
+            signer.unsign(value)
+            raise AttackWorked(f"the cookies are signed with {key!r}")
+
+
+@variants("RP-62", {"b public, and without a key": None}, needs="own process", slow="together")
+def no_key(bench: CheckedApp) -> None:
+    environment = {**bench.app.environment, "URL": PUBLIC, "PORT": str(free_port())}
+    environment.pop("SECRET_KEY", None)
+    process = subprocess.Popen(
+        [sys.executable, "app.py"],
+        cwd=bench.app.home,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        said, _ = process.communicate(timeout=40)
+    except subprocess.TimeoutExpired:
+        raise AttackWorked("a public app starts without a key") from None
+    finally:
+        process.kill()
+        process.communicate()
+    if process.returncode == 0 or b"Traceback" in said:
+        raise AttackWorked(f"status {process.returncode}: {said.decode('utf-8', 'replace')[-200:]}")
+
+
+row(
+    "RP-63",
+    "Taken for somebody else",
+    "Several people log in at once, at a provider that takes its time: everybody sees themselves, and nobody else.",
+    "Flask-Dance issues 205 and 430",
+)
+
+
+LOGINS = 15  # of each of the four
+
+
+@variants("RP-63", {"a four people at once": None}, needs="own process", slow="alone")
+def bleeding(bench: CheckedApp) -> None:
+    over = threading.Event()
+
+    def log_in_again_and_again(person: str) -> None:
+        try:
+            for _ in range(LOGINS):
+                if over.is_set():
+                    return
+                browser = bench.new_browser()
+                answer = bench.ask(browser, person)
+                bench.relay.plan("profile", parameters(answer)["code"], _a_little_later)
+                accepts(bench, browser, bench.deliver(browser, answer), person)
+        except BaseException:
+            over.set()
+            raise
+
+    def look() -> None:
+        while not over.wait(0.02):
+            if (found := bench.who(bench.new_browser())) is not None:
+                raise AttackWorked(f"an anonymous visitor is {found}")
+
+    with ThreadPoolExecutor(5) as pool:
+        stranger = pool.submit(look)
+        visitors = [pool.submit(log_in_again_and_again, name) for name in (ADA, GRACE, "Alan Turing", "Alan Kay")]
+        wait(visitors)
+        over.set()
+        for visit in (*visitors, stranger):
+            visit.result()
+
+
+@variants("RP-63", {"b a stranger, after a login that failed half-way": None})
+def of_nobody(bench: CheckedApp) -> None:
+    browser, stranger = bench.new_browser(), bench.new_browser()
+    answer = bench.ask(browser, GRACE)
+    bench.break_next("profile", status=500)
+    refuses(bench, browser, bench.deliver(browser, answer))
+    page = check_that(stranger.open(bench.login_address, stop_at="elsewhere"))
+    if "client_id=" not in page.location:
+        raise AttackWorked(f"a stranger begins no login, and is shown: {page.text[:200]}")
+    accepts(bench, stranger, bench.deliver(stranger, bench.approve(stranger, page.location, ADA)))
+
+
+def _a_little_later(connection, request, forward) -> None:
+    time.sleep(0.05)
+    connection.sendall(forward())
+
+
+# K. Accounts
+
+row(
+    "RP-64",
+    "The same name at another provider",
+    "Somebody takes the victim's user name, or gets the victim's number, at another provider.",
+    "OpenID Connect Core 5.7",
+    needs="several providers",
+)
+
+
+@variants("RP-64", {"a the same user name": False, "b the same number": True})
+def same_name(bench: CheckedApp, same_subject: bool) -> None:
+    for other in bench.others:
+        victim, attacker = bench.new_browser(), bench.new_browser()
+        bench.log_in(victim, GRACE)
+        profile = named(other.profile, MALLORY)
+        profile = with_username(profile, username_of(bench.profile) or "grace")
+        own = subject_of(profile)
+        subject = subject_of(bench.profile) if same_subject else "900001"
+        profile = with_subject(profile, int(subject) if isinstance(own, int) else str(subject))
+        answer = other.ask(attacker, MALLORY)
+        other.break_next("profile", body=json.dumps(profile))
+        check_that(other.deliver(attacker, answer))
+        _each_their_own(bench, {victim: GRACE, attacker: MALLORY})
+
+
+@variants("RP-64", {"c the same name, and then another": None})
+def renamed(bench: CheckedApp) -> None:
+    for other in bench.others:
+        victim, attacker = bench.new_browser(), bench.new_browser()
+        bench.log_in(victim, GRACE)
+        own = subject_of(other.profile)
+        for name in (GRACE, MALLORY):
+            attacker = other.new_browser()
+            answer = other.ask(attacker, MALLORY)
+            profile = with_subject(named(other.profile, name), _like(own, "900002"))
+            other.break_next("profile", body=json.dumps(with_username(profile, "grace")))
+            check_that(other.deliver(attacker, answer))
+        _each_their_own(bench, {victim: GRACE, attacker: MALLORY})
+
+
+def named(profile: Any, name: str) -> Any:
+    """The profile under another name."""
+    if isinstance(profile.get("data"), dict) and "id" in profile["data"]:
+        return {**profile, "data": named(profile["data"], name)}
+    return {**profile, "name": name}
+
+
+def with_username(profile: Any, username: str) -> Any:
+    """The profile with another user name."""
+    if isinstance(profile.get("data"), dict) and "id" in profile["data"]:
+        return {**profile, "data": with_username(profile["data"], username)}
+    return {**profile, **{key: username for key in ("login", "username", "preferred_username") if key in profile}}
+
+
+def username_of(profile: Any) -> str | None:
+    """The user name in a profile."""
+    data = profile.get("data")
+    found = data if isinstance(data, dict) and "id" in data else profile
+    return next((found[key] for key in ("login", "username", "preferred_username") if key in found), None)
+
+
+def _each_their_own(bench: CheckedApp, people: dict[Any, str]) -> None:
+    for browser, person in people.items():
+        found = bench.who(browser)
+        others = set(people.values()) - {person}
+        if found is not None and any(found.startswith(other) for other in others):
+            raise AttackWorked(f"{person} has become {found}")
+
+
+row(
+    "RP-65",
+    "The same e-mail address",
+    "Somebody types in the victim's address at a provider, proved or not, before or after the victim: two accounts.",
+    "OpenID Connect Core 5.7, nOAuth (2023), Pre-hijacking (USENIX Security 2022)",
+)
+ADDRESS = "ada@example.com"
+
+
+@variants(
+    "RP-65",
+    {
+        "a not verified": {"email": ADDRESS, "email_verified": False},
+        "b not said whether": {"email": ADDRESS, "email_verified": None},
+        "c verified in a text": {"email": ADDRESS, "email_verified": "true"},
+        "d verified": {"email": ADDRESS, "email_verified": True},
+        "f verified, and here first": {"email": ADDRESS, "email_verified": True, "first": True},
+    },
+)
+def same_email(bench: CheckedApp, claims: dict[str, Any]) -> None:
+    for other in (bench, *bench.others):
+        people = {bench.new_browser(): ADA, bench.new_browser(): MALLORY}
+        victim, attacker = people
+        if not claims.get("first"):
+            bench.log_in(victim, ADA)
+        answer = other.ask(attacker, MALLORY)
+        members = {name: value for name, value in claims.items() if name != "first" and value is not None}
+        body = with_subject(named(other.profile, MALLORY), _like(subject_of(other.profile), "4000006"))
+        other.break_next("profile", body=json.dumps({**body, **members}))
+        if len(other.profile_endpoints) > 1:
+            proved = claims.get("email_verified") is True
+            addresses = [{"email": ADDRESS, "primary": True, "verified": proved, "visibility": None}]
+            other.provider.break_next(other.profile_endpoints[1], dialect=other.dialect, body=json.dumps(addresses))
+        page = check_that(other.deliver(attacker, answer))
+        other.mend()
+        if claims.get("first"):
+            bench.log_in(victim, ADA)
+        _each_their_own(bench, people)
+        if other.has_id_token:  # there the name comes from the token, too
+            continue
+        accepts(bench, attacker, page, MALLORY)
+
+
+def _like(subject: Any, number: str) -> Any:
+    return int(number) if isinstance(subject, int) else number
+
+
+row(
+    "RP-66",
+    "Names change",
+    "People change address and user name and stay who they are; and two subjects that differ by one capital are two.",
+    "OpenID Connect Core 5.7",
+)
+
+
+@variants("RP-66", {"a another address and name": None})
+def changed_name(bench: CheckedApp) -> None:
+    if bench.has_id_token:
+        raise NotApplicable("the name comes from the ID token, see RP-52")
+    browser = bench.new_browser()
+    bench.log_in(browser, GRACE)
+    body = with_username(named({**bench.profile, "email": "new@example.com"}, "Grace Murray"), "murray")
+    browser = bench.new_browser()
+    answer = bench.ask(browser, GRACE)
+    bench.break_next("profile", body=json.dumps(body))
+    accepts(bench, browser, bench.deliver(browser, answer), "Grace Murray")
+
+
+@variants(
+    "RP-66", {"d a capital": ("abc", "Abc"), "d a space": ("abc", "abc "), "d two ways to write é": ("é", "e\u0301")}
+)
+def nearly_the_same(bench: CheckedApp, subjects: tuple[str, str]) -> None:
+    if bench.has_id_token:
+        raise NotApplicable("the subject comes from the ID token")
+    people = {bench.new_browser(): "Nora First", bench.new_browser(): "Otto Second"}
+    for (browser, name), subject in zip(people.items(), subjects, strict=True):
+        answer = bench.ask(browser, GRACE)
+        bench.break_next("profile", body=json.dumps(with_subject(named(bench.profile, name), subject)))
+        survives(bench, browser, bench.deliver(browser, answer))
+    _each_their_own(bench, people)
+
+
+@variants("RP-66", {"e a number, and the same as a text": (900_003, "900003")})
+def number_or_text(bench: CheckedApp, subjects: tuple[int, str]) -> None:
+    number, text = subjects
+    first = bench.new_browser()
+    names = {}
+    for name, subject in (("Ida First", number), ("Ida Second", number), ("Ida Third", text)):
+        browser = first if not names else bench.new_browser()
+        answer = bench.ask(browser, GRACE)
+        bench.break_next("profile", body=json.dumps(with_subject(named(bench.profile, name), subject)))
+        survives(bench, browser, bench.deliver(browser, answer))
+        names[name] = bench.who(first), bench.who(browser)
+    if not (names["Ida Second"][0] or "").startswith("Ida Second"):
+        raise NotApplicable("it keeps no accounts by numbers: a session is all there is")
+    if names["Ida Third"][1] is not None and names["Ida Third"][0] != names["Ida Third"][1]:
+        raise AttackWorked("the number as a text is another account")
+
+
+row(
+    "RP-67",
+    "Linking accounts",
+    "A second login is linked by somebody who is logged in, when it is nobody else's; and the last one stays.",
+    "ASVS 7.5.1",
+    needs="linking",
+)
+
+
+@variants("RP-67", {"a by nobody": None})
+def link_by_nobody(bench: CheckedApp) -> None:
+    browser = bench.new_browser()
+    bench.log_in(browser, bench.add_person(f"Lise Meitner of {bench.dialect}"))
+    address = bench.button(bench.home(browser), "Link")
+    stranger = bench.new_browser()
+    page = check_that(stranger.open(address, method="POST", form={}, stop_at="elsewhere"))
+    if page.location and "client_id=" in page.location:
+        raise AttackWorked("a stranger begins to link")
+    page = check_that(browser.open(address, method="POST", form={}, from_another_site=True, stop_at="elsewhere"))
+    if page.location and "client_id=" in page.location:
+        raise AttackWorked("another site's form begins to link")
+    page = check_that(browser.open(address, from_another_site=True, stop_at="elsewhere"))
+    if page.location and "client_id=" in page.location:
+        raise AttackWorked("a picture on another site begins to link")
+
+
+@variants("RP-67", {"b somebody else's": None})
+def link_of_another(bench: CheckedApp) -> None:
+    for other in bench.others:
+        owner, taker = bench.new_browser(), bench.new_browser()
+        # nobody has met them before, by whatever name an app remembers people
+        own, thief = f"Otto Hahn of {other.dialect}", f"Niels Bohr of {bench.dialect}"
+        other.log_in(owner, other.add_person(own))
+        bench.log_in(taker, bench.add_person(thief))
+        address = bench.button(bench.home(taker), "Link")
+        page = taker.open(address, method="POST", form={}, stop_at="elsewhere")
+        answer = other.approve(taker, page.location, own)
+        check_that(other.deliver(taker, answer))
+        again = bench.new_browser()
+        other.log_in(again, own)
+        found = bench.who(again)
+        if found is None or not found.startswith(own):
+            raise AttackWorked(f"the login of {own} now leads to {found or 'nobody'}")
+        found = bench.who(taker)
+        if found is not None and not found.startswith(thief):
+            raise AttackWorked(f"{thief} has become {found}")
+
+
+@variants("RP-67", {"c the last one": None})
+def unlink_last(bench: CheckedApp) -> None:
+    browser = bench.new_browser()
+    person = bench.add_person(f"Marie Curie of {bench.dialect}")
+    bench.log_in(browser, person)
+    page = bench.home(browser)
+    forms = [form for form in page.read.forms if any(words.startswith("Unlink") for words in form["buttons"])]
+    for form in forms:
+        check_that(browser.open(f"{bench.url}{form.get('action')}", method="POST", form=form["fields"]))
+    bench.log_out(browser, stop_at="elsewhere")
+    again = bench.new_browser()
+    accepts(bench, again, bench.log_in(again, person), person)
+
+
+# L. Error pages and logs
+
+row(
+    "RP-68",
+    "What error pages and logs give away",
+    "An error is shown as text, makes one line in the log at most, and neither shows tokens, secrets or the program.",
+    "ASVS 16.4.1 and 16.5.1",
+)
+HOSTILE = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "javascript:alert(1)",
+    "{{7*7}}",
+    "x\r\nSet-Cookie: a=b\r\n\r\n<h1>",
+    "x\nFORGED LINE in the log",
+    "\x1b[2J\x1b[31mred",
+    "A" * 50_000,
+)
+
+
+@variants("RP-68", {f"a {text[:20]!r}": text for text in HOSTILE})
+def hostile_error(bench: CheckedApp, text: str) -> None:
+    browser = bench.new_browser()
+    answer = bench.ask(browser)
+    fields = ("error",) if len(text) > 10_000 else ("error", "error_description", "error_uri", "error_reason")
+    page = bench.deliver(browser, changed(answer, code=None, **dict.fromkeys(fields, text)))
+    refuses(bench, browser, page)
+    if any(name.startswith("on") for _, names in page.read.elements for name in names) or "<h1>\n" in page.source:
+        raise AttackWorked("the error became a part of the page")
+    if (
+        any(tag in ("script", "iframe") for tag, _ in page.read.elements)
+        or page.headers.get("Set-Cookie", "")[:2] == "a="
+    ):
+        raise AttackWorked("the error became a part of the page")
+    if any(address.lower().startswith("javascript:") for address in page.read.addresses):
+        raise AttackWorked("the error became a link")
+    if bench.app is not None:
+        lines = bench.app.log.splitlines()
+        if any(line.startswith("FORGED") or "\x1b[2J" in line for line in lines):
+            raise AttackWorked("the error makes lines of its own in the log")
+
+
+@variants("RP-68", {"b what the token endpoint says": "x\nFORGED LINE\x1b[2J"})
+def hostile_refusal(bench: CheckedApp, text: str) -> None:
+    browser = bench.new_browser()
+    answer = bench.ask(browser)
+    error = {"error": text, "error_description": "<script>alert(1)</script>" + text}
+    bench.break_next("token", status=400, body=json.dumps(error))
+    page = bench.deliver(browser, answer)
+    refuses(bench, browser, page)
+    if any(tag == "script" for tag, _ in page.read.elements):
+        raise AttackWorked("the error became a part of the page")
+    if bench.app is not None and any(
+        line.startswith("FORGED") or "\x1b[2J" in line for line in bench.app.log.splitlines()
+    ):
+        raise AttackWorked("the error makes lines of its own in the log")
+
+
+@variants("RP-68", {"c the log of all libraries": None}, needs="own process", slow="together")
+def talkative_log(bench: CheckedApp) -> None:
+    bench.forget()
+    browser = bench.new_browser()
+    start = len(bench.app.log)
+    answer = bench.ask(browser)
+    check_that(bench.deliver(browser, answer))
+    code = parameters(answer)["code"]
+    log = "\n".join(
+        line for line in bench.app.log[start:].splitlines() if not re.search(r'"(?:.*GET|HEAD|POST) .* HTTP/1', line)
+    )
+    found = {"the client secret"} if any(secret in log for secret in bench.secrets) else set()
+    for message in bench.messages():
+        if message["endpoint"] == "token" and message["request"]["form"].get("code") == code:
+            sent, reply = message["request"]["form"], _members(message["reply"]["body"])
+            found |= {"the code"} if code in log else set()
+            found |= {"the verifier"} if sent.get("code_verifier", "\0") in log else set()
+            found |= {name for name, value in reply if name.endswith("token") and str(value) in log}
+    if found:
+        raise AttackWorked(f"at level DEBUG the log has {' and '.join(sorted(found))}")
+
+
+# What an app is started with that is to believe in another machine: its name leads here.
+ELSEWHERE = """
+import socket
+real = socket.getaddrinfo
+socket.getaddrinfo = lambda host, *args, **options: real(
+    "127.0.0.1" if host == "provider.example" else host, *args, **options
+)
+"""
+
+
+@variants("RP-68", {"e plain http, to another machine": None}, needs=("own process", "plain http"))
+def plain_http(bench: CheckedApp) -> None:
+    with ExitStack() as stack:
+        other = Collector()
+        stack.callback(other.stop)
+        site = Path(stack.enter_context(TemporaryDirectory()))
+        (site / "sitecustomize.py").write_text(ELSEWHERE, "utf-8")
+        settings = {
+            name: value.replace(bench.relay.url, f"http://provider.example:{other.port}")
+            for name, value in bench.app.environment.items()
+        }
+        port = free_port()
+        settings.update(URL=PUBLIC, SECRET_KEY="k" * 40, PORT=str(port), PYTHONPATH=str(site))
+        app = App(bench.folder, f"http://localhost:{port}", site, settings)
+        app.home = Path(shutil.copytree(bench.app.home, site / "app", ignore=shutil.ignore_patterns("*.log")))
+        stack.callback(app.stop)
+        try:
+            start(app)
+        except RuntimeError as error:
+            if "Traceback" in str(error):
+                raise Crashed(str(error)[-300:]) from None
+            if "INSECURE_TRANSPORT" in str(error):
+                return  # it says what is wrong
+            raise
+        browser = bench.new_browser()
+        browser.shortcuts = {"app.example.com": ("127.0.0.1", port)}
+        page = check_that(browser.open(bench.login_address.replace(bench.url, PUBLIC), stop_at="elsewhere"))
+        asked = parameters(page.location)
+        if "redirect_uri" in asked:
+            answer = changed(asked["redirect_uri"], code="a-code", state=asked["state"])
+            check_that(browser.open(answer, from_another_site=True))
+        if any("a-code" in request.fields.values() for request in other.requests):
+            raise AttackWorked("code and secret went to another machine over plain http")
+
+
+@variants("RP-68", {"d the debugger": None})
+def debugger(bench: CheckedApp) -> None:
+    for path in ("/console", "/?__debugger__=yes&cmd=resource&f=debugger.js"):
+        page = check_that(bench.new_browser().open(f"{bench.url}{path}"))
+        if "debugger" in page.source.lower() or (path == "/console" and page.status == 200):
+            raise AttackWorked("Werkzeug's debugger answers: whoever opens it runs programs")
+
+
+# M. OAuth 1.0a
+
+row(
+    "RP-69",
+    "OAuth 1.0a: another session's request token",
+    "The callback gets a request token that this browser has not asked for.",
+    "RFC 5849, OAuth 1.0a advisory 2009.1",
+    needs="oauth1",
+)
+row(
+    "RP-70",
+    "OAuth 1.0a: replies with parts missing",
+    "The token endpoint leaves out what the specification wants.",
+    "RFC 5849 sections 2.1 to 2.3",
+    needs="oauth1",
+)
+
+
+@variants("RP-69")
+@variants("RP-70")
+def oauth1(bench: CheckedApp) -> None:
+    raise NotApplicable("OAuth 1.0a")

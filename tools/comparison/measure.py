@@ -1,0 +1,315 @@
+"""What can be measured of an app: plain values, each with its unit. Nothing here prints, and nothing is written.
+
+Lines, dependencies and messages are the same in every run. Megabytes and times are this machine's.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import statistics
+import tempfile
+import time
+import tokenize
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin
+
+import psutil  # type: ignore[import-untyped]
+import requests
+from bs4 import BeautifulSoup
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from requests.cookies import RequestsCookieJar
+
+from fake_provider import RunningProvider
+
+from ..check.apps import App, prepare
+from ..check.visitor import Visitor
+from ..places import ROOT
+
+WAYS: dict[str, dict[str, Any]] = tomllib.loads((Path(__file__).parent / "ways.toml").read_text("utf-8"))
+LEAST = ROOT / "workshop" / "minimal"
+FOUR = ("raw_requests", "step3_login", "github_dance", "okta_oidc")  # one folder for each way
+HTML = re.compile(r"\s*<[!\w][^\n]*\n")  # a string of several lines that begins with a tag
+PERSON = "Ada Lovelace"
+
+# Which dependencies there are depends on system and Python: here all are counted for this one, whatever runs.
+SYSTEM = {
+    "implementation_name": "cpython",
+    "implementation_version": "3.13.0",
+    "os_name": "posix",
+    "platform_machine": "x86_64",
+    "platform_python_implementation": "CPython",
+    "platform_release": "",
+    "platform_system": "Linux",
+    "platform_version": "",
+    "python_full_version": "3.13.0",
+    "python_version": "3.13",
+    "sys_platform": "linux",
+}
+
+
+# The same in every run
+
+
+def lines(folder: str) -> dict[str, int]:
+    """Return the lines of an app: `code`, `login` (those of the code that are the login's own) and `templates`.
+
+    Blank lines, comments and docstrings are not counted. HTML in a Python file counts as template. A program beside
+    the app, which does without Flask, is left out.
+    """
+    home = ROOT / folder
+    outside = WAYS.get(folder, {}).get("more", [])
+    code = more = templates = 0
+    for file in sorted(home.glob("*.py")):
+        text = file.read_text("utf-8")
+        if "flask" not in text.lower():
+            continue
+        html, counted = _html_lines(text), _code_lines(text)
+        names = {name.partition(":")[2] for name in outside if name.partition(":")[0] == file.name}
+        code += len(counted - html)
+        more += len((counted - html) & (counted if "" in names else _lines_of(text, names)))
+        templates += len(html & counted)
+    for file in sorted(home.glob("templates/**/*.html")):
+        templates += sum(bool(line.strip()) for line in file.read_text("utf-8").splitlines())
+    return {"code": code, "login": code - more, "templates": templates}
+
+
+def least_lines(folder: str) -> int:
+    """Return the lines of the shortest login with the library of this app's way, counted as above."""
+    return len(_code_lines((LEAST / WAYS[folder]["least"]).read_text("utf-8")))
+
+
+def dependencies(folder: str) -> dict[str, list[str]]:
+    """Return the packages that an app needs, by name: `direct` as in its requirements.txt, `total` with theirs.
+
+    All are counted as for Python 3.13 on Linux (x86-64), so that the number is the same on every machine.
+    """
+    text = (ROOT / folder / "requirements.txt").read_text("utf-8")
+    asked = [Requirement(line) for line in text.splitlines() if line.strip()]
+    return {"direct": sorted(requirement.name for requirement in asked), "total": closure(asked)}
+
+
+def brings(folder: str) -> list[str]:
+    """Return the packages that an app's way of logging in adds to Flask: its library, and all that this needs."""
+    flask = closure([Requirement("Flask")])
+    return [name for name in closure([Requirement(WAYS[folder]["library"])]) if name not in flask]
+
+
+def closure(asked: Sequence[Requirement]) -> list[str]:
+    """Return the names of these packages and of all that they need, as the installed releases say."""
+    names: dict[str, str] = {}
+    seen: set[tuple[str, str]] = set()
+    waiting = [(requirement, extra) for requirement in asked for extra in ("", *requirement.extras)]
+    while waiting:
+        requirement, extra = waiting.pop()
+        key = canonicalize_name(requirement.name)
+        if (key, extra) in seen:
+            continue
+        seen.add((key, extra))
+        names.setdefault(key, requirement.name)
+        try:
+            distribution = metadata.distribution(requirement.name)
+        except metadata.PackageNotFoundError:  # for another system: counted, and what it needs is not known
+            continue
+        names[key] = distribution.metadata["Name"]
+        for line in distribution.requires or []:
+            needed = Requirement(line)
+            if needed.marker is None or needed.marker.evaluate({**SYSTEM, "extra": extra}):
+                waiting += [(needed, more) for more in ("", *needed.extras)]
+    return sorted(names.values(), key=str.lower)
+
+
+def messages(app: App, provider: RunningProvider, person: str = PERSON) -> dict[str, dict[str, list[str]]]:
+    """Log in twice and return the messages of the `first` login and of the `next` one, as the provider names them.
+
+    Each has those of the `front` channel (through the browser) and of the `back` channel (from app to provider).
+    The first is somebody's first at this provider, in an app that has just been started: some ask for its addresses
+    and keys then. The next is in a new session, and the person has allowed it before.
+    """
+    visitor = Visitor(app)
+    try:
+        first = _messages_of_login(visitor, provider, person)
+        _forget_app(visitor.cookies)
+        return {"first": first, "next": _messages_of_login(visitor, provider, person)}
+    finally:
+        visitor.close()
+
+
+# This machine's
+
+
+def megabytes(folder: str) -> float:
+    """Return the size of all packages that an app needs, as they are installed here, in megabytes (10^6 bytes)."""
+    return sum(_size(name) for name in dependencies(folder)["total"]) / 1e6
+
+
+def start_up(folders: Sequence[str], provider: RunningProvider, rounds: int = 5) -> dict[str, list[float]]:
+    """Return for each app the seconds from `python app.py` to its first answer, one figure a round.
+
+    The apps take turns, so that what else the machine does hits all alike; a first start of each is not counted. An
+    answer is looked for every 0.02 seconds.
+    """
+    seconds: dict[str, list[float]] = {folder: [] for folder in folders}
+    with ExitStack() as stack:
+        apps = {folder: _prepared(folder, provider, stack) for folder in folders}
+        for number in range(rounds + 1):
+            for folder, app in apps.items():
+                begin = time.perf_counter()
+                app.start()
+                if number:
+                    seconds[folder].append(time.perf_counter() - begin)
+                app.stop()
+    return seconds
+
+
+def login_times(apps: Mapping[str, App], person: str = PERSON, rounds: int = 30) -> dict[str, list[float]]:
+    """Return for each running app the seconds from the click on its link to the page that names the person.
+
+    The person is known at the provider and has allowed it before, so nobody waits for clicks. The apps take turns.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in apps}
+    with ExitStack() as stack:
+        browsers = {name: stack.enter_context(_Browser(app, person)) for name, app in apps.items()}
+        for _ in range(rounds):
+            for name, browser in browsers.items():
+                seconds[name].append(browser.log_in())
+    return seconds
+
+
+def memory(app: App) -> float:
+    """Return the memory that a running app takes (resident), in megabytes (10^6 bytes)."""
+    assert app.process is not None  # noqa: S101 - for mypy
+    return int(psutil.Process(app.process.pid).memory_info().rss) / 1e6
+
+
+def ratios(figures: Mapping[str, Sequence[float]], to: str = FOUR[0]) -> dict[str, float]:
+    """Return the median of each row of figures, divided by that of one of them."""
+    return {name: statistics.median(row) / statistics.median(figures[to]) for name, row in figures.items()}
+
+
+@contextmanager
+def running(folder: str, provider: RunningProvider) -> Iterator[App]:
+    """Run a copy of the app of this folder, pointed at the provider, and remove it at the end."""
+    with ExitStack() as stack:
+        app = _prepared(folder, provider, stack)
+        app.start()
+        yield app
+
+
+# How
+
+
+def _code_lines(text: str) -> set[int]:
+    """Return the numbers of the lines that are neither blank nor comment nor docstring."""
+    counted: set[int] = set()
+    nothing = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER)
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type not in nothing:
+            counted.update(range(token.start[0], token.end[0] + 1))
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            counted -= _span(node.body[0])
+    return counted
+
+
+def _html_lines(text: str) -> set[int]:
+    """Return the numbers of the lines that are HTML in a string."""
+    found: set[int] = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and HTML.match(node.value):
+            found |= _span(node)
+    return found
+
+
+def _lines_of(text: str, names: set[str]) -> set[int]:
+    """Return the numbers of the lines of these top-level definitions. Raises ValueError when one is not there."""
+    found: dict[str, set[int]] = {}
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            spans = [_span(node), *map(_span, node.decorator_list)]
+            found[node.name] = set().union(*spans)
+        elif isinstance(node, ast.Assign):
+            found |= {target.id: _span(node) for target in node.targets if isinstance(target, ast.Name)}
+    missing = names - set(found)
+    if missing:
+        raise ValueError(f"tools/comparison/ways.toml names what is not there any more: {', '.join(sorted(missing))}")
+    return set().union(*(found[name] for name in names))
+
+
+def _span(node: ast.stmt | ast.expr) -> set[int]:
+    return set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+
+
+def _size(name: str) -> int:
+    try:
+        files = metadata.files(name) or []
+    except metadata.PackageNotFoundError:
+        return 0
+    paths = [Path(str(file.locate())) for file in files if file.suffix != ".pyc"]
+    return sum(path.stat().st_size for path in paths if path.is_file())
+
+
+def _messages_of_login(visitor: Visitor, provider: RunningProvider, person: str) -> dict[str, list[str]]:
+    before = provider.trace()
+    visitor.log_in_as(person)
+    found = provider.trace(after=before[-1]["number"] if before else 0)
+    return {
+        channel: [message["endpoint"] for message in found if message["channel"] == channel]
+        for channel in ("front", "back")
+    }
+
+
+def _prepared(folder: str, provider: RunningProvider, stack: ExitStack) -> App:
+    where = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    name = WAYS.get(folder, {}).get("provider")
+    several = folder in ("raw_requests", "github_dance")
+    app = prepare(folder, provider, where)
+    app.provider_name = name if several else None
+    stack.callback(app.stop)
+    return app
+
+
+class _Browser:
+    """Logs in again and again, as one person, as fast as it can."""
+
+    def __init__(self, app: App, person: str) -> None:
+        self.app, self.person = app, person
+        self.http = requests.Session()
+
+    def __enter__(self) -> _Browser:
+        visitor = Visitor(self.app)
+        visitor.log_in_as(self.person)
+        self.http.cookies.update(visitor.cookies)
+        visitor.close()
+        _forget_app(self.http.cookies)
+        page = self.http.get(self.app.url, timeout=10)
+        words = re.compile(rf"^\s*{re.escape(self.app.login_words)}")
+        links = BeautifulSoup(page.text, "lxml").find_all("a", string=words, href=True)
+        self.link = urljoin(page.url, str(links[0]["href"]))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.http.close()
+
+    def log_in(self) -> float:
+        """Log in as somebody who has no session at the app yet, and return the seconds."""
+        _forget_app(self.http.cookies)
+        begin = time.perf_counter()
+        page = self.http.get(self.link, timeout=10)
+        seconds = time.perf_counter() - begin
+        if f"Logged in as {self.person}" not in page.text:
+            raise RuntimeError(f"{self.app.folder}: the login ended at {page.url} with status {page.status_code}")
+        return seconds
+
+
+def _forget_app(cookies: RequestsCookieJar) -> None:
+    """Take the app's cookies away and keep the provider's, which runs at 127.0.0.1."""
+    if "localhost.local" in cookies.list_domains():  # what Python's cookies call localhost
+        cookies.clear("localhost.local")

@@ -1,0 +1,54 @@
+"""The gallery's file tells the provider which apps there are and how each is; it is never seen half-written."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Literal
+
+from ..apps import App
+from ..places import make_private
+
+State = Literal["starting", "running", "stopped"]
+
+
+class Gallery:
+    """The apps with their states, kept in a file."""
+
+    def __init__(self, file: Path, apps: list[App]) -> None:
+        self._file = file
+        self._rows: dict[str, dict[str, object]] = {
+            app.folder: {
+                "folder": app.folder,
+                "shows": app.shows,
+                "new": app.new,
+                "port": app.port,
+                "url": app.url,
+                "state": "starting",
+                "last_words": "",
+            }
+            for app in apps
+        }
+        make_private(file.parent)
+        self._write()
+
+    def note(self, folder: str, state: State, last_words: str = "") -> None:
+        """Note how an app is now."""
+        self._rows[folder].update(state=state, last_words=last_words)
+        self._write()
+
+    def state_of(self, folder: str) -> object:
+        """Return the state that was noted last."""
+        return self._rows[folder]["state"]
+
+    def _write(self) -> None:
+        unfinished = self._file.with_suffix(".new")
+        unfinished.write_text(json.dumps({"apps": list(self._rows.values())}, indent=2), "utf-8")
+        for _ in range(20):
+            try:
+                os.replace(unfinished, self._file)
+                return
+            except PermissionError:  # Windows, while the provider reads it
+                time.sleep(0.02)
