@@ -35,7 +35,9 @@ DEPENDENCIES = {
 }
 IMPORTED_AS = {"python-dotenv": "dotenv", "bootstrap-flask": "flask_bootstrap"}
 # Asked for and not always imported: some for their lower bound alone, some for a setting, dotenv for `flask run`.
-NOT_ALWAYS_IMPORTED = {"werkzeug", "oauthlib", "urllib3", "authlib", "sqlalchemy", "psycopg", "redis", "dotenv"}
+NOT_ALWAYS_IMPORTED = {
+    *("authlib", "cryptography", "dotenv", "oauthlib", "psycopg", "redis", "sqlalchemy", "urllib3", "werkzeug")
+}
 
 
 EXCERPTS = ("python", "html", "ini", "text")
