@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import io
 import json
 import os
 import random
@@ -13,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tarfile
 import zipfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,10 +37,30 @@ LEFT_OUT = (".git", ".venv", ".learn", ".env", "__pycache__", ".*_cache", "artic
 # `learn.py` itself, with what is installed here in place of an environment of its own.
 WITH_THIS_PYTHON = """
 import pathlib, sys
-import commands.{command}
-commands.{command}.ensure = lambda _: pathlib.Path(sys.executable)
-sys.exit(commands.main(sys.argv[1:]))
+import tools.learn.{command}
+tools.learn.{command}.ensure = lambda _: pathlib.Path(sys.executable)
+sys.exit(tools.learn.main(sys.argv[1:]))
 """
+
+# As on Windows on ARM, where some packages have no wheel.
+RUN_ON_ARM = """
+import runpy, sysconfig
+sysconfig.get_platform = lambda: "win-arm64"
+runpy.run_path("learn.py", run_name="__main__")
+"""
+
+# A package that pip could build without any other: its own folder holds the backend, which leaves a trace.
+BACKEND = """import pathlib, zipfile
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    pathlib.Path({trace!r}).touch()
+    name = "parrot-5.0-py3-none-any.whl"
+    with zipfile.ZipFile(pathlib.Path(folder) / name, "w") as wheel:
+        wheel.writestr("parrot-5.0.dist-info/METADATA", "Metadata-Version: 2.1\\nName: parrot\\nVersion: 5.0\\n")
+        wheel.writestr("parrot-5.0.dist-info/WHEEL", "Wheel-Version: 1.0\\nTag: py3-none-any\\n")
+        wheel.writestr("parrot-5.0.dist-info/RECORD", "")
+    return name
+"""
+BACKEND_NAMED = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
 
 RUN_WITH_THIS_PYTHON = """
 import pathlib, sys
@@ -203,6 +225,22 @@ class Tree(Copy):
         rows = [f"{name}=={version} --hash=sha256:{self._pack(name, version)}" for name, version in packages.items()]
         ghost = f"ghost==1.0 ; sys_platform == 'amiga' --hash=sha256:{'0' * 64}"
         self.write(file, "\n".join([*rows, ghost, ""]))
+
+    def lock_source(self, trace: Path) -> None:
+        """Write a lock file with one package that would have to be built."""
+        files = {
+            "PKG-INFO": "Metadata-Version: 2.1\nName: parrot\nVersion: 5.0\n",
+            "pyproject.toml": BACKEND_NAMED,
+            "backend.py": BACKEND.format(trace=str(trace)),
+        }
+        source = self.wheels / "parrot-5.0.tar.gz"
+        with tarfile.open(source, "w:gz") as package:
+            for path, text in files.items():
+                about = tarfile.TarInfo(f"parrot-5.0/{path}")
+                about.size = len(text.encode())
+                package.addfile(about, io.BytesIO(text.encode()))
+        digest = hashlib.sha256(source.read_bytes()).hexdigest()
+        self.write("requirements.txt", f"parrot==5.0 --hash=sha256:{digest}\n")
 
     def _pack(self, name: str, version: str) -> str:
         wheel = self.wheels / f"{name}-{version}-py3-none-any.whl"
@@ -390,6 +428,30 @@ class TestInstall:
 
         assert status == 1
         assert one_sentence(said.splitlines()[-1]).startswith("A package is not the one that the lock file names")
+
+    def test_nothing_is_built(self, tree, tmp_path):
+        """A package without a wheel is refused by name, and no code of it runs: a lock file has no build tools."""
+        tree.lock_source(tmp_path / "was built")
+        status, said = tree.run()
+
+        assert status == 1 and not (tmp_path / "was built").exists()
+        assert "has no ready-made parrot for Python 3." in one_sentence(said)
+
+    def test_a_machine_without_wheels_is_told_first(self, bare_tree):
+        """Where a package cannot be had, one sentence says so before anything is made."""
+        bare_tree.lock("requirements.txt", granian="1.0", parrot="1.0")
+        status, said = bare_tree.run("-c", RUN_ON_ARM)
+
+        assert status == 1 and not (bare_tree.home / ".venv").exists()
+        assert one_sentence(said).startswith("There is no ready-made granian for Windows on ARM: install the 64-bit")
+
+    def test_a_machine_without_some_of_them_needs_no_sentence(self, tree):
+        """What is missing on a machine and not in the lock file is not missed."""
+        tree.lock("requirements.txt", parrot="2.0")
+        process = tree.start("-c", RUN_ON_ARM)
+        said = read_until("Ctrl-C stops", process)
+
+        assert "Installed 1 packages" in said and "no ready-made" not in said
 
     def test_an_unwritable_folder_is_named(self, bare_tree):
         """Where nothing can be written, it says where."""

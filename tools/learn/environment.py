@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..places import INSTALLING, LEARN, NEWEST_VENV, ROOT, RUNNING, VENV, from_root, make_private
-from . import lock
+from . import lock, machines
 from .console import Problem, say
 from .installer import install, make_venv, pins_of
 
@@ -23,6 +23,7 @@ def ensure(requirements: str) -> Path:
     """Return the Python of `.venv` after making sure that this lock file is installed there."""
     _make_folder()
     if not _has(requirements):
+        _check_machine(requirements)
         with lock.hold(INSTALLING, _say_waiting) as held:
             if not _has(requirements):  # whoever we have waited for may have installed it
                 _install_lock(requirements, held)
@@ -34,6 +35,7 @@ def ensure_newest() -> Path:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     wanted = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
     _make_folder()
+    _check_machine("requirements-dev.txt")
     with lock.hold(INSTALLING, _say_waiting) as held:
         _make_anew(NEWEST_VENV, held)
         install(python_of(NEWEST_VENV), ["--upgrade", *wanted], None, held)
@@ -43,6 +45,11 @@ def ensure_newest() -> Path:
 def python_of(venv: Path) -> Path:
     """Return where the environment has its Python."""
     return venv / "Scripts" / "python.exe" if sys.platform == "win32" else venv / "bin" / "python"
+
+
+def _check_machine(requirements: str) -> None:
+    _hash(requirements)  # a lock file that is missing is told first
+    machines.check({pin.partition("==")[0] for pin in pins_of(ROOT / requirements)})
 
 
 def _install_lock(requirements: str, held: int) -> None:

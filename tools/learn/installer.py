@@ -13,6 +13,7 @@ from pathlib import Path
 from ..places import INSTALL_LOG, ROOT, from_root
 from . import processes
 from .console import Problem, Progress, say
+from .machines import describe
 
 AGAIN = "then run this again"
 LOG = from_root(INSTALL_LOG)
@@ -24,9 +25,14 @@ REASONS = (  # what pip says, and what to do about it
     (r"No space left on device|\[Errno 28\]", f"The disk is full: make room, {AGAIN}."),
     (
         r"connection broken by|Could not fetch URL|Connection refused|NewConnectionError|getaddrinfo|Read timed out"
-        r"|ConnectTimeout|Max retries exceeded|Network is unreachable|name resolution|\(from versions: none\)",
+        r"|ConnectTimeout|Max retries exceeded|Network is unreachable|name resolution",
         f"The package registry cannot be reached: connect to the internet, which only an install needs, {AGAIN} "
         f"({LOG} has the details).",
+    ),
+    (
+        r"No matching distribution found for (?P<package>[\w.-]+)",
+        f"The package registry has no ready-made {{package}} for {describe()}: README.md says which machines work, "
+        f"and {LOG} has the details.",
     ),
 )
 
@@ -52,13 +58,16 @@ def make_venv(venv: Path, held: int) -> None:
 
 
 def install(python: Path, what: list[str], count: int | None, held: int) -> None:
-    """Install with pip, and show how far it is; `count` is how many packages are named, if that is known."""
+    """Install with pip, and show how far it is; `count` is how many packages are named, if that is known.
+
+    Wheels only: pip would build any other package with tools whose hashes it does not check, and run their code.
+    """
     began = time.monotonic()
     # -I ignores the PYTHON… variables, so -X asks for UTF-8.
     command = [str(python), "-I", "-X", "utf8", "-m", "pip", "install"]
     quiet = ["--no-input", "--no-color", "--progress-bar", "off"]
     packages = Packages(count)
-    _run([*command, *quiet, *what], held, packages)
+    _run([*command, *quiet, "--only-binary", ":all:", *what], held, packages)
     say(f"Installed {len(packages.seen)} packages in {time.monotonic() - began:.0f} s.")
 
 
@@ -114,8 +123,9 @@ def _run(command: list[str], held: int, packages: Packages | None) -> None:
 
 def _sentence_for(said: str) -> str:
     for pattern, sentence in REASONS:
-        if re.search(pattern, said):
-            return sentence
+        found = re.search(pattern, said)
+        if found:
+            return sentence.format_map(found.groupdict())
     return f"The install failed: {LOG} says why; when that is mended, run this again."
 
 
@@ -130,5 +140,7 @@ def _environment() -> dict[str, str]:
     """The learner's settings for pip, without those that would put packages elsewhere or hide what we read."""
     elsewhere = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_QUIET", "PIP_VERBOSE", "PIP_REQUIRE_VIRTUALENV")
     kept = {name: value for name, value in os.environ.items() if name not in elsewhere}
-    settings = {"PIP_USER": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-    return {"PIP_RETRIES": "3", **kept, **settings, "PYTHONIOENCODING": "utf-8", "PYTHONUTF8": "1"}
+    retries = kept.get("PIP_RETRIES", "3")
+    kept["PIP_RETRIES"] = "1" if retries == "0" else retries  # without any, pip does not say that nothing answers
+    settings = {"PIP_USER": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PYTHONUNBUFFERED": "1"}
+    return {**kept, **settings, "PYTHONIOENCODING": "utf-8", "PYTHONUTF8": "1"}
