@@ -104,7 +104,7 @@ def _serve(address: str, port: int, load: Callable[[], Callable[..., Any]], thre
 def _watch_stdin() -> None:
     """Wait in a thread for the end of standard input. A fork comes before it: a forked thread's locks stay locked."""
     thread = threading.Thread(target=_end_with_stdin, daemon=True)
-    if multiprocessing.get_start_method() == "fork":
+    if sys.platform != "win32" and multiprocessing.get_start_method() == "fork":
         os.register_at_fork(after_in_parent=thread.start)
     else:
         thread.start()
