@@ -1,1 +1,1 @@
-"""One provider, one file: its row of the table, the shape of its responses, its differences and its practice clients."""
+"""One provider, one file: its row of the table, its responses, its differences and its practice clients."""

@@ -78,8 +78,8 @@ def _steps(login: Login) -> Iterator[Step]:
         )  # fmt: skip
         yield Step(
             f"m{message.number}-reply", "provider", sender, message.channel, _reply_title(message, following),
-            _names(answered, *(("redirect", "reply") if is_redirect_to_app(message) else ("reply",))), answered, message,
-            True, placed,
+            _names(answered, *(("redirect", "reply") if is_redirect_to_app(message) else ("reply",))), answered,
+            message, True, placed,
         )  # fmt: skip
         if is_redirect_to_app(message):
             path = urlsplit(message.location).path

@@ -1,7 +1,7 @@
 """The pictures in docs/pictures are made here, so that they show what is there.
 
-`WRITE_PICTURES=1 python3 learn.py test tests/browser/test_screenshots.py` makes them anew. Without it they are taken too, and
-compared with those that are there, in size alone: codes, states and times are others each time.
+`WRITE_PICTURES=1 python3 learn.py test tests/browser/test_screenshots.py` takes them again. Without it they are taken
+too, and compared with those that are there, in size alone: codes, states and times are others each time.
 """
 
 import os

@@ -26,11 +26,11 @@ from workshop.broken_logins.run import make
 LEARN = """
 import sys
 from pathlib import Path
-import commands, commands.check, commands.test
-commands.test.ensure = lambda lock_file: Path(sys.executable)
+import tools.learn, tools.learn.check, tools.learn.test
+tools.learn.test.ensure = lambda lock_file: Path(sys.executable)
 where, *arguments = sys.argv[1:]
-commands.check.GALLERY, commands.check.RUNNING = Path(where, "gallery.json"), Path(where, "running.lock")
-sys.exit(commands.main(arguments))
+tools.learn.check.GALLERY, tools.learn.check.RUNNING = Path(where, "gallery.json"), Path(where, "running.lock")
+sys.exit(tools.learn.main(arguments))
 """
 SOME = "log_out or asks_with_state or its_cookie or RP-03 or RP-33 or RP-35 or RP-56 or RP-60 or RP-67"
 ALL = "test_login or test_attacks"

@@ -1,4 +1,4 @@
-"""The folders of the provider stand in layers: a module imports from its own layer and from those below, in no circle."""
+"""The folders of the provider are layers: a module imports from its own layer and from those below, in no circle."""
 
 import ast
 from graphlib import TopologicalSorter

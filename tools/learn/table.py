@@ -34,7 +34,7 @@ COMMANDS = {
 def function_of(name: str) -> Callable[[list[str]], int]:
     """Return the function of a command: it takes the arguments and returns the exit status."""
     module = name.replace("-", "_")
-    return cast(Callable[[list[str]], int], getattr(import_module(f"commands.{module}"), module))
+    return cast(Callable[[list[str]], int], getattr(import_module(f"tools.learn.{module}"), module))
 
 
 def parser_for(name: str, takes: str | None = None) -> argparse.ArgumentParser:

@@ -10,9 +10,9 @@ import pytest
 from conftest import REQUIRED
 from support.apps import ROOT
 
-from commands import machines
-from commands.console import Problem
-from commands.machines import MACHINES, PYTHONS
+from tools.learn import machines
+from tools.learn.console import Problem
+from tools.learn.machines import MACHINES, PYTHONS
 
 LOCKS = ("requirements.txt", "requirements-dev.txt")
 LACKING = {title for title, machine in MACHINES.items() if machine.missing}
