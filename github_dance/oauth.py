@@ -8,7 +8,7 @@ from urllib.parse import quote_plus
 
 import requests
 from dotenv import load_dotenv
-from flask import abort, current_app, g, redirect, request, session, url_for
+from flask import abort, current_app, g, redirect, request, session
 from flask_dance.consumer import OAuth2ConsumerBlueprint, oauth_authorized, oauth_before_login, oauth_error
 from flask_dance.consumer.requests import OAuth2Session
 from flask_dance.consumer.storage.sqla import SQLAlchemyStorage
@@ -140,7 +140,7 @@ def check_answer():
     key = f"{request.blueprint}_oauth_state"
     # The Back button, a bookmark, a restored tab: no login to finish, and no linking.
     if key not in session and current_user.is_authenticated:
-        return redirect(url_for("homepage"))
+        return redirect("/")
     if any(len(values) > 1 for values in request.args.listvalues()):  # one of them checked, the other used
         abort(400, "This answer says something twice.")
     # state: comes back with the answer and shows that this browser asked for it (RFC 6749 section 10.12).
