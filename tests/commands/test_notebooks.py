@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
@@ -279,12 +280,13 @@ def test_jupyterlab_tells_nobody_its_token(mark, tmp_path):
         wait_for(lambda: opened.exists() and opened.read_text("utf-8").endswith("\n"), "the browser to be opened")
         file = Path(url2pathname(urlsplit(opened.read_text("utf-8").strip()).path))
         page, modes = file.read_text("utf-8"), file.stat().st_mode | file.parent.stat().st_mode
-        lines = [" ".join(process.cmdline()) for process in marked(mark[MARK])]
+        lines = command_lines(mark[MARK])
     finally:
         learn.send_signal(signal.SIGINT)
         learn.communicate(timeout=60)
 
     assert len(token) > 20 and token in page and modes & 0o077 == 0
+    assert any("jupyterlab" in line for line in lines)
     assert [line for line in [*lines, opened.read_text("utf-8")] if token in line] == []
     wait_for(lambda: not marked(mark[MARK]), "all processes to end")
 
@@ -344,6 +346,15 @@ def marked(name):
                 found.append(process)
         except (psutil.Error, OSError):
             continue
+    return found
+
+
+def command_lines(name):
+    """The command lines of the processes that have the mark of a test and have not ended meanwhile."""
+    found = []
+    for process in marked(name):
+        with suppress(psutil.Error):
+            found.append(" ".join(process.cmdline()))
     return found
 
 
