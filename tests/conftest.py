@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from support.scheduler import Ran, SideBySide, place
+from support.scheduler import Ran, SideBySide, name_of, place
 from urllib3.util import connection
 
 from fake_provider import serve
@@ -83,7 +83,7 @@ def pytest_generate_tests(metafunc):
 
 def pytest_collection_modifyitems(items):
     """What takes longest comes first."""
-    items.sort(key=lambda item: place(item.path.stem))
+    items.sort(key=lambda item: place(name_of(item.path.as_posix())))
 
 
 @pytest.hookimpl(optionalhook=True)

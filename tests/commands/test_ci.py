@@ -12,7 +12,10 @@ WORKFLOW = (ROOT / ".github" / "workflows" / "ci.yml").read_text("utf-8")
 SCRIPT = (ROOT / ".ci" / "run").read_text("utf-8")
 LINES = [line.partition(" #")[0] for line in (WORKFLOW + SCRIPT).splitlines()]
 RUNS = [line for line in LINES if re.search(r"\bpython3? \S+\.py", line)]
-SUITE = "".join(file.read_text("utf-8") for file in (ROOT / "tests").rglob("*.py") if file.stem != "test_ci")
+FOLDERS = ("tests", "tools")
+SUITE = "".join(
+    file.read_text("utf-8") for folder in FOLDERS for file in (ROOT / folder).rglob("*.py") if file.stem != "test_ci"
+)
 
 
 def test_files_exist():

@@ -102,7 +102,7 @@ def test_a_killed_suite_leaves_no_app(probe):
         time.sleep(60)
     """
     command = [sys.executable, "-c", textwrap.dedent(code)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as suite:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8") as suite:
         pids = [int(word) for word in suite.stdout.readline().split()]
         handles = [os.pidfd_open(pid) for pid in pids]
         suite.send_signal(signal.SIGKILL)

@@ -202,7 +202,7 @@ class Tree(Copy):
     """A small copy: three small apps, a small provider, and lock files with packages that are made here."""
 
     def __init__(self, home: Path) -> None:
-        shutil.copytree(ROOT / "commands", home / "commands", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / "tools", home / "tools", ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(ROOT / "learn.py", home / "learn.py")
         self.wheels = home.parent / "wheels"
         self.wheels.mkdir()

@@ -135,5 +135,5 @@ def install(chosen: list[str], machine: str, python: str, folder: Path) -> str:
     command = [sys.executable, "-m", "uv", "pip", "install", "--dry-run", "--no-deps", "--require-hashes"]
     command += ["--only-binary", ":all:", "--python", sys.executable, "--target", str(folder / "none")]
     command += ["--python-platform", machine, "--python-version", python, "--requirements", str(lock)]
-    done = subprocess.run(command, env=os.environ, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, env=os.environ, capture_output=True, encoding="utf-8", timeout=300)
     return done.stderr if done.returncode else ""

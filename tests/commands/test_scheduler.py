@@ -11,11 +11,14 @@ from fake_provider import launcher
 @pytest.mark.parametrize(
     ("test", "together"),
     [
-        ("tests/provider/protocol/test_pkce.py::test_one", "test_pkce"),
+        ("tests/provider/protocol/test_pkce.py::test_one", "provider/protocol/test_pkce"),
         ("tests/test_login.py::test_one[raw_requests-GitHub]", "test_login raw_requests"),
         ("tests/test_login.py::test_one[raw_requests/session_guard]", "test_login raw_requests/session_guard"),
-        ("tests/browser/test_login_in_browser.py::test_one[dark-390-okta_oidc]", "test_browser okta_oidc"),
-        ("tests/browser/test_accessibility.py::test_one[dark-390-okta_oidc]", "test_accessibility"),
+        (
+            "tests/browser/test_login_in_browser.py::test_one[dark-390-okta_oidc]",
+            "browser/test_login_in_browser okta_oidc",
+        ),
+        ("tests/browser/test_accessibility.py::test_one[dark-390-okta_oidc]", "browser/test_accessibility"),
         ("tests/test_attacks.py::test_one[facebook-RP-01]", "test_attacks"),
         ("tests/commands/test_notebooks.py::test_one[7]", "tests/commands/test_notebooks.py::test_one[7]"),
     ],

@@ -94,7 +94,7 @@ def test_says_what_to_do_without_its_packages():
         cwd=ROOT,
         env=environment,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=20,
     )
 
@@ -165,7 +165,7 @@ def test_a_login_by_localhost_waits_for_no_refusal(ipv6, tmp_path):
         trace = provider.trace()
 
     assert logged_in
-    assert refusals.read_text() == ""
+    assert refusals.read_text("utf-8") == ""
     assert {message["endpoint"] for message in trace} >= {"token", "userinfo"}
 
 

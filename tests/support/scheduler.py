@@ -13,12 +13,16 @@ from xdist.scheduler import LoadScopeScheduling
 
 from tools.check.apps import find_apps
 
-BY_APP = ("test_login", "test_browser")  # what they share is made in no time; others share a whole machine
-APART = ("test_notebooks",)  # share nothing
+BY_APP = (
+    "test_login",
+    "browser/test_login_in_browser",
+)  # what they share is made in no time; others share a whole machine
+APART = ("commands/test_notebooks",)  # share nothing
 # What takes longest begins first, so that at the end nobody waits for it.
 FIRST = (
-    *("test_attacks", "test_vulnerable", "test_properties", "test_going_live", "test_github_dance", "test_notebooks"),
-    *("test_browser", "test_accessibility", "test_check", "test_comparison"),
+    *("test_attacks", "commands/test_broken_logins", "apps/test_properties", "commands/test_going_live"),
+    *("apps/test_github_dance", "commands/test_notebooks", "browser/test_login_in_browser"),
+    *("browser/test_accessibility", "commands/test_check", "commands/test_compare"),
 )
 APPS = sorted(find_apps(), key=len, reverse=True)
 
@@ -57,17 +61,22 @@ def share(nodeid: str) -> str:
 
     What a file's tests share is made anew for each share, so a file is split only where that is worth it.
     """
-    file, _, test = nodeid.partition("::")
-    stem = file.rpartition("/")[2].removesuffix(".py")
-    if stem in APART:
+    path, _, test = nodeid.partition("::")
+    file = name_of(path)
+    if file in APART:
         return nodeid
-    if stem not in BY_APP:
-        return stem
+    if file not in BY_APP:
+        return file
     about = test.partition("[")[2].removesuffix("]")
     named = (app for app in APPS if re.search(rf"(^|-){re.escape(app)}($|-)", about))
-    return f"{stem} {next(named, '')}".rstrip()
+    return f"{file} {next(named, '')}".rstrip()
+
+
+def name_of(path: str) -> str:
+    """Return the path of a file of tests below `tests/`, without its ending."""
+    return path.rpartition("tests/")[2].removesuffix(".py")
 
 
 def place(file: str) -> int:
-    """Return where a file of tests stands in the order, by its name without the ending."""
+    """Return where a file of tests stands in the order, by its path below `tests/` without the ending."""
     return FIRST.index(file) if file in FIRST else len(FIRST)

@@ -1,4 +1,4 @@
-"""What a library does for a login, seen in a run: its least login (tests/minimal) is started and attacked.
+"""What a library does for a login, seen in a run: its least login (workshop/minimal) is started and attacked.
 
 A probe returns whether the login withstood. What withstands as documented is protected by default; what withstands
 with the library's options, by option; the rest is to be written by hand.

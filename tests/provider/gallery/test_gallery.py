@@ -156,7 +156,7 @@ def test_reads_nothing_from_elsewhere(gallery):
 @pytest.mark.usefixtures("symlinks")
 def test_follows_no_link_that_leads_out(tmp_path, monkeypatch):
     """A symbolic link to a file outside the repository is not shown; the app's own file is."""
-    monkeypatch.setattr("fake_provider.source.ROOT", tmp_path / "app")
+    monkeypatch.setattr("fake_provider.gallery.source.ROOT", tmp_path / "app")
     (tmp_path / "outside.py").write_text("print()\n", "utf-8")
     folder = tmp_path / "app"
     folder.mkdir()

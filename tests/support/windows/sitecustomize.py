@@ -26,7 +26,7 @@ def connect(self, address):
         return _connect(self, address)
     except ConnectionRefusedError:
         if address[0] == "::1":
-            with Path(os.environ["REFUSALS"]).open("a") as file:
+            with Path(os.environ["REFUSALS"]).open("a", encoding="utf-8") as file:
                 file.write(f"{address[1]}\n")
             time.sleep(float(os.environ["REFUSAL_SECONDS"]))
         raise
