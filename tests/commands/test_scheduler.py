@@ -20,7 +20,7 @@ from fake_provider import launcher
         ),
         ("tests/browser/test_accessibility.py::test_one[dark-390-okta_oidc]", "browser/test_accessibility"),
         ("tests/test_attacks.py::test_one[facebook-RP-01]", "test_attacks"),
-        ("tests/commands/test_notebooks.py::test_one[7]", "tests/commands/test_notebooks.py::test_one[7]"),
+        ("tests/commands/test_notebooks.py::test_one[7]", "tests/commands/test_notebooks.py::test_one"),
     ],
 )
 def test_shares_are_files_and_apps(test, together):

@@ -13,11 +13,8 @@ from xdist.scheduler import LoadScopeScheduling
 
 from tools.check.apps import find_apps
 
-BY_APP = (
-    "test_login",
-    "browser/test_login_in_browser",
-)  # what they share is made in no time; others share a whole machine
-APART = ("commands/test_notebooks",)  # share nothing
+BY_APP = ("test_login", "browser/test_login_in_browser")  # what they share is made in no time
+APART = ("commands/test_notebooks",)  # share nothing but what the parameters of one test share
 # What takes longest begins first, so that at the end nobody waits for it.
 FIRST = (
     *("test_attacks", "commands/test_broken_logins", "apps/test_properties", "commands/test_going_live"),
@@ -64,7 +61,7 @@ def share(nodeid: str) -> str:
     path, _, test = nodeid.partition("::")
     file = name_of(path)
     if file in APART:
-        return nodeid
+        return nodeid.partition("[")[0]
     if file not in BY_APP:
         return file
     about = test.partition("[")[2].removesuffix("]")
