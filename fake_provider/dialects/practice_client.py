@@ -1,4 +1,4 @@
-"""The practice clients are those of the apps' `.env.example` files. Their secrets are public: they open nothing real."""
+"""The practice clients, which the apps' `.env.example` files name. Their secrets are public: they open nothing real."""
 
 from __future__ import annotations
 

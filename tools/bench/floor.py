@@ -72,7 +72,7 @@ def main(server: str, port: int) -> None:
     from granian.constants import Interfaces
 
     Granian(  # the settings of python -m fake_provider
-        "bench.floor:app",
+        "tools.bench.floor:app",
         port=port,
         interface=Interfaces.WSGI,
         blocking_threads=64,

@@ -95,7 +95,7 @@ def floor(server: str, signs: bool = False) -> Server:
     token = "/signed-token" if signs else "/token"
     return Server(
         name,
-        lambda port: [sys.executable, "-m", "bench.floor", server, str(port)],
+        lambda port: [sys.executable, "-m", "tools.bench.floor", server, str(port)],
         lambda port: [_target(name, port, "/authorize", token, "/userinfo", ({"person": "1"},))],
     )
 

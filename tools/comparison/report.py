@@ -48,8 +48,8 @@ The apps have different providers, and some do more than log in: a figure alone 
 Code without blank lines, comments and docstrings, in the app's own files. HTML is counted apart. "Of it the login"
 leaves out what the last column names, where a definition can be told from the login; two providers in one app cannot.
 The "least login" is what a library's documentation begins with: it logs people in, and it is unsafe. The programs are
-in [workshop/minimal](../workshop/minimal/). Between the two lie settings, pages for what goes wrong, and the protections that
-stand below.
+in [workshop/minimal](../workshop/minimal/). Between the two lie settings, pages for what goes wrong, and the
+protections that stand below.
 
 {Lines}
 
