@@ -18,7 +18,7 @@ from fake_provider import serve
 from fake_provider.launcher import begin_ports_at
 from fake_provider.state.accounts import MAX_ADDED_PEOPLE
 from tools.check.apps import App, attach, find_apps, find_logins, find_provider, login_id, prepare
-from tools.check.fork_server import FORK_SERVER
+from tools.check.fork_server import FORK_SERVERS
 from tools.check.visitor import Visitor
 from tools.learn.processes import clean_environment
 
@@ -99,8 +99,8 @@ def pytest_runtest_logreport(report):
 
 
 def pytest_unconfigure():
-    """Stop the process that apps are forked from."""
-    FORK_SERVER.stop()
+    """Stop the processes that apps are forked from."""
+    FORK_SERVERS.stop()
 
 
 def pytest_sessionfinish(session):

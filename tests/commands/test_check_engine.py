@@ -176,7 +176,7 @@ def run_with(customize, folder, program):
     """Run a program in a Python that is started like the instances of the apps, and return what it prints."""
     (folder / "sitecustomize.py").write_text(customize, "utf-8")
     command, environment = [sys.executable, "-c", program], {**os.environ, "PYTHONPATH": str(folder)}
-    ended = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", timeout=20)
+    ended = subprocess.run(command, cwd=folder, env=environment, capture_output=True, encoding="utf-8", timeout=20)
     assert ended.returncode == 0, ended.stderr
     return ended.stdout.split()
 

@@ -53,7 +53,7 @@ def test_forked_app_sees_what_a_new_python_sees(probe):
     with subprocess.Popen([sys.executable, "app.py"], cwd=probe, env=environment, stdout=subprocess.PIPE) as new:
         expected = json.loads(new.stdout.readline())
         new.kill()
-    forked = fork_server.FORK_SERVER.start(probe, environment, probe / "app.log")
+    forked = fork_server.FORK_SERVERS.start(probe, environment, probe / "app.log")
     try:
         lines = wait_for(lambda: lines_of(probe / "app.log", 3), "three lines in the log")
     finally:
@@ -67,7 +67,7 @@ def test_forked_app_sees_what_a_new_python_sees(probe):
 @forked_only
 def test_forked_apps_share_no_random_numbers(probe):
     """Two children of one process draw different numbers, or each could forge the other's state."""
-    apps = [fork_server.FORK_SERVER.start(probe, dict(os.environ), probe / f"{number}.log") for number in range(2)]
+    apps = [fork_server.FORK_SERVERS.start(probe, dict(os.environ), probe / f"{number}.log") for number in range(2)]
     try:
         drawn = [wait_for(lambda log=f"{n}.log": lines_of(probe / log, 3), "three lines")[-1].split() for n in range(2)]
     finally:
@@ -80,10 +80,28 @@ def test_forked_apps_share_no_random_numbers(probe):
 
 
 @forked_only
+def test_a_sitecustomize_runs_before_the_libraries(probe):
+    """Apps with the same sitecustomize share a server from the second on, and it was there before all imports."""
+    program = "from datetime import datetime; import itsdangerous.timed as t; print(t.datetime.now(), flush=True)"
+    (probe / "app.py").write_text(program, "utf-8")
+    (probe / "site").mkdir()
+    code = (
+        f"import datetime\nclass D(datetime.datetime):\n    now = lambda *_: 'noon'\ndatetime.datetime = D  # {probe}"
+    )
+    (probe / "site" / "sitecustomize.py").write_text(code, "utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(probe / "site")}
+
+    assert fork_server.FORK_SERVERS.start(probe, environment, probe / "app.log") is None
+    app = fork_server.FORK_SERVERS.start(probe, environment, probe / "app.log")
+    app.wait(10)
+    assert (probe / "app.log").read_text("utf-8") == "noon\n"
+
+
+@forked_only
 def test_an_app_that_ends_is_seen_to_end(tmp_path):
     """What it has said last is in the log, and its process is gone."""
     (tmp_path / "app.py").write_text("raise SystemExit('SECRET_KEY is missing.')", "utf-8")
-    app = fork_server.FORK_SERVER.start(tmp_path, dict(os.environ), tmp_path / "app.log")
+    app = fork_server.FORK_SERVERS.start(tmp_path, dict(os.environ), tmp_path / "app.log")
 
     assert app.wait(10) != 0
     assert (tmp_path / "app.log").read_text("utf-8") == "SECRET_KEY is missing.\n"
@@ -95,10 +113,10 @@ def test_a_killed_suite_leaves_no_app(probe):
     code = f"""
         import os, sys, time, pathlib
         sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "tests")!r}]
-        from support.fork_server import FORK_SERVER
+        from support.fork_server import FORK_SERVERS
         home = pathlib.Path({str(probe)!r})
-        app = FORK_SERVER.start(home, dict(os.environ), home / "app.log")
-        print(app.pid, FORK_SERVER._process.pid, flush=True)
+        app = FORK_SERVERS.start(home, dict(os.environ), home / "app.log")
+        print(app.pid, FORK_SERVERS._servers[''].process_id, flush=True)
         time.sleep(60)
     """
     command = [sys.executable, "-c", textwrap.dedent(code)]

@@ -86,9 +86,8 @@ class App:
     def start(self, *command: str) -> None:
         """Start the app and wait until it answers: by this command, or else as `python app.py` does."""
         log = self.home / "app.log"
-        if fork_server.IS_ENABLED and not command and "PYTHONPATH" not in self.environment:
-            self.process = fork_server.FORK_SERVER.start(self.home, self.environment, log)
-        else:
+        self.process = None if command else fork_server.FORK_SERVERS.start(self.home, self.environment, log)
+        if self.process is None:
             with log.open("ab") as output:
                 self.process = subprocess.Popen(
                     command or (sys.executable, "app.py"),

@@ -2,7 +2,8 @@
 
 Most of the time of `python app.py` goes into importing libraries; a forked child has them already. From outside it is
 the same app: its own process, folder, environment and log. It works on Linux only. Elsewhere, and for an app that is
-started by another command or with a `sitecustomize`, a new Python is started. `NO_FORK_SERVER=1` switches it off.
+started by another command, a new Python is started. `NO_FORK_SERVER=1` switches it off. Apps with a `sitecustomize`
+have a server of their own, which has run it before it imports anything.
 """
 
 from __future__ import annotations
@@ -70,7 +71,8 @@ class ForkedApp:
 class ForkServer:
     """Starts the server process with the first app. When this process ends, the server kills its children and ends."""
 
-    def __init__(self) -> None:
+    def __init__(self, customized: str = "") -> None:
+        self._customized = customized  # the folder of a sitecustomize
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
 
@@ -82,11 +84,17 @@ class ForkServer:
                 with theirs:
                     self._process = subprocess.Popen(
                         [sys.executable, __file__, str(theirs.fileno())],
+                        env={**os.environ, "PYTHONPATH": self._customized},
                         pass_fds=[theirs.fileno()],
                         start_new_session=True,  # the server kills its whole process group at the end
                     )
             self._socket.send(json.dumps([str(home), environment, str(log)]).encode())
             return ForkedApp(int(self._socket.recv(100)))
+
+    @property
+    def process_id(self) -> int:
+        """The number of the server's process."""
+        return self._process.pid
 
     def stop(self) -> None:
         """Stop the server and all its children."""
@@ -96,7 +104,40 @@ class ForkServer:
             self._socket = None
 
 
-FORK_SERVER = ForkServer()
+class ForkServers:
+    """One server for the apps that are started as they are, and one for each `sitecustomize`."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._servers: dict[str, ForkServer | None] = {"": ForkServer()}  # by the text of the sitecustomize
+
+    def start(self, home: Path, environment: dict[str, str], log: Path) -> ForkedApp | None:
+        """Start `app.py` of a folder, or return None when it has to be started without a server."""
+        server = self._server_for(environment.get("PYTHONPATH", "")) if IS_ENABLED else None
+        return server.start(home, environment, log) if server is not None else None
+
+    def stop(self) -> None:
+        """Stop the servers and all their children."""
+        for server in filter(None, self._servers.values()):
+            server.stop()
+
+    def _server_for(self, python_path: str) -> ForkServer | None:
+        if not python_path:
+            return self._servers[""]
+        file = Path(python_path) / "sitecustomize.py"
+        text = file.read_text("utf-8") if file.is_file() else ""
+        if not text:
+            return None  # a path that changes what is imported
+        with self._lock:
+            if text not in self._servers:
+                self._servers[text] = None  # a server pays from the second app on
+                return None
+            if self._servers[text] is None:
+                self._servers[text] = ForkServer(python_path)
+            return self._servers[text]
+
+
+FORK_SERVERS = ForkServers()
 
 
 def main() -> None:
@@ -104,15 +145,18 @@ def main() -> None:
     messages = socket.socket(fileno=int(sys.argv[1]))
     import gc
     import importlib
+    import logging
     import warnings
     from contextlib import suppress
 
     del sys.path[0]  # the folder of this file, which no app has on its path
+    logging.disable()  # a sitecustomize may log what the libraries say
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for name in LIBRARIES:
             with suppress(ImportError):
                 importlib.import_module(name)
+    logging.disable(logging.NOTSET)
     gc.collect()
     gc.freeze()  # a garbage collection in a child would copy every page of memory that it shares with the server
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no zombies: the system forgets a child as soon as it has ended

@@ -36,20 +36,23 @@ AT_ONCE = 3  # folders; each keeps its app and its provider busy as well
 ODD_SECRET = "a:b%c+d é&e=ü\"'"
 
 # What the instance that says all it can is started with, and what the one with weak random numbers is. The clock of the
-# first is as many seconds ahead as a file says: a day goes by without waiting, and without a change in the app.
+# first is as many seconds ahead as a file in its folder says: a day goes by without waiting, and without a change in
+# the app. The process that such instances are forked from has no such file.
 TALKATIVE = """
 import datetime, logging, pathlib, time
 logging.basicConfig(level=logging.DEBUG)
-ahead = pathlib.Path(__file__).with_name("clock")
+clock = pathlib.Path("clock")
 real_time = time.time
+def ahead():
+    return float(clock.read_text() or 0) if clock.exists() else 0.0
 class Datetime(datetime.datetime):
     @classmethod
     def now(cls, tz=None):
-        return super().now(tz) + datetime.timedelta(seconds=float(ahead.read_text() or 0))
+        return super().now(tz) + datetime.timedelta(seconds=ahead())
     @classmethod
     def utcnow(cls):
         return cls.now(datetime.timezone.utc).replace(tzinfo=None)
-time.time = lambda: real_time() + float(ahead.read_text() or 0)
+time.time = lambda: real_time() + ahead()
 datetime.datetime = Datetime
 """
 PREDICTABLE = """
@@ -88,7 +91,7 @@ class Folder:
             calm_relay = Relay(self.calm.port)
             stack.callback(calm_relay.stop)
             talkative = self._prepare(calm_relay, "talkative", TALKATIVE)
-            clock = self.where / "talkative-site" / "clock"
+            clock = talkative.home / "clock"
             clock.write_text("0", "utf-8")
             instances.append(talkative)
         if not {"RP-02", "RP-35", "RP-58"}.isdisjoint(rows):
