@@ -494,7 +494,6 @@ SECRETS = {
     "nothing": b"",
     "the client secret": b"fake-secret-of-okta-oidc",
 }
-ALL_ALGORITHMS = ["RS256", "PS256", "ES256", "HS256", "none", "None", "NoNe"]
 
 
 def instead(value):
@@ -853,8 +852,6 @@ def test_ends_a_reply_that_does_not(make_app, open_browser):
 
 
 # The answer
-
-NO_ISSUER = {"authorization_response_iss_parameter_supported": False}
 
 
 def test_refuses_an_answer_of_another_issuer(browser, provider):
