@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 from conftest import REQUIRED
-from support.apps import ROOT
 
 from tools.learn import machines
 from tools.learn.console import Problem
 from tools.learn.machines import MACHINES, PYTHONS
+from tools.places import ROOT
 
 LOCKS = ("requirements.txt", "requirements-dev.txt")
 LACKING = {title for title, machine in MACHINES.items() if machine.missing}
