@@ -75,7 +75,7 @@ class RunningProvider:
             raise ValueError("There is no such login to draw yet.")
         return text.decode()
 
-    def break_next(self, endpoint: str, **change: Any) -> None:
+    def inject_fault(self, endpoint: str, **change: Any) -> None:
         """Break the next reply of an endpoint; the members of a fault are those of `fake_provider.faults.Fault`.
 
         Raises ValueError with the provider's sentence when the fault makes no sense.
@@ -87,7 +87,7 @@ class RunningProvider:
         """Whether a fault is active: it has not yet changed a response."""
         return bool(self._ask("GET", "/_faults")["faults"])
 
-    def mend(self) -> None:
+    def clear_faults(self) -> None:
         """Take back the faults that have not happened yet; replies that are held up go out."""
         self._ask("DELETE", "/_faults")
 

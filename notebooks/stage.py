@@ -39,7 +39,7 @@ _drawn = {}  # by provider: up to which message
 
 
 def start_provider():
-    """Start a fake provider on a free port and return it: `url`, `people`, `trace()`, `break_next()` and more."""
+    """Start a fake provider on a free port and return it: `url`, `people`, `trace()`, `inject_fault()` and more."""
     provider = RunningProvider("127.0.0.1", free_port())
     command = [sys.executable, "-m", "fake_provider", "--port", str(provider.port)]
     _Running("The fake provider", provider.url, ROOT, _new_folder(), command, dict(os.environ)).start()

@@ -165,7 +165,7 @@ def provider(running_provider):
     """The provider, with nothing left from the test before."""
     running_provider.reset()
     yield running_provider
-    running_provider.mend()
+    running_provider.clear_faults()
 
 
 @pytest.fixture(scope="session")

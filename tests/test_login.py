@@ -119,7 +119,7 @@ def test_shows_a_name_with_half_a_character(app, browser, provider, profile_endp
     profile = requests_to(provider, profile_endpoint)[0]["reply"]["body"]
     browser.visit("/")
     browser.click("Log out")
-    provider.break_next(profile_endpoint, body=profile.replace("Ada Lovelace", r"\ud800 Lovelace"))
+    provider.inject_fault(profile_endpoint, body=profile.replace("Ada Lovelace", r"\ud800 Lovelace"))
     browser.log_in_as("Ada Lovelace")
 
     assert browser.status == 200 or is_refused(browser)
@@ -321,7 +321,7 @@ def test_refuses_a_repeated_parameter(app, browser, provider, name, place):
 def test_a_failed_answer_is_not_tried_again(app, browser, provider):
     """Loading the page of a failed login again begins nothing: its state is used up."""
     answer = browser.ask_as("Ada Lovelace")
-    provider.break_next("token", status=500)
+    provider.inject_fault("token", status=500)
     browser.visit(answer)
     browser.visit(answer)
 
@@ -385,7 +385,7 @@ BROKEN_TOKEN_REPLIES = {
 @pytest.mark.parametrize("change", BROKEN_TOKEN_REPLIES.values(), ids=BROKEN_TOKEN_REPLIES)
 def test_refuses_a_broken_token_reply(app, browser, provider, change):
     """Whatever the token endpoint answers, nobody is logged in by it, and the next login works."""
-    provider.break_next("token", **change)
+    provider.inject_fault("token", **change)
     browser.log_in_as("Ada Lovelace")
 
     assert is_refused(browser)
@@ -406,7 +406,7 @@ BROKEN_PROFILES = {
 @pytest.mark.parametrize("change", BROKEN_PROFILES.values(), ids=BROKEN_PROFILES)
 def test_refuses_a_broken_profile(app, browser, provider, profile_endpoint, change):
     """A profile counts only when the provider says that it is one."""
-    provider.break_next(profile_endpoint, **change)
+    provider.inject_fault(profile_endpoint, **change)
     browser.log_in_as("Ada Lovelace")
 
     assert is_refused(browser)
@@ -423,7 +423,7 @@ def test_follows_no_redirect(app, browser, provider, profile_endpoint, endpoint)
     browser.visit("/")
     browser.click("Log out")
     before = len(requests_to(provider, endpoint))
-    provider.break_next(endpoint, status=307, headers={"Location": provider.url + path})
+    provider.inject_fault(endpoint, status=307, headers={"Location": provider.url + path})
     browser.log_in_as("Ada Lovelace")
 
     assert is_refused(browser)
@@ -444,7 +444,7 @@ def test_does_not_wait_for_ever(app, new_browser, provider, profile_endpoint):
     with ThreadPoolExecutor(2) as both:
         waiting = []
         for browser, endpoint in zip(browsers, ("token", profile_endpoint), strict=True):
-            provider.break_next(endpoint, delay=30)
+            provider.inject_fault(endpoint, delay=30)
             waiting.append(both.submit(log_in, browser))
             wait_for(lambda: not provider.has_faults or waiting[-1].done(), f"a request to {endpoint}")
         took = [login.result() for login in waiting]
@@ -452,7 +452,7 @@ def test_does_not_wait_for_ever(app, new_browser, provider, profile_endpoint):
     assert max(took) < 12
     assert [browser.status for browser in browsers] == [504, 504]
     assert all(map(is_refused, browsers))
-    provider.mend()
+    provider.clear_faults()
     for browser in browsers:
         browser.log_in_as("Ada Lovelace")
         assert browser.is_logged_in_as("Ada Lovelace")

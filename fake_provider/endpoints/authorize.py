@@ -60,7 +60,7 @@ def _go_on(
 ) -> Response:
     decision = form.get("decision")
     session = signed_in(state, exchange.browser, dialect.name, exchange.request.query_string)
-    hinted = state.cast.hinted(dialect.name, asked.login_hint)
+    hinted = state.accounts.find_by_login_hint(dialect.name, asked.login_hint)
     allowed = session is not None and _allowed_before(state, dialect, exchange, session.person, asked)
     page = page_to_show(asked, session, None if hinted is None else hinted.key, allowed, time.time())
     if page is not None and "person" in form:  # the page has an address, and can be loaded again
@@ -73,7 +73,7 @@ def _go_on(
         person_here = consent_owner(state, exchange.browser, session.person)
         state.consents.remember(dialect.name, person_here, asked.client.client_id, asked.scopes)
     elif page == "consent":
-        person = state.cast.find(session.person)
+        person = state.accounts.find(session.person)
         return exchange.page("consent.html", dialect=dialect, client=asked.client, person=person, asked=asked)
     finish_request(exchange.browser, dialect.name)
     return _back(dialect, exchange, address, {"code": _code(state, dialect, asked, session, decision == "allow")})
@@ -98,7 +98,7 @@ def _choose_page(
 
 
 def _choose(state: State, dialect: Dialect, exchange: Exchange, key: str) -> None:
-    if key and not is_available(state, exchange.browser, state.cast.find(key)):
+    if key and not is_available(state, exchange.browser, state.accounts.find(key)):
         abort(400, f"There is nobody called {key} here.")
     if key:
         sign_in(state, exchange.browser, dialect.name, key, exchange.request.query_string)

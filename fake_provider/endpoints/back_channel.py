@@ -59,7 +59,7 @@ def resource(state: State, dialect: Dialect, endpoint: str, exchange: Exchange, 
         return _respond(ApiResponse(200, state.keys.of(dialect).published()))
     if isinstance(shape, ApiKeyResource):
         authorization = exchange.request.headers.get("Authorization", "")
-        return _respond(shape.answer(state.cast.accounts(dialect.name), authorization, path["id"], base_url))
+        return _respond(shape.answer(state.accounts.of_dialect(dialect.name), authorization, path["id"], base_url))
     grant = state.grants.find(dialect, _access_token(dialect, exchange))
     exchange.client_id = grant.client_id
     answer = shape(_asked(state, dialect, exchange, grant))
@@ -111,7 +111,7 @@ def _basic_credentials(exchange: Exchange) -> tuple[str, str] | None:
 
 
 def _asked(state: State, dialect: Dialect, exchange: Exchange, grant: Grant) -> ResponseContext:
-    person = state.cast.find(grant.person)
+    person = state.accounts.find(grant.person)
     client = state.clients.find(dialect.name, grant.client_id)
     if person is None or client is None:
         raise OAuthError("invalid_token", "the app of this token has been removed", 401, "Bearer")

@@ -36,7 +36,7 @@ def sign_up(state: State, dialect: Dialect, exchange: Exchange) -> Response:
         values = {"dialect": dialect, "fields": FIELDS, "form": request.form, "problems": problems}
         return exchange.page("sign_up.html", 400 if problems else 200, **values)
     first, last, email = (request.form[name].strip() for name in FIELDS)
-    person = state.cast.add(
+    person = state.accounts.add(
         f"{first} {last}",
         email,
         email_verified=False,  # nobody has seen that the address is theirs
@@ -62,6 +62,6 @@ def _problems(state: State, dialect: Dialect, form: Mapping[str, str]) -> dict[s
     email = form.get("email", "").strip()
     if "email" not in problems and not EMAIL.fullmatch(email):
         problems["email"] = "Write an address such as rozsa@example.com. No mail is sent to it."
-    elif state.cast.hinted(dialect.name, email) is not None:
+    elif state.accounts.find_by_login_hint(dialect.name, email) is not None:
         problems["email"] = "Somebody has an account with this address already."
     return problems

@@ -49,7 +49,7 @@ def control_api(state: State) -> Blueprint:
         if not request.is_json:
             return jsonify(error=JSON_PLEASE), 415
         try:
-            return jsonify(_as_json(state.cast.add(**_person(request.get_json(silent=True))))), 201
+            return jsonify(_as_json(state.accounts.add(**_person(request.get_json(silent=True))))), 201
         except ValueError as error:
             return jsonify(error=str(error)), 400
 
@@ -59,7 +59,7 @@ def control_api(state: State) -> Blueprint:
         return jsonify(faults=[fault.as_json() for fault in state.faults.waiting() if _is_of(fault, who)])
 
     @routes.post("/_faults")
-    def break_next() -> tuple[Response, int]:
+    def inject_fault() -> tuple[Response, int]:
         """Take one fault as JSON, with the content type application/json, which no form can send.
 
         In a class it names dialect and client_id, of an app of the one who asks.
@@ -76,7 +76,7 @@ def control_api(state: State) -> Blueprint:
         return jsonify(fault.as_json()), 201
 
     @routes.delete("/_faults")
-    def mend() -> tuple[str, int]:
+    def clear_faults() -> tuple[str, int]:
         who = require_owner(state)
         state.faults.clear(lambda fault: _is_of(fault, who))
         return "", 204

@@ -46,7 +46,7 @@ def home_pages(state: State) -> Blueprint:
 
     @routes.get("/_avatars/<key>.svg")
     def avatar(key: str) -> Response:
-        person = state.cast.find(key) or abort(404)
+        person = state.accounts.find(key) or abort(404)
         picture = render_template("avatar.svg", letter=person.name[0], hue=person.number * 47 % 360)
         return Response(picture, mimetype="image/svg+xml", headers={"Cache-Control": "max-age=3600"})
 

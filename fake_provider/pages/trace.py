@@ -100,9 +100,9 @@ def trace_pages(state: State) -> Blueprint:
         numbers = request.form.getlist("keep", int)
         for login in _all(state):
             if login.number in numbers:
-                state.kept.keep(login, MAX_PINNED_OF_ONE_APP if state.classroom else None)
+                state.pinned_logins.pin(login, MAX_PINNED_OF_ONE_APP if state.classroom else None)
             if login.number == request.form.get("let_go", 0, int):
-                state.kept.let_go(login.number)
+                state.pinned_logins.unpin(login.number)
         if len(numbers) == 1:
             return redirect(url_for("watching.one", number=numbers[0]), 303)
         return redirect(url_for("controls.trace"), 303)
@@ -114,7 +114,7 @@ def watch(state: State, client_id: str | None, dialect: str | None) -> AnyRespon
     """Return the page with the newest login, drawn, and the list of all others."""
     chosen = _chosen(state, client_id, dialect)
     newest = _drawing(state, chosen[-1], chosen) if chosen else None
-    kept = {login.number for login in state.kept.all()}
+    kept = {login.number for login in state.pinned_logins.all()}
     return _page(
         "trace.html", state, drawing=newest, logins=chosen[::-1], kept=kept, client_id=client_id, dialect_name=dialect
     )
@@ -126,7 +126,7 @@ def _all(state: State) -> list[Login]:
     In a class these are the logins of one's own apps, with nothing in them that another's has sent.
     """
     who = require_owner(state)
-    found = {login.number: login for login in who.own_logins(state.kept.all())}
+    found = {login.number: login for login in who.own_logins(state.pinned_logins.all())}
     kept_in = {message.number: login.number for login in found.values() for message in login.messages}
     for login in Logins(who.own(state.trace.messages())).all:
         # one whose first messages have been pushed out has another number, and is kept whole
@@ -151,7 +151,7 @@ def _find(state: State, number: int) -> Login:
 
 def _drawing(state: State, login: Login, others: list[Login] | None = None) -> Drawing:
     held = security_checks(login, others or _all(state))
-    return Drawing(login, sequence_steps(login), held, state.kept.find(login.number) is not None)
+    return Drawing(login, sequence_steps(login), held, state.pinned_logins.find(login.number) is not None)
 
 
 def _page(template: str, state: State, **values: object) -> AnyResponse:
@@ -159,7 +159,7 @@ def _page(template: str, state: State, **values: object) -> AnyResponse:
         template,
         newest=state.trace.wait(0, 0),
         forgotten=state.trace.forgotten,
-        forgotten_kept=state.kept.forgotten,
+        forgotten_kept=state.pinned_logins.forgotten,
         name=partial(_name, state),
         clock=lambda seconds: time.strftime("%H:%M:%S", time.localtime(seconds)),
         opened=partial(_opened, state),

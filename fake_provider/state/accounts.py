@@ -73,23 +73,19 @@ class Accounts:
             added = self._added.get(key)
         return added or next((person for person in PEOPLE if person.key == key), None)
 
-    def everybody(self) -> list[Person]:
+    def all(self) -> list[Person]:
         """Return all people, those who were added last."""
         with self._lock:
             return [*PEOPLE, *self._added.values()]
 
-    def hinted(self, dialect: str, login_hint: str | None) -> Person | None:
+    def find_by_login_hint(self, dialect: str, login_hint: str | None) -> Person | None:
         """Return whom a `login_hint` names, by user name, login or address in any case, or None."""
         if not login_hint:
             return None
         hint = login_hint.casefold()
         names = (hint, hint.removesuffix("@example.com"))  # an Okta login is a user name in the form of an address
         return next(
-            (
-                p
-                for p in self.everybody()
-                if (p.email or "").casefold() == hint or p.username(dialect).casefold() in names
-            ),
+            (p for p in self.all() if (p.email or "").casefold() == hint or p.username(dialect).casefold() in names),
             None,
         )
 
@@ -98,9 +94,9 @@ class Accounts:
         with self._lock:
             self._last_logins[dialect, key] = at
 
-    def accounts(self, dialect: str) -> list[Account]:
+    def of_dialect(self, dialect: str) -> list[Account]:
         """Return everybody's account at this dialect."""
-        people = self.everybody()
+        people = self.all()
         with self._lock:
             return [Account(person, self._last_logins.get((dialect, person.key))) for person in people]
 

@@ -21,19 +21,19 @@ Remembered = MutableMapping[str, Any]  # of one browser
 def signed_in(state: State, browser: Remembered, dialect: str, query: bytes) -> SignInSession | None:
     """Return who is signed in at this dialect, or None; `query` is that of the authorization request."""
     person, at, asked_for = browser.get(dialect, SIGNED_OUT)
-    if state.cast.find(person) is None:
+    if state.accounts.find(person) is None:
         return None
     return SignInSession(person, at, bool(asked_for) and asked_for == _name_of(query))
 
 
 def person_signed_in(state: State, browser: Remembered, dialect: str) -> Person | None:
     """Return the person who is signed in at this dialect, or None."""
-    return state.cast.find(browser.get(dialect, SIGNED_OUT)[0])
+    return state.accounts.find(browser.get(dialect, SIGNED_OUT)[0])
 
 
 def available_people(state: State, browser: Remembered) -> list[Person]:
     """Return the people one can be in this browser: of those who have signed up a class shows each its own."""
-    return [person for person in state.cast.everybody() if is_available(state, browser, person)]
+    return [person for person in state.accounts.all() if is_available(state, browser, person)]
 
 
 def is_available(state: State, browser: Remembered, person: Person | None) -> bool:
@@ -60,7 +60,7 @@ def sign_in(state: State, browser: Remembered, dialect: str, person: str, query:
     """Remember who they are, since when, and for which authorization request they were asked."""
     now = time.time()
     browser[dialect] = [person, now, _name_of(query)]
-    state.cast.note_login(dialect, person, now)
+    state.accounts.note_login(dialect, person, now)
 
 
 def finish_request(browser: Remembered, dialect: str) -> None:

@@ -32,11 +32,11 @@ class State:
     clients: ClientRegistry
     gallery: Path | None = None
     classroom: Classroom | None = None
-    cast: Accounts = field(default_factory=Accounts)
+    accounts: Accounts = field(default_factory=Accounts)
     grants: Grants = field(default_factory=Grants)
     consents: Consents = field(default_factory=Consents)
     trace: Trace = field(default_factory=Trace)
-    kept: PinnedLogins = field(default_factory=PinnedLogins)
+    pinned_logins: PinnedLogins = field(default_factory=PinnedLogins)
     faults: ActiveFaults = field(default_factory=ActiveFaults)
     keys: KeyRings = field(default_factory=lambda: KeyRings(DIALECTS))
     lifetimes: Lifetimes = field(default_factory=lambda: Lifetimes(DIALECTS))
@@ -50,7 +50,11 @@ class State:
         if classroom is None:
             return cls(clients, gallery)
         return cls(
-            clients, gallery, classroom, trace=Trace(MAX_MESSAGES_IN_CLASS), kept=PinnedLogins(MAX_PINNED_IN_CLASS)
+            clients,
+            gallery,
+            classroom,
+            trace=Trace(MAX_MESSAGES_IN_CLASS),
+            pinned_logins=PinnedLogins(MAX_PINNED_IN_CLASS),
         )
 
     def start_over(self) -> None:
@@ -58,12 +62,12 @@ class State:
 
         Registered apps stay.
         """
-        self.cast.clear()
+        self.accounts.clear()
         self.faults.clear()
         self.grants.clear()
         self.consents.clear()
         self.trace.clear()
-        self.kept.clear()
+        self.pinned_logins.clear()
         self.keys.start_over()
         self.lifetimes.start_over()
 

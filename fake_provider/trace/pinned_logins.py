@@ -18,7 +18,7 @@ class PinnedLogins:
         self._most = most
         self.forgotten = 0
 
-    def keep(self, login: Login, most_of_app: int | None = None) -> None:
+    def pin(self, login: Login, most_of_app: int | None = None) -> None:
         """Keep this login as it is now, and with it so many of the same app, when that is bounded."""
         with self._lock:
             self._logins.pop(login.number, None)
@@ -30,7 +30,7 @@ class PinnedLogins:
                 del self._logins[next(iter(self._logins))]
                 self.forgotten += 1
 
-    def let_go(self, number: int) -> None:
+    def unpin(self, number: int) -> None:
         """Keep it no longer."""
         with self._lock:
             self._logins.pop(number, None)

@@ -112,7 +112,7 @@ def test_says_that_the_person_said_no(browser):
 )
 def test_shows_the_picture_inside_the_picture(browser, provider, picture, shown):
     """Whatever stands in place of the nested address, the login works, and only http and https become a picture."""
-    provider.break_next("me", set={"picture": picture})
+    provider.inject_fault("me", set={"picture": picture})
     browser.log_in_as("Ada Lovelace")
 
     assert browser.is_logged_in_as("Ada Lovelace")
@@ -122,7 +122,7 @@ def test_shows_the_picture_inside_the_picture(browser, provider, picture, shown)
 @pytest.mark.parametrize("subject", [None, "", 17, True, ["17"]], ids=str)
 def test_refuses_a_profile_without_an_id(browser, provider, subject):
     """Graph's ids are texts; anything else is nobody's."""
-    provider.break_next("me", set={"id": subject})
+    provider.inject_fault("me", set={"id": subject})
     browser.log_in_as("Ada Lovelace")
 
     assert (browser.title, browser.status) == ("Login failed", 502)
@@ -134,7 +134,7 @@ def test_refuses_a_profile_without_an_id(browser, provider, subject):
 def test_takes_an_error_object_for_an_error(browser, provider, endpoint):
     """Facebook's errors are objects in an object; none of their words reaches the page."""
     error = {"message": "Call 555-0100", "type": "OAuthException", "code": 190, "fbtrace_id": "A0"}
-    provider.break_next(endpoint, status=400, body=json.dumps({"error": error}))
+    provider.inject_fault(endpoint, status=400, body=json.dumps({"error": error}))
     browser.log_in_as("Ada Lovelace")
 
     assert (browser.title, browser.status) == ("Login failed", 400)
@@ -151,7 +151,7 @@ def test_reads_a_token_in_plain_text(browser, provider, expires, logged_in):
     browser.visit("/")
     browser.click("Log out")
     form = f"access_token={reply['access_token']}&expires={expires}"
-    provider.break_next("token", body=form, headers={"Content-Type": "text/plain"})
+    provider.inject_fault("token", body=form, headers={"Content-Type": "text/plain"})
     browser.log_in_as("Ada Lovelace")
 
     assert browser.is_logged_in_as("Ada Lovelace") == logged_in
@@ -259,7 +259,7 @@ def test_speaks_to_a_version(make_app, visit, provider):
 )
 def test_names_somebody_by_what_there_is(browser, provider, profile, name):
     """A name, else an e-mail, else the id; whatever Graph puts there is text to this app."""
-    provider.break_next("me", set=profile)
+    provider.inject_fault("me", set=profile)
     browser.log_in_as("Ada Lovelace")
 
     assert browser.is_logged_in_as(name)
@@ -270,7 +270,7 @@ def test_keeps_its_cookie_small(browser, provider):
     texts = ["".join(chr(0x10000 + secrets.randbelow(0xF0000)) for _ in range(200)) for _ in range(2)]
     address = "http://x/" + secrets.token_urlsafe(1000)[:690]
     profile = {"id": secrets.token_hex(127), "name": texts[0], "email": texts[1], "picture": {"data": {"url": address}}}
-    provider.break_next("me", set=profile)
+    provider.inject_fault("me", set=profile)
     browser.log_in_as("Ada Lovelace")
 
     assert browser.is_logged_in_as(texts[0][:100])
@@ -281,8 +281,8 @@ def test_keeps_its_cookie_small(browser, provider):
 @pytest.mark.parametrize("granted", ["public_profile", "email,public_profile", "", None], ids=str)
 def test_takes_what_the_person_grants(browser, provider, granted):
     """Facebook's dialog lets people take the e-mail off the list: a scope other than the one asked for is no error."""
-    provider.break_next("token", set={"scope": granted})
-    provider.break_next("me", remove=["email"])
+    provider.inject_fault("token", set={"scope": granted})
+    provider.inject_fault("me", remove=["email"])
     browser.log_in_as("Ada Lovelace")
 
     assert browser.is_logged_in_as("Ada Lovelace")

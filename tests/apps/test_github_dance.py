@@ -178,7 +178,7 @@ def test_says_to_nobody_else_who_you_are(app, new_browser, browser, name):
 def test_shows_a_user_name_as_text(browser, provider, username):
     """A user name is text, whatever is in it."""
     log_in(browser, "github", "Ada Lovelace")
-    provider.break_next("user", dialect="github", set={"login": username})
+    provider.inject_fault("user", dialect="github", set={"login": username})
     browser.visit("/github")
 
     assert browser.status == 200
@@ -252,7 +252,7 @@ REFUSED_TOKENS = {
 @PROVIDERS
 def test_refuses_a_token_of_no_use(app, browser, provider, name, change):
     """Nobody is logged in by it, and no account is made."""
-    provider.break_next("token", **change)
+    provider.inject_fault("token", **change)
     log_in(browser, name, "Ada Lovelace")
 
     assert seen(browser) == ("Login failed", 502)
@@ -265,7 +265,7 @@ def test_refuses_a_token_of_no_use(app, browser, provider, name, change):
 @PROVIDERS
 def test_takes_any_lifetime(browser, provider, name, seconds):
     """A lifetime that is written as a text, or is longer than the calendar, hinders nobody."""
-    provider.break_next("token", set={"expires_in": seconds})
+    provider.inject_fault("token", set={"expires_in": seconds})
     log_in(browser, name, "Ada Lovelace")
     browser.visit(f"/{name}")
 
@@ -275,7 +275,7 @@ def test_takes_any_lifetime(browser, provider, name, seconds):
 @pytest.mark.parametrize("scope", ["", "read:user", None], ids=ascii)
 def test_takes_what_the_person_grants(browser, provider, scope):
     """Without the scope for addresses GitHub shows none, and the login works all the same."""
-    provider.break_next("token", set={"scope": scope})
+    provider.inject_fault("token", set={"scope": scope})
     log_in(browser, "github", "Ada Lovelace")
     browser.visit("/")
 
@@ -288,7 +288,7 @@ def test_takes_what_the_person_grants(browser, provider, scope):
 def test_refuses_a_profile_without_an_id(app, browser, provider, name, subject):
     """No account is made for nobody."""
     profile = {"id": subject, "login": "ada", "username": "ada"}
-    provider.break_next(PROFILES[name], body=json.dumps(profile if name == "github" else {"data": profile}))
+    provider.inject_fault(PROFILES[name], body=json.dumps(profile if name == "github" else {"data": profile}))
     log_in(browser, name, "Ada Lovelace")
 
     assert seen(browser) == ("Login failed", 502)
@@ -298,7 +298,7 @@ def test_refuses_a_profile_without_an_id(app, browser, provider, name, subject):
 @PROVIDERS
 def test_a_profile_that_fails_once(app, browser, provider, name):
     """The article keeps such a token for nobody, and then every anonymous visitor is that person."""
-    provider.break_next(PROFILES[name], status=500)
+    provider.inject_fault(PROFILES[name], status=500)
     log_in(browser, name, "Ada Lovelace")
     failed = seen(browser)
     rows = names(app), logins(app)
@@ -315,7 +315,7 @@ def test_a_profile_that_fails_once(app, browser, provider, name):
 def test_who_am_i_is_a_page_when_the_provider_fails(browser, provider, name):
     """The page that asks the provider each time says so, and the person stays logged in."""
     log_in(browser, name, "Ada Lovelace")
-    provider.break_next(PROFILES[name], status=401)
+    provider.inject_fault(PROFILES[name], status=401)
     browser.visit(f"/{name}")
 
     assert seen(browser) == ("Bad Gateway", 502)
@@ -324,7 +324,7 @@ def test_who_am_i_is_a_page_when_the_provider_fails(browser, provider, name):
 
 def test_a_token_that_has_ended_is_fetched_anew(app, browser, provider):
     """X's tokens end after two hours: its page goes through the login again, to the same account."""
-    provider.break_next("token", set={"expires_in": 1})
+    provider.inject_fault("token", set={"expires_in": 1})
     log_in(browser, "twitter", "Ada Lovelace")
     time.sleep(2.1)
     browser.visit("/twitter")
@@ -391,7 +391,7 @@ def test_the_same_account_with_another_name(app, browser, provider, name):
     log_out(browser)
     profile = asked(provider, PROFILES[name])[0]["reply"]["body"]
     new = profile.replace("Ada Lovelace", "Ada King").replace('"ada"', '"king"')
-    provider.break_next(PROFILES[name], body=new)
+    provider.inject_fault(PROFILES[name], body=new)
     log_in(browser, name, "Ada Lovelace")
 
     assert browser.is_logged_in_as("Ada King")
@@ -405,7 +405,7 @@ def test_the_same_account_with_another_name(app, browser, provider, name):
 )
 def test_names_somebody_by_what_there_is(browser, provider, name, shown):
     """A name, else a user name; NUL and half characters, which databases refuse, are taken out or replaced."""
-    provider.break_next("user", set={"name": name})
+    provider.inject_fault("user", set={"name": name})
     log_in(browser, "github", "Ada Lovelace")
 
     assert browser.is_logged_in_as(shown)
@@ -427,7 +427,7 @@ def test_the_same_id_elsewhere_is_somebody_else(app, browser, provider):
     log_in(browser, "twitter", "Ada Lovelace")
     ((number,),) = ask(app, "SELECT provider_user_id FROM flask_dance_oauth")
     log_out(browser)
-    provider.break_next("user", set={"id": int(number)})
+    provider.inject_fault("user", set={"id": int(number)})
     log_in(browser, "github", "Grace Hopper")
 
     assert browser.is_logged_in_as("Grace Hopper")
@@ -439,7 +439,7 @@ def test_an_id_is_the_same_as_number_and_as_text(app, browser, provider):
     log_in(browser, "github", "Ada Lovelace")
     ((number,),) = ask(app, "SELECT provider_user_id FROM flask_dance_oauth")
     log_out(browser)
-    provider.break_next("user", set={"id": number})
+    provider.inject_fault("user", set={"id": number})
     log_in(browser, "github", "Ada Lovelace")
 
     assert len(names(app)) == 1
@@ -458,7 +458,7 @@ EMAILS = {
 def test_shows_the_primary_confirmed_email(browser, provider, emails, shown):
     """GitHub lists every address that somebody has typed in, in any order."""
     members = ("email", "primary", "verified")
-    provider.break_next("emails", body=json.dumps([dict(zip(members, email, strict=True)) for email in emails]))
+    provider.inject_fault("emails", body=json.dumps([dict(zip(members, email, strict=True)) for email in emails]))
     log_in(browser, "github", "Ada Lovelace")
     browser.visit("/")
 
@@ -468,7 +468,7 @@ def test_shows_the_primary_confirmed_email(browser, provider, emails, shown):
 @pytest.mark.parametrize("body", ["[", '["a@x"]', '[{"email": "a@x"}]', "5"])
 def test_refuses_broken_emails(app, browser, provider, body):
     """A list of addresses that cannot be read logs nobody in, and makes no account."""
-    provider.break_next("emails", body=body)
+    provider.inject_fault("emails", body=body)
     log_in(browser, "github", "Ada Lovelace")
 
     assert seen(browser) == ("Login failed", 502)
@@ -594,7 +594,7 @@ def test_one_login_at_each_provider(app, browser, provider):
     """A second login at the same provider is refused, since a token is looked for by account and provider."""
     log_in(browser, "github", "Ada Lovelace")
     post(browser, "/link/github")
-    provider.break_next("user", set={"id": 1815})
+    provider.inject_fault("user", set={"id": 1815})
     browser.visit("/login/github")
     refused = seen(browser)
 

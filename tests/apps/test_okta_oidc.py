@@ -151,12 +151,12 @@ def log_in_with(browser, provider, claims=None, *, make=jws, keys=None, also=(),
     true = {"iss": issuer_of(provider), "aud": ME, "exp": now + 3600, "iat": now, "nonce": asked["nonce"]}
     claims = {"sub": ADA, **true, **(claims(true) if callable(claims) else claims or {})}
     keys = keys or [*requests.get(f"{issuer_of(provider)}/v1/keys", timeout=5).json()["keys"], public_jwk()]
-    provider.break_next("keys", dialect="okta", body=json.dumps({"keys": keys}), times=5)
-    provider.break_next("token", dialect="okta", set={"id_token": make(claims, **options)})
+    provider.inject_fault("keys", dialect="okta", body=json.dumps({"keys": keys}), times=5)
+    provider.inject_fault("token", dialect="okta", set={"id_token": make(claims, **options)})
     for fault in also:
-        provider.break_next(dialect="okta", **fault)
+        provider.inject_fault(dialect="okta", **fault)
     browser.visit(answer)
-    provider.mend()
+    provider.clear_faults()
 
 
 # The pages
@@ -346,7 +346,7 @@ def test_logs_out_here_when_the_provider_is_away(own_app, open_browser, provider
     browser.log_in_as("Ada Lovelace")
     own_app.stop()
     own_app.start()
-    provider.break_next("discovery", dialect="okta", status=500)
+    provider.inject_fault("discovery", dialect="okta", status=500)
     browser.visit("/")
     browser.click("Log out")
 
@@ -393,7 +393,7 @@ def test_takes_a_new_session_id_at_the_login(app, browser, open_browser):
 
 def test_keeps_no_token_that_opens_anything(app, browser, provider):
     """The session on the server has the ID token, for the log out; access and refresh token are not kept."""
-    provider.break_next("token", dialect="okta", set={"refresh_token": "a-refresh-token"})
+    provider.inject_fault("token", dialect="okta", set={"refresh_token": "a-refresh-token"})
     browser.log_in_as("Ada Lovelace")
     token = json.loads(requests_to(provider, "token")[0]["reply"]["body"])
     kept = b"".join(file.read_bytes() for file in session_files(app)).decode("utf-8", "replace")
@@ -428,7 +428,7 @@ def test_shows_its_sessions_to_nobody(app, browser):
 
 def test_asks_again_when_the_token_has_ended(app, browser, provider):
     """A login is as old as its access token may be; then the provider is asked, which knows the person still."""
-    provider.break_next("token", dialect="okta", set={"expires_in": 2})
+    provider.inject_fault("token", dialect="okta", set={"expires_in": 2})
     browser.log_in_as("Ada Lovelace")
     first = browser.is_logged_in_as("Ada Lovelace")
     wait_for(browser.is_anonymous, "the login to end")
@@ -441,7 +441,7 @@ def test_asks_again_when_the_token_has_ended(app, browser, provider):
 
 def test_logs_out_at_the_provider_after_the_end(browser, provider):
     """The button on a page that was open for too long still ends the session at the provider."""
-    provider.break_next("token", dialect="okta", set={"expires_in": 2})
+    provider.inject_fault("token", dialect="okta", set={"expires_in": 2})
     browser.log_in_as("Ada Lovelace")
     browser.visit("/")
     time.sleep(2)
@@ -453,7 +453,7 @@ def test_logs_out_at_the_provider_after_the_end(browser, provider):
 
 def test_goes_in_no_circle(browser, provider):
     """A token that has ended when it comes would begin the next login at once, and so for ever."""
-    provider.break_next("token", dialect="okta", set={"expires_in": -1}, times=5)
+    provider.inject_fault("token", dialect="okta", set={"expires_in": -1}, times=5)
     browser.log_in_as("Ada Lovelace")
 
     assert is_refused(browser)
@@ -462,7 +462,7 @@ def test_goes_in_no_circle(browser, provider):
 
 def test_refreshes_nothing_unseen(browser, provider):
     """The library would refresh a short-lived token by itself, and take whatever comes."""
-    provider.break_next("token", dialect="okta", set={"expires_in": 30, "refresh_token": "a-refresh-token"})
+    provider.inject_fault("token", dialect="okta", set={"expires_in": 30, "refresh_token": "a-refresh-token"})
     browser.log_in_as("Ada Lovelace")
 
     assert len(requests_to(provider, "token")) == 1
@@ -616,7 +616,7 @@ def variants(number):
 def test_lets_no_document_choose_the_algorithm(own_app, open_browser, provider):
     """The discovery document may list what it likes: RS256 alone counts, and still counts."""
     listed = {"id_token_signing_alg_values_supported": ["RS256", "PS256", "ES256", "HS256", "none", "None", "NoNe"]}
-    provider.break_next("discovery", dialect="okta", set=listed)
+    provider.inject_fault("discovery", dialect="okta", set=listed)
     browser = open_browser(own_app)
     for name, forged in [*variants(43), *variants(45)]:
         log_in_with(browser, provider, **forged)
@@ -629,7 +629,7 @@ def test_lets_no_document_choose_the_algorithm(own_app, open_browser, provider):
 
 def test_refuses_a_reply_without_an_id_token(app, browser, provider):
     """The library would fall back to the profile, which nobody has signed."""
-    provider.break_next("token", dialect="okta", remove=["id_token"], set={"userinfo": {"sub": ADA, "aud": ME}})
+    provider.inject_fault("token", dialect="okta", remove=["id_token"], set={"userinfo": {"sub": ADA, "aud": ME}})
     browser.log_in_as("Ada Lovelace")
 
     assert is_refused(browser)
@@ -731,7 +731,7 @@ BROKEN_KEYS = {
 @pytest.mark.parametrize("change", BROKEN_KEYS.values(), ids=BROKEN_KEYS)
 def test_refuses_broken_keys(browser, provider, change):
     """Without keys there is nobody to believe; the next login fetches them anew."""
-    provider.break_next("keys", dialect="okta", **change)
+    provider.inject_fault("keys", dialect="okta", **change)
     log_in_with(browser, provider, header={"kid": "unheard-of"}, keys=[public_jwk()])
 
     assert is_refused(browser)
@@ -768,7 +768,7 @@ def test_refuses_a_discovery_document(own_app, open_browser, provider):
     """The login does not even begin, nothing of such a document is kept, and the next login fetches it anew."""
     browser = open_browser(own_app)
     for name, change in DOCUMENTS.items():
-        provider.break_next("discovery", dialect="okta", **change)
+        provider.inject_fault("discovery", dialect="okta", **change)
         browser.visit("/")
         browser.click("Log in with Okta")
 
@@ -782,11 +782,11 @@ def test_believes_only_its_own_issuer(own_app, open_browser, provider):
     """RP-55: an attacker's document with true addresses, and ID tokens that follow it, open nothing."""
     browser = open_browser(own_app)
     evil = {"issuer": f"{provider.url}/okta/oauth2/evil"}
-    provider.break_next("discovery", dialect="okta", set=evil, times=2)
+    provider.inject_fault("discovery", dialect="okta", set=evil, times=2)
     browser.visit("/dashboard")
 
     assert is_refused(browser)
-    provider.mend()
+    provider.clear_faults()
     log_in_with(browser, provider, {"iss": evil["issuer"]})
     assert is_refused(browser)
     browser.log_in_as("Ada Lovelace")
@@ -796,7 +796,7 @@ def test_believes_only_its_own_issuer(own_app, open_browser, provider):
 def test_takes_no_option_from_the_document(own_app, open_browser, provider):
     """The library passes each member on to its client: one could set time limits, proxies, or certificates off."""
     options = {"default_timeout": 0.000001, "proxies": {"http": "http://127.0.0.1:1"}, "leeway": "x", "jwks": {}}
-    provider.break_next("discovery", dialect="okta", set=options)
+    provider.inject_fault("discovery", dialect="okta", set=options)
     browser = open_browser(own_app)
     browser.log_in_as("Ada Lovelace")
 
@@ -807,14 +807,14 @@ def test_waits_for_no_endpoint_for_ever(make_app, open_browser, provider):
     """Discovery, keys and Users API that do not answer cost a visitor seconds; the rest is in the specification."""
     browsers = [open_browser(make_app("okta_oidc")) for _ in range(3)]
     for endpoint in ("discovery", "keys", "user"):  # each app meets one of them
-        provider.break_next(endpoint, dialect="okta", delay=30)
+        provider.inject_fault(endpoint, dialect="okta", delay=30)
     began = time.monotonic()
     with ThreadPoolExecutor() as side_by_side:
         list(side_by_side.map(go_to_the_dashboard, browsers))
 
     assert time.monotonic() - began < 12
     assert all(is_refused(browser, 504) for browser in browsers)
-    provider.mend()
+    provider.clear_faults()
     for browser in browsers:
         browser.log_in_as("Ada Lovelace")
         assert browser.is_logged_in_as("Ada Lovelace")
@@ -868,7 +868,7 @@ def test_refuses_an_answer_of_another_issuer(browser, provider):
 @pytest.mark.parametrize(("promised", "title"), [(True, "Login failed"), (False, "Dashboard")])
 def test_misses_an_issuer_that_was_promised(own_app, open_browser, provider, promised, title):
     """Section 2.4: who says that every answer has an issuer sends none without; Okta says nothing of the kind."""
-    provider.break_next("discovery", dialect="okta", set={"authorization_response_iss_parameter_supported": promised})
+    provider.inject_fault("discovery", dialect="okta", set={"authorization_response_iss_parameter_supported": promised})
     browser = open_browser(own_app)
     browser.visit(with_parameters(browser.ask_as("Ada Lovelace"), iss=None))
 
@@ -880,7 +880,7 @@ def test_says_whose_fault_it_is(browser, provider, fault, status):
     """A code that the provider does not know is no fault of the provider's; anything else is."""
     answer = browser.ask_as("Ada Lovelace")
     if fault:
-        provider.break_next("token", dialect="okta", **fault)
+        provider.inject_fault("token", dialect="okta", **fault)
     browser.visit(answer if fault else with_parameters(answer, code="wrong"))
 
     assert is_refused(browser, status)
@@ -902,12 +902,12 @@ TOKENS = {
 @pytest.mark.parametrize("change", TOKENS.values(), ids=TOKENS)
 def test_refuses_a_token_that_is_none(browser, provider, change):
     """A token is a text of the type bearer, with a lifetime that is one."""
-    provider.break_next("token", dialect="okta", **change)
-    provider.break_next("userinfo", dialect="okta", status=200, body=json.dumps({"sub": ADA}))  # whatever the token
+    provider.inject_fault("token", dialect="okta", **change)
+    provider.inject_fault("userinfo", dialect="okta", status=200, body=json.dumps({"sub": ADA}))  # whatever the token
     browser.log_in_as("Ada Lovelace")
 
     assert is_refused(browser)
-    provider.mend()
+    provider.clear_faults()
     browser.log_in_as("Ada Lovelace")
     assert browser.is_logged_in_as("Ada Lovelace")
 
@@ -915,7 +915,7 @@ def test_refuses_a_token_that_is_none(browser, provider, change):
 @pytest.mark.parametrize("change", [{"remove": ["expires_in"]}, {"set": {"expires_in": 10**18, "scope": ["openid"]}}])
 def test_takes_a_token_without_a_plain_lifetime(browser, provider, change):
     """RFC 6749 section 5.1 only recommends `expires_in`; a missing one means an hour here."""
-    provider.break_next("token", dialect="okta", **change)
+    provider.inject_fault("token", dialect="okta", **change)
     browser.log_in_as("Ada Lovelace")
 
     assert browser.is_logged_in_as("Ada Lovelace")
@@ -926,7 +926,7 @@ def test_takes_a_token_without_a_plain_lifetime(browser, provider, change):
 
 def test_refuses_somebody_elses_profile(browser, provider):
     """RP-38: OpenID Connect Core section 5.3.2 wants one subject in ID token and profile."""
-    provider.break_next("userinfo", dialect="okta", set={"sub": "somebody-else"})
+    provider.inject_fault("userinfo", dialect="okta", set={"sub": "somebody-else"})
     browser.log_in_as("Ada Lovelace")
 
     assert is_refused(browser)
@@ -962,7 +962,7 @@ USERS = {
 @pytest.mark.parametrize("change", USERS.values(), ids=USERS)
 def test_refuses_a_broken_user(browser, provider, change):
     """A user who is not the one of the token, or whom Okta does not know, is not logged in."""
-    provider.break_next("user", dialect="okta", **change)
+    provider.inject_fault("user", dialect="okta", **change)
     browser.log_in_as("Ada Lovelace")
 
     assert is_refused(browser)
@@ -974,7 +974,7 @@ def test_refuses_a_broken_user(browser, provider, change):
 def test_shows_a_page_whatever_the_name(browser, provider, name):
     """A name may be long, broken or no text at all, and the person is logged in all the same."""
     profile = {"firstName": name, "lastName": name, "email": name}
-    provider.break_next("user", dialect="okta", set={"profile": profile})
+    provider.inject_fault("user", dialect="okta", set={"profile": profile})
     browser.log_in_as("Ada Lovelace")
 
     assert (browser.title, browser.status) == ("Dashboard", 200)
@@ -1013,7 +1013,7 @@ def test_sends_no_password_of_this_machine(make_app, open_browser, provider, tmp
 def test_writes_no_secret_into_its_log(own_app, open_browser, provider):
     """What the terminal shows of a login, or of a refusal, has no token and no secret in it."""
     browser = open_browser(own_app)
-    provider.break_next("user", dialect="okta", status=500)
+    provider.inject_fault("user", dialect="okta", status=500)
     browser.log_in_as("Ada Lovelace")
     browser.log_in_as("Ada Lovelace")
     tokens = [json.loads(message["reply"]["body"]) for message in requests_to(provider, "token")]

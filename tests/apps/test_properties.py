@@ -55,7 +55,7 @@ def benches(tmp_path_factory):
     """Every login, ready to be sent anything."""
     with all_checked_apps(tmp_path_factory.mktemp("properties")) as ready:
         for bench in ready:
-            bench.happy  # noqa: B018 - learns endpoints and profile
+            bench.successful_login  # noqa: B018 - learns endpoints and profile
         yield ready
 
 
@@ -221,7 +221,7 @@ def test_any_claims_get_a_page(to_all, claims):
     def send(bench):
         browser = bench.new_browser()
         answer = bench.ask(browser, GRACE)
-        bench.break_next("token", id_token={"claims": claims})
+        bench.inject_fault("token", id_token={"claims": claims})
         result = outcome_of(bench, browser, bench.deliver(browser, answer), GRACE)
         wrong = set(claims_that_count) & set(claims) or ("exp" in claims and has_ended(claims["exp"]))
         assert result == "refused" or not wrong, claims

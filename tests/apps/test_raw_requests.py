@@ -126,7 +126,7 @@ def test_the_same_account_with_another_name(app, browser, provider):
     log_in(browser, GOOGLE, "Ada Lovelace")
     before = accounts(app)
     log_out(browser)
-    provider.break_next("userinfo", set={"name": "Ada King", "email": "king@example.com"})
+    provider.inject_fault("userinfo", set={"name": "Ada King", "email": "king@example.com"})
     log_in(browser, GOOGLE, "Ada Lovelace")
     browser.visit("/")
 
@@ -140,7 +140,7 @@ def test_the_same_subject_elsewhere_is_somebody_else(app, browser, provider):
     log_in(browser, GOOGLE, "Ada Lovelace")
     ((_, subject, *_),) = accounts(app)
     log_out(browser)
-    provider.break_next("user", set={"id": subject})
+    provider.inject_fault("user", set={"id": subject})
     log_in(browser, GITHUB, "Grace Hopper")
 
     assert browser.is_logged_in_as("Grace Hopper")
@@ -195,7 +195,7 @@ def test_shows_the_primary_confirmed_email(browser, provider, emails, shown):
         else f'{{"email": "{email}", "primary": "{primary}", "verified": "{verified}"}}'
         for email, primary, verified in emails
     )
-    provider.break_next("emails", body=f"[{body}]")
+    provider.inject_fault("emails", body=f"[{body}]")
     log_in(browser, GITHUB, "Ada Lovelace")
     browser.visit("/")
 
@@ -205,7 +205,7 @@ def test_shows_the_primary_confirmed_email(browser, provider, emails, shown):
 @pytest.mark.parametrize("change", [{"status": 404}, {"body": "{}"}, {"body": '["a@x"]'}, {"drop": True}], ids=str)
 def test_refuses_broken_emails(app, browser, provider, change):
     """A list of addresses that cannot be read logs nobody in, and makes no account."""
-    provider.break_next("emails", **change)
+    provider.inject_fault("emails", **change)
     log_in(browser, GITHUB, "Ada Lovelace")
 
     if change == {"body": "{}"}:  # an empty object is as good as an empty list
@@ -220,7 +220,7 @@ def test_refuses_broken_emails(app, browser, provider, change):
 @pytest.mark.parametrize(("verified", "shown"), [(True, True), ("true", True), ("false", False), (None, False)])
 def test_shows_googles_email_when_it_is_confirmed(browser, provider, verified, shown):
     """`email_verified` is a Boolean or a text, and only a yes is a yes."""
-    provider.break_next("userinfo", set={"email_verified": verified})
+    provider.inject_fault("userinfo", set={"email_verified": verified})
     log_in(browser, GOOGLE, "Ada Lovelace")
     browser.visit("/")
 
@@ -230,7 +230,7 @@ def test_shows_googles_email_when_it_is_confirmed(browser, provider, verified, s
 
 def test_takes_the_user_name_where_there_is_no_name(browser, provider):
     """A name is a choice at GitHub, and a user name is not."""
-    provider.break_next("user", set={"name": None})
+    provider.inject_fault("user", set={"name": None})
     log_in(browser, GITHUB, "Ada Lovelace")
 
     assert browser.is_logged_in_as("ada Account")  # and not by her address, which begins in the same way
@@ -238,7 +238,7 @@ def test_takes_the_user_name_where_there_is_no_name(browser, provider):
 
 def test_keeps_a_name_that_fits(app, browser, provider):
     """PostgreSQL refuses NUL, and a text that is longer than its column."""
-    provider.break_next("userinfo", set={"name": "Ada\0 " + "x" * 300, "email": "a" * 300})
+    provider.inject_fault("userinfo", set={"name": "Ada\0 " + "x" * 300, "email": "a" * 300})
     log_in(browser, GOOGLE, "Ada Lovelace")
 
     assert accounts(app)[0][2:] == ("Ada " + "x" * 246, "a" * 250)
@@ -248,7 +248,7 @@ def test_keeps_a_name_that_fits(app, browser, provider):
 @pytest.mark.parametrize(("words", "endpoint", "member"), [(GOOGLE, "userinfo", "sub"), (GITHUB, "user", "id")])
 def test_refuses_a_profile_without_a_subject(app, browser, provider, words, endpoint, member, subject):
     """No account is made for nobody."""
-    provider.break_next(endpoint, set={member: subject})
+    provider.inject_fault(endpoint, set={member: subject})
     log_in(browser, words, "Ada Lovelace")
 
     assert (browser.title, browser.status) == ("Login failed", 502)

@@ -245,7 +245,7 @@ def test_uses_a_state_up_when_the_login_fails(files_app, open_browser, provider)
     """A state is good once even if nobody was logged in by it; a new login has a new one."""
     browser = open_browser(files_app)
     answer = browser.ask_as("Ada Lovelace")
-    provider.break_next("token", status=500)
+    provider.inject_fault("token", status=500)
     statuses = [browser.visit(answer) and browser.status for _ in range(2)]
 
     assert statuses == [502, 400]
@@ -527,7 +527,7 @@ def test_sends_no_password_of_this_machine(make_app, open_browser, provider, tmp
 def test_follows_no_redirect_with_the_secret(files_app, open_browser, provider):
     """A token endpoint that sends on to another address does not get the secret there."""
     with odd_endpoint([b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"]) as elsewhere:
-        provider.break_next("token", status=307, redirect=elsewhere.url)
+        provider.inject_fault("token", status=307, redirect=elsewhere.url)
         browser = open_browser(files_app)
         browser.log_in_as("Ada Lovelace")
 
@@ -578,7 +578,7 @@ TOKENS = {
 @pytest.mark.parametrize("change", TOKENS.values(), ids=TOKENS)
 def test_refuses_a_token_that_is_none(files_app, open_browser, provider, change):
     """A token is a text of printable characters and of the type bearer; the next login works."""
-    provider.break_next("token", **change)
+    provider.inject_fault("token", **change)
     browser = open_browser(files_app)
     browser.log_in_as("Ada Lovelace")
 
@@ -595,12 +595,12 @@ SUBJECTS = [None, "", True, [], {}, 1.5, "x" * 256, "\ud800"]
 @pytest.mark.parametrize("subject", SUBJECTS, ids=["null", "empty", "true", "list", "object", "float", "long", "half"])
 def test_refuses_a_profile_of_nobody(files_app, open_browser, provider, subject):
     """Who has no id is nobody; with one of the full length the login works."""
-    provider.break_next("user", set={"id": subject})
+    provider.inject_fault("user", set={"id": subject})
     browser = open_browser(files_app)
     browser.log_in_as("Ada Lovelace")
 
     assert (browser.title, browser.status) == ("Login failed", 502)
-    provider.break_next("user", set={"id": "x" * 255})
+    provider.inject_fault("user", set={"id": "x" * 255})
     browser.log_in_as("Ada Lovelace")
     assert browser.is_logged_in_as("Ada Lovelace")
 
@@ -608,7 +608,7 @@ def test_refuses_a_profile_of_nobody(files_app, open_browser, provider, subject)
 @pytest.mark.parametrize("name", ["N" * 900_000, "NNN\ud800", "NNN\0", "NNN\u202e", {"NNN": 1}, None])
 def test_shows_a_page_whatever_the_name(app, open_browser, provider, name):
     """A name may be long, broken or no text at all, and the person is logged in all the same."""
-    provider.break_next("user", set={"name": name})
+    provider.inject_fault("user", set={"name": name})
     browser = open_browser(app)
     browser.log_in_as("Ada Lovelace")
     browser.visit("/")

@@ -121,7 +121,7 @@ def test_refuses_an_issuer_it_does_not_know(new_app, browser):
 def test_shows_no_picture_from_a_strange_address(new_app, browser, provider, address):
     """An address in a profile is text from outside: only http and https become a picture."""
     new_app.start()
-    provider.break_next("userinfo", set={"avatar_url": address})
+    provider.inject_fault("userinfo", set={"avatar_url": address})
     browser.log_in_as("Ada Lovelace")
     browser.visit("/")
     strange = browser.page.select("img")
@@ -138,7 +138,7 @@ def test_keeps_its_cookie_small(new_app, browser, provider):
     new_app.start()
     emoji = "".join(chr(0x1F300 + number * 37 % 3000) for number in range(5000))  # 12 bytes each in JSON
     address = "http://x/" + secrets.token_hex(340)
-    provider.break_next("userinfo", set={"name": "N" + emoji, "email": emoji[::-1], "avatar_url": address})
+    provider.inject_fault("userinfo", set={"name": "N" + emoji, "email": emoji[::-1], "avatar_url": address})
     browser.log_in_as("Ada Lovelace")
 
     assert browser.is_logged_in_as(f"N{emoji[:50]}")

@@ -204,7 +204,7 @@ def test_a_refusal_is_a_sentence(terminal):
 def test_a_provider_that_fails_is_a_sentence(terminal, provider, endpoint, change):
     """Whatever GitHub answers, there is a sentence and no traceback."""
     answer = allow(terminal.address())
-    provider.break_next(endpoint, **change)
+    provider.inject_fault(endpoint, **change)
     said, status = terminal.paste(answer)
 
     assert said
@@ -216,7 +216,7 @@ def test_a_provider_that_fails_is_a_sentence(terminal, provider, endpoint, chang
 def test_follows_no_redirect(terminal, provider, endpoint, path):
     """A redirect would take code, secret or token to another address."""
     answer = allow(terminal.address())
-    provider.break_next(endpoint, status=307, headers={"Location": f"{provider.url}/github/{path}"})
+    provider.inject_fault(endpoint, status=307, headers={"Location": f"{provider.url}/github/{path}"})
     said, status = terminal.paste(answer)
 
     assert "an answer that cannot be used" in said
@@ -226,7 +226,7 @@ def test_follows_no_redirect(terminal, provider, endpoint, path):
 def test_does_not_wait_for_ever(terminal, provider):
     """Whoever sits at the prompt gets it back in seconds."""
     answer = allow(terminal.address())
-    provider.break_next("token", delay=30)
+    provider.inject_fault("token", delay=30)
     began = time.monotonic()
     said, status = terminal.paste(answer)
 
@@ -246,7 +246,7 @@ def test_no_password_of_netrc_takes_the_tokens_place(terminal, tmp_path):
 def test_a_name_cannot_write_on_the_terminal(terminal, provider):
     """Control characters in a name do nothing."""
     answer = allow(terminal.address())
-    provider.break_next("user", set={"login": "\x1b[2Jada\x07"})
+    provider.inject_fault("user", set={"login": "\x1b[2Jada\x07"})
 
     assert terminal.paste(answer) == ("You are [2Jada on GitHub", 0)
 

@@ -62,7 +62,7 @@ def gallery(tmp_path_factory):
     with running_gallery(tmp_path_factory.mktemp("gallery"), "step3_login") as gallery:
         for client, dialect, scope in (("step3-login", "simplelogin", "email"), ("okta-oidc", "okta", "openid")):
             if dialect == "okta":
-                gallery.provider.break_next("token", id_token={"sign": "other key"})
+                gallery.provider.inject_fault("token", id_token={"sign": "other key"})
             dancer = ManualClient(gallery.provider, client, dialect)
             dancer.log_in(scope=scope)
             dancer.session.close()

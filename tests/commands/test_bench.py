@@ -94,7 +94,7 @@ def test_the_floor_that_signs_does(tmp_path):
 
 def test_login_without_an_end_is_an_error(provider):
     """A login that is refused is not counted as a fast one."""
-    provider.break_next("user", status=500)
+    provider.inject_fault("user", status=500)
 
     with closing(Client(our_target("github", provider.port))) as client:
         with pytest.raises(LoginFailed, match="no profile came, but 500"):
@@ -106,7 +106,7 @@ def test_crash_is_no_refusal(provider):
     """A server that answers a wrong secret with an error of its own has not refused it."""
     with closing(Client(our_target("google", provider.port))) as client:
         assert wrong_secret(client)
-        provider.break_next("token", status=500)
+        provider.inject_fault("token", status=500)
         assert not wrong_secret(client)
 
 

@@ -243,10 +243,10 @@ def test_times_are_of_logins_that_went_well(provider):
     """Both kinds of times have a figure a round, and a login that fails is no figure."""
     with measure.running("step3_login", provider) as app:
         times = measure.login_times({"step3_login": app}, rounds=2)
-        provider.break_next("token", status=500, times=9)
+        provider.inject_fault("token", status=500, times=9)
         with pytest.raises(RuntimeError, match="step3_login: the login ended at"):
             measure.login_times({"step3_login": app}, rounds=2)
-        provider.mend()
+        provider.clear_faults()
     starts = measure.start_up(["step3_login"], provider, rounds=1)
 
     assert [len(times["step3_login"]), len(starts["step3_login"])] == [2, 1]

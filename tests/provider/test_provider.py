@@ -334,7 +334,7 @@ def test_shows_the_trace_to_its_own_host_alone(provider, session):
 
 def test_breaks_one_reply_and_shows_it_in_the_trace(provider, session):
     """The next reply is broken, the one after it is not, and the trace says which was."""
-    provider.break_next("token", status=500, client_id=CLIENT["client_id"])
+    provider.inject_fault("token", status=500, client_id=CLIENT["client_id"])
     codes = [code_for(session, provider)["code"] for _ in range(2)]
 
     assert [exchange(session, provider, code).status_code for code in codes] == [500, 200]
@@ -344,7 +344,7 @@ def test_breaks_one_reply_and_shows_it_in_the_trace(provider, session):
 
 def test_breaks_off_a_reply_in_the_middle(provider, session):
     """A connection can be lost half-way."""
-    provider.break_next("token", drop=True)
+    provider.inject_fault("token", drop=True)
     code = code_for(session, provider)["code"]
 
     with pytest.raises(requests.exceptions.RequestException):
@@ -354,12 +354,12 @@ def test_breaks_off_a_reply_in_the_middle(provider, session):
 def test_refuses_a_fault_that_makes_no_sense(provider):
     """The caller gets the sentence as an exception."""
     with pytest.raises(ValueError, match="endpoint has to be one of: .*token"):
-        provider.break_next("tokens")
+        provider.inject_fault("tokens")
 
 
 def test_holds_up_one_reply_and_no_other(provider, session):
     """While one reply is held up the provider goes on answering, and mend lets it go."""
-    provider.break_next("token", delay=60)
+    provider.inject_fault("token", delay=60)
     code = code_for(session, provider)["code"]
     with pytest.raises(requests.Timeout):
         session.post(f"{provider.url}/simplelogin/oauth2/token", {"code": code}, timeout=0.5)

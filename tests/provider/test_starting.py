@@ -131,10 +131,10 @@ def test_forwards_large_and_broken_responses(ipv6, provider):
         by_ipv6.add_person(f"Person {number}")
 
     assert by_ipv6.people == provider.people
-    provider.break_next("token", body="x" * 3_000_000, times=2)
+    provider.inject_fault("token", body="x" * 3_000_000, times=2)
     bodies = [answer_of_token_endpoint(each) for each in (by_ipv6, provider)]
     assert bodies[0] == bodies[1] and len(bodies[0]) == 3_000_000
-    provider.break_next("token", drop=True)
+    provider.inject_fault("token", drop=True)
     with pytest.raises((http.client.HTTPException, ConnectionError)):
         answer_of_token_endpoint(by_ipv6)
 

@@ -530,7 +530,7 @@ def secret_among_keys(bench: CheckedApp) -> None:
         change = _id_token(header={"alg": "HS256", "kid": "published"}, key={"kty": "oct", "k": secret})
         browser = bench.new_browser()
         answer = bench.ask(browser)
-        bench.break_next("token", **change)
+        bench.inject_fault("token", **change)
         refuses(bench, browser, bench.deliver(browser, answer))
     finally:
         bench.relay.forget("path", path)
@@ -543,7 +543,7 @@ def unknown_kids(bench: CheckedApp, number: int) -> None:
     for count in range(number):
         browser = bench.new_browser()
         answer = bench.ask(browser)
-        bench.break_next("token", id_token={"header": {"kid": f"unknown-{count}"}})
+        bench.inject_fault("token", id_token={"header": {"kid": f"unknown-{count}"}})
         refuses(bench, browser, bench.deliver(browser, answer))
     fetched = sum(message["request"]["path"] == path for message in bench.messages())
     if fetched > 5:
@@ -589,7 +589,7 @@ def fresh(
     try:
         start(app)
         started = replace(bench, url=app.url, app=app, relay=own, others=[])
-        for name in ("dialect", "client_id", "profiles", "keys", "happy"):  # the same as there
+        for name in ("dialect", "client_id", "profiles", "keys", "successful_login"):  # the same as there
             started.__dict__[name] = getattr(bench, name)
         yield started
     finally:
@@ -619,9 +619,9 @@ def other_metadata(bench: CheckedApp, issuer: str) -> None:
             return  # it does not even begin
         answer = started.approve(browser, page.location)
         own = issuer if issuer != "/" else f"{bench.token_claims['iss'].replace(bench.relay.url, started.relay.url)}/"
-        started.break_next("token", **_claims(iss=own))
+        started.inject_fault("token", **_claims(iss=own))
         refuses(started, browser, started.deliver(browser, answer))
-        started.mend()
+        started.clear_faults()
 
 
 row(

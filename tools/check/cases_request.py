@@ -785,7 +785,7 @@ def circles(bench: CheckedApp, always_no: bool) -> None:
     request = bench.begin(browser)
     answer = bench.approve(browser, request)
     if always_no:
-        bench.break_next("authorization", set={"error": "login_required"}, remove=["code"], times=30)
+        bench.inject_fault("authorization", set={"error": "login_required"}, remove=["code"], times=30)
         answer = changed(answer, code=None, error="login_required")
     else:
         browser.takes_cookies = False
@@ -794,7 +794,7 @@ def circles(bench: CheckedApp, always_no: bool) -> None:
     check_that(page)
     if len(page.hops) > 10:
         raise AttackWorked(f"{len(page.hops)} redirects")
-    bench.mend()
+    bench.clear_faults()
 
 
 # D. PKCE

@@ -155,7 +155,7 @@ def with_token_fault(bench: CheckedApp, change: dict[str, Any], oracle=refuses) 
     browser = bench.new_browser()
     answer = bench.ask(browser)
     bench.forget()
-    bench.break_next("token", **change)
+    bench.inject_fault("token", **change)
     page = bench.deliver(browser, answer)
     oracle(bench, browser, page)
     if oracle is refuses and any(bench.asked(endpoint) for endpoint in bench.profile_endpoints):
@@ -251,7 +251,7 @@ row(
 def no_token(bench: CheckedApp, change: dict[str, Any]) -> None:
     browser = bench.new_browser()
     answer = bench.ask(browser)
-    bench.break_next("token", **change)
+    bench.inject_fault("token", **change)
     refuses(bench, browser, bench.deliver(browser, answer))
 
 
@@ -398,12 +398,12 @@ def away_later(bench: CheckedApp, times: int) -> None:
     browser = bench.new_browser()
     landing = bench.log_in(browser)
     for endpoint in bench.profile_endpoints:
-        bench.provider.break_next(endpoint, dialect=bench.dialect, status=503, times=times)
+        bench.provider.inject_fault(endpoint, dialect=bench.dialect, status=503, times=times)
     page = check_that(browser.open(landing.url))
     if page.status != 200:
         raise AttackWorked(f"{landing.url} ends with status {page.status}")
     refuses(bench, browser, page, ADA)
-    bench.mend()
+    bench.clear_faults()
 
 
 @variants("RP-33", {"h never, as the provider's fault": 30})
@@ -415,13 +415,13 @@ def never_by_fault(bench: CheckedApp, delay: int) -> None:
         for endpoint in ("token", "profile"):
             browser = bench.new_browser()
             answer = bench.ask(browser)
-            bench.break_next(endpoint, delay=delay)
+            bench.inject_fault(endpoint, delay=delay)
             waiting.append((browser, both.submit(bench.deliver, browser, answer)))
             wait_for(lambda: not bench.provider.has_faults or waiting[-1][1].done(), "a request to be delayed")
         pages = [(browser, page.result()) for browser, page in waiting]
     for browser, page in pages:
         refuses(bench, browser, page)
-    bench.mend()
+    bench.clear_faults()
 
 
 row(
@@ -445,7 +445,7 @@ def redirecting(bench: CheckedApp, what: tuple[str, int]) -> None:
     browser = bench.new_browser()
     answer = bench.ask(browser)
     before = len(bench.collector.requests)
-    bench.break_next(endpoint, status=status, headers={"Location": f"{bench.collector.url}/{endpoint}"})
+    bench.inject_fault(endpoint, status=status, headers={"Location": f"{bench.collector.url}/{endpoint}"})
     page = bench.deliver(browser, answer)
     reached = bench.collector.requests[before:]
     if reached:
@@ -527,7 +527,7 @@ def public_browser(bench: CheckedApp):
 def _with_profile_fault(bench: CheckedApp, change: dict[str, Any], oracle=refuses, name: str = ADA) -> None:
     browser = bench.new_browser()
     answer = bench.ask(browser)
-    bench.break_next("profile", **change)
+    bench.inject_fault("profile", **change)
     page = bench.deliver(browser, answer)
     if oracle is accepts:
         accepts(bench, browser, page, name)
@@ -571,7 +571,7 @@ def other_endpoints(bench: CheckedApp) -> None:
         for endpoint in bench.profile_endpoints[1:]:
             browser = bench.new_browser()
             answer = bench.ask(browser)
-            bench.break_next(endpoint, **change)
+            bench.inject_fault(endpoint, **change)
             survives(bench, browser, bench.deliver(browser, answer))
 
 
@@ -653,7 +653,7 @@ def _thin(profile: dict[str, Any], value: Any) -> Any:
 def thin(bench: CheckedApp, value: tuple[Any]) -> None:
     browser = bench.new_browser()
     answer = bench.ask(browser, GRACE)
-    bench.break_next("profile", body=json.dumps(_thin(bench.profile, value[0])))
+    bench.inject_fault("profile", body=json.dumps(_thin(bench.profile, value[0])))
     page = bench.deliver(browser, answer)
     if value[0] is None or value[0] is ...:
         check_that(page)
@@ -676,7 +676,7 @@ def thin_emails(bench: CheckedApp, body: str) -> None:
         raise NotApplicable("it asks for no list of addresses")
     browser = bench.new_browser()
     answer = bench.ask(browser)
-    bench.break_next(bench.profile_endpoints[1], body=body)
+    bench.inject_fault(bench.profile_endpoints[1], body=body)
     page = bench.deliver(browser, answer)
     if body == "[]":
         accepts(bench, browser, page)
@@ -724,7 +724,7 @@ def hostile_text(bench: CheckedApp, text: str) -> None:
     browser = bench.new_browser()
     answer = bench.ask(browser, GRACE)
     for endpoint, profile in bench.profiles.items():
-        bench.break_next(endpoint, body=json.dumps(_hostile(profile, text)))
+        bench.inject_fault(endpoint, body=json.dumps(_hostile(profile, text)))
     pages = [bench.deliver(browser, answer), bench.home(browser)]
     for page in pages:
         check_that(page)
@@ -775,7 +775,7 @@ def endless_profile(bench: CheckedApp, make) -> None:
         if isinstance(profile, dict):
             inner = next((name for name in ("data", "profile") if isinstance(profile.get(name), dict)), None)
             body = {**profile, inner: {**profile[inner], **more}} if inner else {**profile, **more}
-        bench.break_next(endpoint, body=json.dumps(body))
+        bench.inject_fault(endpoint, body=json.dumps(body))
     page = bench.deliver(browser, answer)
     survives(bench, browser, page)
     if browser.dropped:

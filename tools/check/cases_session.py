@@ -320,7 +320,7 @@ def bleeding(bench: CheckedApp) -> None:
 def of_nobody(bench: CheckedApp) -> None:
     browser, stranger = bench.new_browser(), bench.new_browser()
     answer = bench.ask(browser, GRACE)
-    bench.break_next("profile", status=500)
+    bench.inject_fault("profile", status=500)
     refuses(bench, browser, bench.deliver(browser, answer))
     page = check_that(stranger.open(bench.login_address, stop_at="elsewhere"))
     if "client_id=" not in page.location:
@@ -355,7 +355,7 @@ def same_name(bench: CheckedApp, same_subject: bool) -> None:
         subject = subject_of(bench.profile) if same_subject else "900001"
         profile = with_subject(profile, int(subject) if isinstance(own, int) else str(subject))
         answer = other.ask(attacker, MALLORY)
-        other.break_next("profile", body=json.dumps(profile))
+        other.inject_fault("profile", body=json.dumps(profile))
         check_that(other.deliver(attacker, answer))
         _each_their_own(bench, {victim: GRACE, attacker: MALLORY})
 
@@ -370,7 +370,7 @@ def renamed(bench: CheckedApp) -> None:
             attacker = other.new_browser()
             answer = other.ask(attacker, MALLORY)
             profile = with_subject(named(other.profile, name), _like(own, "900002"))
-            other.break_next("profile", body=json.dumps(with_username(profile, "grace")))
+            other.inject_fault("profile", body=json.dumps(with_username(profile, "grace")))
             check_that(other.deliver(attacker, answer))
         _each_their_own(bench, {victim: GRACE, attacker: MALLORY})
 
@@ -432,13 +432,13 @@ def same_email(bench: CheckedApp, claims: dict[str, Any]) -> None:
         answer = other.ask(attacker, MALLORY)
         members = {name: value for name, value in claims.items() if name != "first" and value is not None}
         body = with_subject(named(other.profile, MALLORY), _like(subject_of(other.profile), "4000006"))
-        other.break_next("profile", body=json.dumps({**body, **members}))
+        other.inject_fault("profile", body=json.dumps({**body, **members}))
         if len(other.profile_endpoints) > 1:
             proved = claims.get("email_verified") is True
             addresses = [{"email": ADDRESS, "primary": True, "verified": proved, "visibility": None}]
-            other.provider.break_next(other.profile_endpoints[1], dialect=other.dialect, body=json.dumps(addresses))
+            other.provider.inject_fault(other.profile_endpoints[1], dialect=other.dialect, body=json.dumps(addresses))
         page = check_that(other.deliver(attacker, answer))
-        other.mend()
+        other.clear_faults()
         if claims.get("first"):
             bench.log_in(victim, ADA)
         _each_their_own(bench, people)
@@ -468,7 +468,7 @@ def changed_name(bench: CheckedApp) -> None:
     body = with_username(named({**bench.profile, "email": "new@example.com"}, "Grace Murray"), "murray")
     browser = bench.new_browser()
     answer = bench.ask(browser, GRACE)
-    bench.break_next("profile", body=json.dumps(body))
+    bench.inject_fault("profile", body=json.dumps(body))
     accepts(bench, browser, bench.deliver(browser, answer), "Grace Murray")
 
 
@@ -481,7 +481,7 @@ def nearly_the_same(bench: CheckedApp, subjects: tuple[str, str]) -> None:
     people = {bench.new_browser(): "Nora First", bench.new_browser(): "Otto Second"}
     for (browser, name), subject in zip(people.items(), subjects, strict=True):
         answer = bench.ask(browser, GRACE)
-        bench.break_next("profile", body=json.dumps(with_subject(named(bench.profile, name), subject)))
+        bench.inject_fault("profile", body=json.dumps(with_subject(named(bench.profile, name), subject)))
         survives(bench, browser, bench.deliver(browser, answer))
     _each_their_own(bench, people)
 
@@ -494,7 +494,7 @@ def number_or_text(bench: CheckedApp, subjects: tuple[int, str]) -> None:
     for name, subject in (("Ida First", number), ("Ida Second", number), ("Ida Third", text)):
         browser = first if not names else bench.new_browser()
         answer = bench.ask(browser, GRACE)
-        bench.break_next("profile", body=json.dumps(with_subject(named(bench.profile, name), subject)))
+        bench.inject_fault("profile", body=json.dumps(with_subject(named(bench.profile, name), subject)))
         survives(bench, browser, bench.deliver(browser, answer))
         names[name] = bench.who(first), bench.who(browser)
     if not (names["Ida Second"][0] or "").startswith("Ida Second"):
@@ -612,7 +612,7 @@ def hostile_refusal(bench: CheckedApp, text: str) -> None:
     browser = bench.new_browser()
     answer = bench.ask(browser)
     error = {"error": text, "error_description": "<script>alert(1)</script>" + text}
-    bench.break_next("token", status=400, body=json.dumps(error))
+    bench.inject_fault("token", status=400, body=json.dumps(error))
     page = bench.deliver(browser, answer)
     refuses(bench, browser, page)
     if any(tag == "script" for tag, _ in page.read.elements):

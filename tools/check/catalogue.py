@@ -127,7 +127,7 @@ def try_variant(bench: CheckedApp, row: Row, variant: Variant) -> Outcome:
 def control(bench: CheckedApp) -> Outcome:
     """The same machinery without a fault: somebody new logs in, and is who they are."""
     try:
-        bench.mend()
+        bench.clear_faults()
         browser = bench.new_browser()
         bench.log_in(browser, ADA)
         found = bench.who(browser)

@@ -174,14 +174,14 @@ class CheckedApp:
         self.keys[name] = self.provider.add_person(name, **more)["key"]
         return name
 
-    def break_next(self, endpoint: str, **change: Any) -> None:
+    def inject_fault(self, endpoint: str, **change: Any) -> None:
         """Break the next reply of an endpoint; `profile` is the one that says who somebody is."""
         endpoint = self.profile_endpoints[0] if endpoint == "profile" else endpoint
-        self.provider.break_next(endpoint, dialect=self.dialect, **change)
+        self.provider.inject_fault(endpoint, dialect=self.dialect, **change)
 
-    def mend(self) -> None:
+    def clear_faults(self) -> None:
         """Take back what has not happened."""
-        self.provider.mend()
+        self.provider.clear_faults()
 
     def messages(self) -> list[dict[str, Any]]:
         """What the provider has seen of this app since `forget`."""
@@ -233,7 +233,7 @@ class CheckedApp:
         return self.request["redirect_uri"]
 
     @cached_property
-    def happy(self) -> list[dict[str, Any]]:
+    def successful_login(self) -> list[dict[str, Any]]:
         """The messages of a login that goes well."""
         self.forget()
         browser = self.new_browser()
@@ -250,7 +250,7 @@ class CheckedApp:
 
     def back_channel(self) -> list[dict[str, Any]]:
         """What the app asked the provider itself, in a login that went well."""
-        return [message for message in self.happy if message["channel"] == "back"]
+        return [message for message in self.successful_login if message["channel"] == "back"]
 
     @cached_property
     def profiles(self) -> dict[str, Any]:
@@ -325,7 +325,7 @@ class CheckedApp:
 
     @cached_property
     def has_way_back(self) -> bool:
-        self.happy  # noqa: B018 - sets landing
+        self.successful_login  # noqa: B018 - sets landing
         return urlsplit(self.landing).path != "/"
 
     @cached_property

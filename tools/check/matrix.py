@@ -200,7 +200,7 @@ def _run_folder(folder: str, rows: Collection[str], where: Path, providers: Prov
         attacked.start(stack, provider, names, rows)
         for bench in attacked.calm_benches:
             with suppress(Exception):  # whoever needs it will find out what is wrong
-                bench.request, bench.answer, bench.happy  # noqa: B018 - learned in peace, before all begins at once
+                bench.request, bench.answer, bench.successful_login  # noqa: B018 - learned in peace, before all begins at once
         with ThreadPoolExecutor(1) as pool:
             slow = pool.submit(attack_slowly, attacked.calm_benches, rows)
             quick = [attack(bench, rows) for bench in attacked.benches]
@@ -229,7 +229,7 @@ def attack_from_outside(bench: CheckedApp, rows: Collection[str], declared: Mapp
     """Attack an app that is running already, of which nothing is known but its URL, and what its README declares."""
     outside = Outcome(Verdict.NOT_APPLICABLE, NEEDS["own process"])
     try:
-        bench.happy  # noqa: B018 - without a login that goes well there is nothing to attack
+        bench.successful_login  # noqa: B018 - without a login that goes well there is nothing to attack
     except (LoginFailed, Crashed, TimedOut) as error:
         nothing = Outcome(Verdict.NOT_APPLICABLE, "no login goes well: see RP-01")
         return {(id, bench.url): nothing for id in rows} | {("RP-01", bench.url): Outcome(Verdict.FAIL, str(error))}

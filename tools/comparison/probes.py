@@ -79,7 +79,7 @@ class Subject:
 
     def breaks(self, endpoint: str, **change: Any) -> None:
         """Break the next reply of the provider."""
-        self.provider.break_next(endpoint, dialect=self.facts["dialect"], **change)
+        self.provider.inject_fault(endpoint, dialect=self.facts["dialect"], **change)
 
     def sent(self) -> list[list[str]]:
         """Return what the app has sent: address and timeout of each request."""
@@ -176,7 +176,7 @@ def no_redirects(subject: Subject) -> bool:
     for endpoint, status in (("token", 307), (subject.facts["profile"], 302)):
         subject.breaks(endpoint, status=status, headers={"Location": subject.provider.url + ELSEWHERE})
         subject.log_in()
-        subject.provider.mend()
+        subject.provider.clear_faults()
     return not any(address.endswith(ELSEWHERE) for address, _ in subject.sent())
 
 
@@ -348,7 +348,7 @@ def withstands(name: str, subject: Subject) -> bool:
     try:
         found = PROBES[name](subject)
     finally:
-        subject.provider.mend()
+        subject.provider.clear_faults()
     visitor = subject.log_in()
     if f"Logged in as {ADA}" not in visitor.text:
         raise RuntimeError(f"After {name}, the login of {subject.app.folder} logs nobody in: {visitor.text[:200]}")

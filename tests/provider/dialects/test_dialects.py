@@ -118,7 +118,7 @@ def visit(dialects):
     """Somebody new at the provider."""
     with requests.Session() as session:
         yield Visit(session, dialects)
-    dialects.mend()
+    dialects.clear_faults()
 
 
 # What all of them do
@@ -689,7 +689,7 @@ def test_google_publishes_where_everything_is(visit):
 
 def test_google_discovery_can_be_broken(visit):
     """The document is a back-channel endpoint like the others: it is in the trace, and faults change it."""
-    visit.provider.break_next("discovery", dialect="google", set={"issuer": "https://evil.example"})
+    visit.provider.inject_fault("discovery", dialect="google", set={"issuer": "https://evil.example"})
     broken = visit.get(GOOGLE, None, ".well-known/openid-configuration").json()
     mended = visit.get(GOOGLE, None, ".well-known/openid-configuration").json()
     traced = [message for message in visit.provider.trace() if message["endpoint"] == "discovery"]

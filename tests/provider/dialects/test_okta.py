@@ -309,7 +309,7 @@ def test_a_persons_token_opens_no_users_api(visit):
 
 def test_the_users_api_can_be_broken(visit):
     """It is an endpoint like the others: in the trace, and faults change it."""
-    visit.provider.break_next("user", dialect="okta", set={"profile": None})
+    visit.provider.inject_fault("user", dialect="okta", set={"profile": None})
     broken, right = (visit.get("api/v1/users/ada@example.com", SSWS).json()["profile"] for _ in range(2))
 
     assert (broken, right["firstName"]) == (None, "Ada")

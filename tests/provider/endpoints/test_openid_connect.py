@@ -133,7 +133,7 @@ def visit(running):
     running.reset()
     with requests.Session() as session:
         yield Visit(session, running)
-    running.mend()
+    running.clear_faults()
 
 
 # Discovery and ID tokens
@@ -555,7 +555,7 @@ def test_a_wrong_log_out_goes_nowhere(visit, changes, sentence):
 @pytest.mark.parametrize("change", [{"sign": "other key"}, {"sign": "none"}, {"sign": "public key"}], ids=str)
 def test_no_forged_token_logs_out(visit, change):
     """A hint has to be signed by this provider; the control is above."""
-    visit.provider.break_next("token", id_token=change)
+    visit.provider.inject_fault("token", id_token=change)
     hint = visit.tokens(OKTA)["id_token"]
 
     assert visit.log_out(OKTA, id_token_hint=hint).status_code == 400
@@ -708,7 +708,7 @@ def opened(token):
 )
 def test_signs_an_id_token_wrongly(visit, place, sign, algorithm):
     """One token is broken, the next is not."""
-    visit.provider.break_next("token", dialect=place.dialect, id_token={"sign": sign, "claims": {"sub": "x"}})
+    visit.provider.inject_fault("token", dialect=place.dialect, id_token={"sign": sign, "claims": {"sub": "x"}})
     broken, right = visit.tokens(place)["id_token"], visit.tokens(place)["id_token"]
 
     with pytest.raises((JoseError, ValueError)):
@@ -720,7 +720,7 @@ def test_signs_an_id_token_wrongly(visit, place, sign, algorithm):
 def test_changes_claims_of_an_id_token(visit):
     """Set to anything or taken out, and signed by the right key: for what an app has to notice by itself."""
     change = {"claims": {"iss": "https://evil.example", "exp": 1e400, "aud": ["a", None]}, "remove": ["sub", "nonce"]}
-    visit.provider.break_next("token", id_token=change)
+    visit.provider.inject_fault("token", id_token=change)
     token = visit.tokens(OKTA)["id_token"]
 
     claims = json.loads(jws.deserialize_compact(token, KeySet.import_key_set(visit.keys(OKTA))).payload)
@@ -730,9 +730,9 @@ def test_changes_claims_of_an_id_token(visit):
 
 def test_changes_the_header_of_an_id_token(visit):
     """The signature is right for the header as it is, or there is none."""
-    visit.provider.break_next("token", id_token={"header": {"kid": None, "jku": "http://localhost/keys"}})
+    visit.provider.inject_fault("token", id_token={"header": {"kid": None, "jku": "http://localhost/keys"}})
     signed = visit.tokens(OKTA)["id_token"]
-    visit.provider.break_next("token", id_token={"header": {"alg": "NoNe"}, "sign": "none"})
+    visit.provider.inject_fault("token", id_token={"header": {"alg": "NoNe"}, "sign": "none"})
     unsigned = opened(visit.tokens(OKTA)["id_token"])
 
     assert opened(signed)[0] == {"typ": "JWT", "alg": "RS256", "jku": "http://localhost/keys"}
@@ -743,10 +743,10 @@ def test_changes_the_header_of_an_id_token(visit):
 def test_signs_with_a_key_that_comes_along(visit):
     """Any key that the data holds: one whose public half is in the header, and a secret for HS256."""
     header = {"alg": "ES256", "kid": None, "jwk": OWN.as_dict(private=False)}
-    visit.provider.break_next("token", id_token={"header": header, "key": OWN.as_dict(private=True)})
+    visit.provider.inject_fault("token", id_token={"header": header, "key": OWN.as_dict(private=True)})
     embedded = visit.tokens(OKTA)["id_token"]
     secret = {"kty": "oct", "k": encoded(b"secret")}
-    visit.provider.break_next("token", id_token={"header": {"alg": "HS256"}, "key": secret})
+    visit.provider.inject_fault("token", id_token={"header": {"alg": "HS256"}, "key": secret})
     head, body, signature = visit.tokens(OKTA)["id_token"].split(".")
 
     assert jwt.decode(embedded, OWN, algorithms=["ES256"]).header["jwk"] == OWN.as_dict(private=False)
@@ -755,7 +755,7 @@ def test_signs_with_a_key_that_comes_along(visit):
 
 def test_replaces_the_payload_of_an_id_token(visit):
     """Whatever the text is, it is signed."""
-    visit.provider.break_next("token", id_token={"payload": '{"sub": "a", "sub": "b"}'})
+    visit.provider.inject_fault("token", id_token={"payload": '{"sub": "a", "sub": "b"}'})
     token = visit.tokens(OKTA)["id_token"]
 
     assert visit.read(OKTA, token)[1] == {"sub": "b"}
@@ -765,7 +765,7 @@ def test_replaces_the_payload_of_an_id_token(visit):
 @pytest.mark.parametrize("change", [{"remove": ["id_token"]}, {"set": {"id_token": "a.b"}}], ids=str)
 def test_leaves_an_id_token_out(visit, change):
     """As with any other member; and the fault is in the trace."""
-    visit.provider.break_next("token", client_id="fake-okta-oidc", **change)
+    visit.provider.inject_fault("token", client_id="fake-okta-oidc", **change)
     broken, right = visit.tokens(OKTA), visit.tokens(OKTA)
 
     assert broken.get("id_token") in (None, "a.b")
@@ -783,7 +783,7 @@ def test_breaks_what_an_app_relies_on(visit, place, endpoint, change):
     tokens = visit.tokens(place)
     look = {"keys": visit.keys, "discovery": visit.discovery, "userinfo": lambda p: visit.userinfo(p, tokens).json()}
     before = look[endpoint](place)
-    visit.provider.break_next(endpoint, dialect=place.dialect, **change)
+    visit.provider.inject_fault(endpoint, dialect=place.dialect, **change)
     where = f"{visit.provider.url}/{place.issuer}/.well-known/openid-configuration"
     broken = requests.get(where, timeout=5).json() if endpoint == "discovery" else look[endpoint](place)
 
@@ -807,7 +807,7 @@ def test_breaks_what_an_app_relies_on(visit, place, endpoint, change):
 def test_says_what_is_wrong_with_a_change(visit, change, sentence):
     """A change that makes no sense is refused when it is asked for; the controls are above."""
     with pytest.raises(ValueError, match=sentence):
-        visit.provider.break_next("token", id_token=change)
+        visit.provider.inject_fault("token", id_token=change)
 
 
 # A client that nobody here wrote

@@ -874,9 +874,9 @@ def test_held_up_replies_leave_room():
 def test_kept_logins_of_one_app_are_bounded():
     """The oldest of the same app makes room, and not another app's."""
     kept = PinnedLogins()
-    kept.keep(Login(1, "x", "other"), 3)
+    kept.pin(Login(1, "x", "other"), 3)
     for number in range(2, 8):
-        kept.keep(Login(number, "x", "app"), 3)
+        kept.pin(Login(number, "x", "app"), 3)
 
     assert [login.number for login in kept.all()] == [1, 5, 6, 7]
 

@@ -177,7 +177,7 @@ def test_a_markup_name_is_text(provider, dancer):
 def test_broken_bytes_do_not_break_the_page(provider, dancer):
     """Half characters, deep nesting and no address at all: each is shown as far as it goes."""
     for change in ({"set": {"email": "\ud800"}}, {"body": "[" * 3_000}, {"redirect": "http://[half?a=b"}):
-        provider.break_next("userinfo", **change)
+        provider.inject_fault("userinfo", **change)
         dancer.log_in()
 
     assert all(page(provider, f"/_trace/logins/{number}").h1 for number in numbers(provider))
@@ -343,7 +343,7 @@ def test_an_id_token_is_opened_beside_its_checks(provider):
 @pytest.mark.parametrize(("name", "change"), FORGED.items(), ids=[*FORGED])
 def test_a_forged_id_token_shows_where(provider, name, change):
     """Exactly the check that fails is marked."""
-    provider.break_next("token", id_token=change)
+    provider.inject_fault("token", id_token=change)
     ManualClient(provider, "okta-oidc", "okta").log_in(scope="openid", nonce="n" * 20)
 
     assert [check for check, mark in checks(provider).items() if mark == "✗"] == [name]
@@ -352,7 +352,7 @@ def test_a_forged_id_token_shows_where(provider, name, change):
 def test_half_an_id_token_is_no_error(provider):
     """What is no token is shown as it came."""
     for text in ("eyJ", "eyJ.eyJ.x", "eyJhbGciOiJSUzI1NiJ9.W10.x", "eyJhbGciOiJub25lIn0.e30."):
-        provider.break_next("token", set={"id_token": text})
+        provider.inject_fault("token", set={"id_token": text})
         ManualClient(provider, "okta-oidc", "okta").log_in(scope="openid")
 
         assert text in page(provider).get_text()
@@ -381,7 +381,7 @@ def test_the_oldest_kept_login_goes_first():
     """There is a bound, and how many have gone is counted."""
     kept = PinnedLogins(most=2)
     for number in (1, 2, 3):
-        kept.keep(Login(number, "google", "app"))
+        kept.pin(Login(number, "google", "app"))
 
     assert [login.number for login in kept.all()] == [2, 3]
     assert kept.forgotten == 1 and kept.find(1) is None

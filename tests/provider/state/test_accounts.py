@@ -33,7 +33,7 @@ def test_forgets_the_oldest_beyond_its_bound():
     cast = Accounts()
     people = [cast.add(f"Person {number}") for number in range(MAX_ADDED_PEOPLE + 1)]
 
-    assert len(cast.everybody()) == len(PEOPLE) + MAX_ADDED_PEOPLE
+    assert len(cast.all()) == len(PEOPLE) + MAX_ADDED_PEOPLE
     assert cast.find(people[0].key) is None
     assert cast.find(people[-1].key) == people[-1]
 
