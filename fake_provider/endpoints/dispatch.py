@@ -17,6 +17,7 @@ from werkzeug.routing import BaseConverter, Map, Rule
 from werkzeug.wrappers import Request, Response
 
 from ..dialects.table import DIALECTS
+from ..faults.apply import apply_fault
 from ..faults.fault import Fault
 from ..faults.forged_id_token import forge_id_token
 from ..protocol.dialect import Dialect
@@ -143,7 +144,8 @@ class EndpointDispatcher:
             return forge_id_token(token, change, key, client.client_secret if client else "")
 
         exchange.broken = True
-        return self._state.faults.change(fault, response, forge)
+        self._state.faults.delay(fault)
+        return apply_fault(fault, response, forge)
 
     def _keep(self, place: Route, exchange: Exchange, response: Response, fault: Fault | None = None) -> None:
         request = exchange.request

@@ -1,1 +1,1 @@
-"""How the provider misbehaves on request: a fault as data, the faults that wait, and what they change in a response."""
+"""Faults: changes that tests, notebooks and learners make to a response of the provider, and their catalogue."""

@@ -14,7 +14,7 @@ from urllib.parse import unquote_plus
 from flask import abort, g, jsonify, make_response, render_template, request, session
 
 from ..dialects.table import DIALECTS
-from ..faults.fault import MAX_FAULTS
+from ..faults.active_faults import MAX_FAULTS
 from ..state.state import State
 from ..trace.logins import Login
 from ..trace.message import Message

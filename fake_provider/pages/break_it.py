@@ -9,11 +9,12 @@ from werkzeug.wrappers import Response
 
 from ..dialects.table import BY_NAME, DIALECTS
 from ..endpoints.security import SCRIPT_POLICY
+from ..faults.catalogue import catalogued_faults, find_in_catalogue, make_fault
 from ..faults.fault import Fault
 from ..gallery.apps import read_rows
 from ..protocol.clients import Client
 from ..state.state import State
-from ..trace.app_reaction import app_reaction, catalogued_faults, find_in_catalogue, make_fault
+from ..trace.app_reaction import app_reaction
 from ..trace.logins import Logins
 from .access import current_viewer, require_owner
 
@@ -87,7 +88,7 @@ def _page(state: State, client: Client) -> str:
         for login in reversed(logins)
         if (message := login.fault) is not None
     ]
-    waiting = [f for f in state.faults.waiting() if f.client_id in (None, client.client_id)]
+    waiting = [f for f in state.faults.active() if f.client_id in (None, client.client_id)]
     waiting = [f for f in waiting if f.dialect in (None, dialect.name)]
     app = next((app for app in read_rows(state.gallery) if app.client_id == client.client_id), None)
     return render_template(

@@ -7,10 +7,11 @@ from typing import Any
 from flask import Blueprint, jsonify, redirect, request, session, url_for
 from werkzeug.wrappers import Response
 
+from ..dialects.table import endpoint_names
 from ..faults.fault import Fault
 from ..protocol.person import Person
 from ..state.sign_in import available_people
-from ..state.state import State, endpoint_names
+from ..state.state import State
 from .access import Viewer, require_instructor, require_owner
 from .trace import watch
 
@@ -56,7 +57,7 @@ def control_api(state: State) -> Blueprint:
     @routes.get("/_faults")
     def waiting() -> Response:
         who = require_owner(state)
-        return jsonify(faults=[fault.as_json() for fault in state.faults.waiting() if _is_of(fault, who)])
+        return jsonify(faults=[fault.as_json() for fault in state.faults.active() if _is_of(fault, who)])
 
     @routes.post("/_faults")
     def inject_fault() -> tuple[Response, int]:

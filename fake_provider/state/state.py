@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..dialects.table import DIALECTS, PRACTICE_CLIENTS
-from ..faults.fault import ActiveFaults
+from ..faults.active_faults import ActiveFaults
 from ..protocol.clients import ClientRegistry
 from ..protocol.consents import Consents
-from ..protocol.dialect import Dialect
 from ..protocol.grants import Grants
 from ..protocol.signing_keys import KeyRings
 from ..trace.pinned_logins import PinnedLogins
@@ -70,13 +69,3 @@ class State:
         self.pinned_logins.clear()
         self.keys.start_over()
         self.lifetimes.start_over()
-
-
-def endpoint_names() -> dict[str, tuple[str, ...]]:
-    """Return the names of each dialect's endpoints, as trace and faults use them."""
-    return {dialect.name: _endpoints(dialect) for dialect in DIALECTS}
-
-
-def _endpoints(dialect: Dialect) -> tuple[str, ...]:
-    more = (("revocation", dialect.revocation), ("logout", dialect.logout))
-    return ("authorization", "token", *dialect.resources, *(name for name, paths in more if paths))

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..dialects.table import BY_NAME
-from .app_reaction import profile_endpoint
+from ..faults.catalogue import profile_endpoint
 from .logins import Login
 from .message import Message
 from .security_checks import security_checks

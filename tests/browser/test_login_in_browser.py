@@ -237,7 +237,7 @@ def test_the_whole_way_of_a_learner(gallery, page, chrome):
 
     page.goto(gallery.provider.url)
     page.get_by_role("link", name="Break it in step3_login").click()
-    page.get_by_role("button", name="Send back somebody else's state").click()
+    page.get_by_role("button", name="Login CSRF: send another user's state").click()
     page.get_by_role("link", name="step3_login", exact=True).click()
     page.get_by_role("link", name="Log in with SimpleLogin").click()
     page.get_by_role("button", name="Allow").click()

@@ -862,9 +862,9 @@ def test_held_up_replies_leave_room():
         begun = time.monotonic()
         held_up.wait("a fault too many", 60)
         at_once = time.monotonic() - begun < 5
-        held_up.call_off(lambda reason: reason == "another")
+        held_up.release(lambda reason: reason == "another")
         done = wait(waiting, 0.2).done
-        held_up.call_off(lambda reason: reason == "a fault")
+        held_up.release(lambda reason: reason == "a fault")
         until(lambda: len(held_up) == 0)  # and there is room again
 
     assert at_once
