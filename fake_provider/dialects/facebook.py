@@ -26,7 +26,7 @@ TOKEN_ERRORS: dict[str, tuple[str, int, int | None]] = {  # which rule: message,
 }
 
 
-def token(token: str, lifetime: float | None, scopes: tuple[str, ...], asked: ResponseContext) -> Json:
+def token_response(token: str, lifetime: float | None, scopes: tuple[str, ...], asked: ResponseContext) -> Json:
     """Return the token reply: without scopes, and good for sixty days."""
     return {"access_token": token, "token_type": "bearer", "expires_in": int(lifetime or 0)}
 
@@ -122,29 +122,29 @@ DIALECT = Dialect(
     name="facebook",
     title="Facebook",
     color="#0866ff",
-    authorize=("www/dialog/oauth", "www/vNN.0/dialog/oauth"),
-    token=("graph/oauth/access_token", "graph/vNN.0/oauth/access_token"),
+    authorization_paths=("www/dialog/oauth", "www/vNN.0/dialog/oauth"),
+    token_paths=("graph/oauth/access_token", "graph/vNN.0/oauth/access_token"),
     resources={"me": (("graph/me", "graph/vNN.0/me"), me)},
     scopes={
         "public_profile": "your public profile",
         "email": "your e-mail address",
     },
     always_shared=("see your name and picture",),
-    token_reply=token,
-    error_reply=token_error,
+    token_response=token_response,
+    token_error=token_error,
     resource_error=graph_error,
-    refusal_details=(
+    denial_details=(
         ("error_code", "200"),
         ("error_description", "Permissions error"),
         ("error_reason", "user_denied"),
     ),
-    fragment="#_=_",
+    redirect_fragment="#_=_",
     default_scopes=("public_profile",),
-    comma_in_scope=True,
-    may_omit=("response_type", "grant_type"),
-    client_authentication=("body",),
+    accepts_commas_in_scope=True,
+    optional_parameters=("response_type", "grant_type"),
+    client_authentication_methods=("body",),
     token_methods=("GET", "POST"),
-    token_in_query=True,
+    accepts_token_in_query=True,
     new_token=new_token,
     token_lifetime=5_183_944.0,
     differences=DIFFERENCES,

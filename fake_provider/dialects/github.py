@@ -42,7 +42,7 @@ PRIVATE = {
 }
 
 
-def token(token: str, lifetime: float | None, scopes: tuple[str, ...], asked: ResponseContext) -> Json:
+def token_response(token: str, lifetime: float | None, scopes: tuple[str, ...], asked: ResponseContext) -> Json:
     """Return the token reply: scopes with commas, and no end."""
     return {"access_token": token, "scope": ",".join(_normal(scopes)), "token_type": "bearer"}
 
@@ -170,8 +170,8 @@ DIALECT = Dialect(
     name="github",
     title="GitHub",
     color="#1f883d",
-    authorize=("login/oauth/authorize",),
-    token=("login/oauth/access_token",),
+    authorization_paths=("login/oauth/authorize",),
+    token_paths=("login/oauth/access_token",),
     resources={
         "user": (("api/user",), user),
         "emails": (("api/user/emails",), emails),
@@ -182,14 +182,14 @@ DIALECT = Dialect(
         "user:email": "all your e-mail addresses",
     },
     always_shared=("see your public profile",),
-    token_reply=token,
-    error_reply=token_error,
+    token_response=token_response,
+    token_error=token_error,
     resource_error=api_error,
-    refusal_details=ACCESS_DENIED,
-    comma_in_scope=True,
+    denial_details=ACCESS_DENIED,
+    accepts_commas_in_scope=True,
     ignores_unknown_scopes=True,
-    may_omit=("response_type", "grant_type"),
-    form_unless_json=True,
+    optional_parameters=("response_type", "grant_type"),
+    form_encoded_by_default=True,
     sends_issuer=True,
     issuer_path="login/oauth",
     bearer_schemes=("Bearer", "token"),

@@ -29,7 +29,7 @@ TOKEN_ERRORS = {  # which rule: error, error_description, status
 }
 
 
-def token(token: str, lifetime: float | None, scopes: tuple[str, ...], asked: ResponseContext) -> Json:
+def token_response(token: str, lifetime: float | None, scopes: tuple[str, ...], asked: ResponseContext) -> Json:
     """Return the token reply. Scopes come back under their full names, and `openid` with them, asked for or not."""
     return {
         "access_token": token,
@@ -120,8 +120,8 @@ DIALECT = Dialect(
     name="google",
     title="Google",
     color="#ea4335",
-    authorize=("o/oauth2/auth", "o/oauth2/v2/auth"),
-    token=("o/oauth2/token", "token"),
+    authorization_paths=("o/oauth2/auth", "o/oauth2/v2/auth"),
+    token_paths=("o/oauth2/token", "token"),
     resources={
         "userinfo": (("oauth2/v3/userinfo", "v1/userinfo"), userinfo),
         "discovery": ((".well-known/openid-configuration",), PublicDocument(discovery)),
@@ -135,19 +135,19 @@ DIALECT = Dialect(
         NAMES["profile"]: "your name and picture",
     },
     always_shared=("tell you apart from other people",),
-    token_reply=token,
-    error_reply=token_error,
+    token_response=token_response,
+    token_error=token_error,
     resource_error=userinfo_error,
     sends_issuer=True,
     new_token=new_token,
     token_lifetime=3599.0,
-    openid=OpenId(id_token, PROMPTS, scopes=IDENTITY, tells_auth_time=False),
-    offline=("access_type", "offline"),
-    offline_once=True,
+    openid=OpenId(id_token, PROMPTS, scopes=IDENTITY, always_sends_auth_time=False),
+    offline_parameter=("access_type", "offline"),
+    offline_only_after_consent=True,
     rotates_refresh_tokens=False,
-    revocation=("revoke",),
-    revokes_all=True,
-    revokes_for_anybody=True,
+    revocation_paths=("revoke",),
+    revokes_whole_grant=True,
+    revokes_without_client_authentication=True,
     differences=DIFFERENCES,
 )
 

@@ -52,7 +52,7 @@ CLAIMS = (
 )
 
 
-def token(token: str, lifetime: float | None, scopes: tuple[str, ...], asked: ResponseContext) -> Json:
+def token_response(token: str, lifetime: float | None, scopes: tuple[str, ...], asked: ResponseContext) -> Json:
     """Return the token reply; the refresh token and the ID token are put to it elsewhere."""
     return {
         "token_type": "Bearer",
@@ -151,8 +151,8 @@ DIALECT = Dialect(
     name="okta",
     title="Okta",
     color="#4740d4",
-    authorize=(f"{SERVER}/v1/authorize",),
-    token=(f"{SERVER}/v1/token",),
+    authorization_paths=(f"{SERVER}/v1/authorize",),
+    token_paths=(f"{SERVER}/v1/token",),
     resources={
         "userinfo": ((f"{SERVER}/v1/userinfo",), userinfo),
         "discovery": ((f"{SERVER}/.well-known/openid-configuration",), PublicDocument(discovery)),
@@ -160,16 +160,16 @@ DIALECT = Dialect(
         "user": (("api/v1/users/ID",), ApiKeyResource(users_api_user)),
     },
     scopes=SCOPES,
-    requires=("scope", "state"),
-    token_reply=token,
-    error_reply=token_error,
+    required_parameters=("scope", "state"),
+    token_response=token_response,
+    token_error=token_error,
     resource_error=userinfo_error,
     issuer_path=SERVER,
     openid=OpenId(id_token, PROMPTS),
-    offline=("scope", "offline_access"),
-    revocation=(f"{SERVER}/v1/revoke",),
-    logout=(f"{SERVER}/v1/logout",),
-    sign_up=("signin/register",),
+    offline_parameter=("scope", "offline_access"),
+    revocation_paths=(f"{SERVER}/v1/revoke",),
+    logout_paths=(f"{SERVER}/v1/logout",),
+    sign_up_paths=("signin/register",),
     differences=DIFFERENCES,
 )
 

@@ -19,7 +19,7 @@ def user(asked: ResponseContext) -> Json:
     return profile
 
 
-def token(token: str, lifetime: float | None, scopes: tuple[str, ...], asked: ResponseContext) -> Json:
+def token_response(token: str, lifetime: float | None, scopes: tuple[str, ...], asked: ResponseContext) -> Json:
     """Return the token reply."""
     return {
         "access_token": token,
@@ -42,8 +42,8 @@ DIALECT = Dialect(
     name="simplelogin",
     title="SimpleLogin",
     color="#be1e6b",
-    authorize=("oauth2/authorize",),
-    token=("oauth2/token",),
+    authorization_paths=("oauth2/authorize",),
+    token_paths=("oauth2/token",),
     resources={"userinfo": (("oauth2/userinfo",), user)},
     scopes={
         "email": "your e-mail address",
@@ -51,8 +51,8 @@ DIALECT = Dialect(
         "avatar_url": "your picture",
     },
     always_shared=("see your name, e-mail address and picture",),
-    token_reply=token,
-    refusal="deny",
+    token_response=token_response,
+    denial_error="deny",
     differences=DIFFERENCES,
 )
 

@@ -24,5 +24,5 @@ def endpoint_names() -> dict[str, tuple[str, ...]]:
 
 
 def _endpoint_names(dialect: Dialect) -> tuple[str, ...]:
-    more = (("revocation", dialect.revocation), ("logout", dialect.logout))
+    more = (("revocation", dialect.revocation_paths), ("logout", dialect.logout_paths))
     return ("authorization", "token", *dialect.resources, *(name for name, paths in more if paths))

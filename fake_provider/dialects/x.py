@@ -29,7 +29,7 @@ TOKEN_ERRORS = {  # which rule: error, error_description
 }
 
 
-def token(token: str, lifetime: float | None, scopes: tuple[str, ...], asked: ResponseContext) -> Json:
+def token_response(token: str, lifetime: float | None, scopes: tuple[str, ...], asked: ResponseContext) -> Json:
     """Return the token reply: two hours, and the scopes with spaces."""
     return {
         "token_type": "bearer",
@@ -124,8 +124,8 @@ DIALECT = Dialect(
     name="x",
     title="X",
     color="#0f1419",
-    authorize=("i/oauth2/authorize",),
-    token=("2/oauth2/token",),
+    authorization_paths=("i/oauth2/authorize",),
+    token_paths=("2/oauth2/token",),
     resources={"me": (("2/users/me",), me)},
     scopes={
         "tweet.read": "the posts that you can see, and so your profile",
@@ -133,10 +133,10 @@ DIALECT = Dialect(
         "users.email": "your confirmed e-mail address",
         "offline.access": "all this while you are away as well",
     },
-    token_reply=token,
-    error_reply=token_error,
+    token_response=token_response,
+    token_error=token_error,
     resource_error=api_error,
-    client_authentication=("basic",),
+    client_authentication_methods=("basic",),
     requires_pkce=True,
     new_token=new_token,
     code_lifetime=30.0,

@@ -68,7 +68,7 @@ def _go_on(
     if session is None or page == "choose":
         return _choose_page(state, dialect, exchange, asked, hinted)
     if decision == "deny":
-        return _back(dialect, exchange, address, {"error": dialect.refusal, **dict(dialect.refusal_details)})
+        return _back(dialect, exchange, address, {"error": dialect.denial_error, **dict(dialect.denial_details)})
     if decision == "allow":
         person_here = consent_owner(state, exchange.browser, session.person)
         state.consents.remember(dialect.name, person_here, asked.client.client_id, asked.scopes)
@@ -107,8 +107,8 @@ def _choose(state: State, dialect: Dialect, exchange: Exchange, key: str) -> Non
 
 
 def _code(state: State, dialect: Dialect, asked: AuthorizationRequest, session: SignInSession, was_asked: bool) -> str:
-    offline = asked.offline and (was_asked or not dialect.offline_once)
-    tells = dialect.openid is not None and (dialect.openid.tells_auth_time or asked.max_age is not None)
+    offline = asked.offline and (was_asked or not dialect.offline_only_after_consent)
+    tells = dialect.openid is not None and (dialect.openid.always_sends_auth_time or asked.max_age is not None)
     return state.grants.issue_code(dialect, asked, session.person, session.at if tells else None, offline)
 
 
@@ -123,4 +123,4 @@ def _back(dialect: Dialect, exchange: Exchange, address: RedirectTarget, answer:
     if dialect.sends_issuer:
         answer["iss"] = dialect.issuer(exchange.address)
     exchange.answers_app = True
-    return exchange.redirect(address.with_parameters(answer) + dialect.fragment)
+    return exchange.redirect(address.with_parameters(answer) + dialect.redirect_fragment)

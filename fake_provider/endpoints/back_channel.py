@@ -22,14 +22,14 @@ def token(state: State, dialect: Dialect, exchange: Exchange) -> Response:
     """Answer a request of the token endpoint (RFC 6749 section 4.1.3). Raises AnsweredToApp."""
     dialect = state.lifetimes.of(dialect)
     form = _form(exchange)
-    if "grant_type" in dialect.may_omit:
+    if "grant_type" in dialect.optional_parameters:
         form.setdefault("grant_type", "authorization_code")
     issued = state.grants.exchange(dialect, _client(state, dialect, exchange, form), form)
     asked = _asked(state, dialect, exchange, issued.grant)
-    body = dialect.token_reply(issued.token, issued.lifetime, issued.grant.scopes, asked)
+    body = dialect.token_response(issued.token, issued.lifetime, issued.grant.scopes, asked)
     if issued.refresh_token is not None:
         body["refresh_token"] = issued.refresh_token
-    if dialect.openid is not None and dialect.identifies(issued.grant.scopes):
+    if dialect.openid is not None and dialect.issues_id_token(issued.grant.scopes):
         about, lifetime = dialect.openid.claims(asked), dialect.openid.lifetime
         claims = id_token_claims(dialect.issuer(exchange.address), issued, about, lifetime, time.time())
         body["id_token"] = state.keys.of(dialect).sign(claims)
@@ -42,7 +42,7 @@ def token(state: State, dialect: Dialect, exchange: Exchange) -> Response:
 def revocation(state: State, dialect: Dialect, exchange: Exchange) -> Response:
     """Answer a request that takes a token back (RFC 7009 section 2). Raises AnsweredToApp."""
     form = _form(exchange)
-    client = None if dialect.revokes_for_anybody else _client(state, dialect, exchange, form)
+    client = None if dialect.revokes_without_client_authentication else _client(state, dialect, exchange, form)
     if not form.get("token"):
         raise OAuthError("invalid_request", "token is missing", reason="no token")
     state.grants.revoke(dialect, form["token"], None if client is None else client.client_id)
@@ -70,7 +70,7 @@ def resource(state: State, dialect: Dialect, endpoint: str, exchange: Exchange, 
 
 def error_response(dialect: Dialect, endpoint: str, exchange: Exchange, error: OAuthError) -> Response:
     """Return the error in the shape of the dialect, with the challenge that HTTP wants (RFC 9110 section 15.5.2)."""
-    shape = dialect.error_reply if endpoint in ("token", "revocation") else dialect.resource_error
+    shape = dialect.token_error if endpoint in ("token", "revocation") else dialect.resource_error
     reply = shape(error)
     response = _token_response(dialect, exchange, reply) if endpoint == "token" else _respond(reply)
     response.headers["Cache-Control"] = "no-store"
@@ -99,7 +99,7 @@ def _access_token(dialect: Dialect, exchange: Exchange) -> str | None:
     scheme, _, credentials = exchange.request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() in [name.lower() for name in dialect.bearer_schemes]:
         return credentials.strip()
-    return exchange.request.args.get("access_token") if dialect.token_in_query else None
+    return exchange.request.args.get("access_token") if dialect.accepts_token_in_query else None
 
 
 def _basic_credentials(exchange: Exchange) -> tuple[str, str] | None:
@@ -126,7 +126,7 @@ def _asked(state: State, dialect: Dialect, exchange: Exchange, grant: Grant) -> 
 
 
 def _token_response(dialect: Dialect, exchange: Exchange, reply: ApiResponse) -> Response:
-    if not dialect.form_unless_json or "application/json" in exchange.request.headers.get("Accept", ""):
+    if not dialect.form_encoded_by_default or "application/json" in exchange.request.headers.get("Accept", ""):
         return _respond(reply)
     form = Response(urlencode(reply.json), reply.status, mimetype="application/x-www-form-urlencoded")
     form.headers.update(reply.headers)

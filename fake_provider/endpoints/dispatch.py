@@ -184,12 +184,12 @@ def _problem(exchange: Exchange, error: HTTPException) -> Response:
 
 
 def _views(state: State, dialect: Dialect) -> Iterator[tuple[str, tuple[str, ...], View, list[str]]]:
-    yield "authorization", dialect.authorize, partial(authorize, state, dialect), ["GET", "POST"]
-    yield "token", dialect.token, partial(token, state, dialect), [*dialect.token_methods]
+    yield "authorization", dialect.authorization_paths, partial(authorize, state, dialect), ["GET", "POST"]
+    yield "token", dialect.token_paths, partial(token, state, dialect), [*dialect.token_methods]
     for endpoint, (paths, _) in dialect.resources.items():
         # UserInfo has to take both (OpenID Connect Core section 5.3.1)
         methods = ["GET", "POST"] if endpoint == "userinfo" and dialect.openid is not None else ["GET"]
         yield endpoint, paths, partial(resource, state, dialect, endpoint), methods
-    yield "revocation", dialect.revocation, partial(revocation, state, dialect), ["POST"]
-    yield "logout", dialect.logout, partial(log_out, state, dialect), ["GET", "POST"]
-    yield "sign-up", dialect.sign_up, partial(sign_up, state, dialect), ["GET", "POST"]
+    yield "revocation", dialect.revocation_paths, partial(revocation, state, dialect), ["POST"]
+    yield "logout", dialect.logout_paths, partial(log_out, state, dialect), ["GET", "POST"]
+    yield "sign-up", dialect.sign_up_paths, partial(sign_up, state, dialect), ["GET", "POST"]

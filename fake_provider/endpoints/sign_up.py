@@ -48,7 +48,7 @@ def sign_up(state: State, dialect: Dialect, exchange: Exchange) -> Response:
     remember_sign_up(state, exchange.browser, person)
     sign_in(state, exchange.browser, dialect.name, person.key, request.query_string)
     if "client_id" in request.args:
-        return exchange.redirect(f"/{dialect.name}/{dialect.authorize[0]}?{exchange.query}")
+        return exchange.redirect(f"/{dialect.name}/{dialect.authorization_paths[0]}?{exchange.query}")
     after = [client.after_sign_up for client in state.clients.of(dialect.name) if client.after_sign_up]
     return exchange.redirect(after[0] if after else f"/{dialect.name}/")
 

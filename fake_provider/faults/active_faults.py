@@ -59,7 +59,7 @@ class ActiveFaults:
             return list(self._faults)
 
     def clear(self, which: Callable[[Fault], bool] = lambda fault: True) -> None:
-        """Remove all faults, or those for which `which` returns True; the responses that they delay are sent at once."""
+        """Remove the faults for which `which` returns True; the responses that they delay are sent at once."""
         with self._lock:
             self._faults = [fault for fault in self._faults if not which(fault)]
         self._delayed.release(which)

@@ -173,7 +173,7 @@ def make_fault(row: CataloguedFault, dialect: Dialect, client_id: str | None) ->
     """Return the fault of this row, for one response of this dialect; `client_id` None means any app."""
     members = dict(row.fault)
     if "redirect" in members:
-        members["redirect"] = members["redirect"].format(token=f"/{dialect.name}/{dialect.token[0]}")
+        members["redirect"] = members["redirect"].format(token=f"/{dialect.name}/{dialect.token_paths[0]}")
     endpoint = profile_endpoint(dialect) if row.endpoint == "profile" else row.endpoint
     return Fault(endpoint, dialect.name, client_id, **members)
 

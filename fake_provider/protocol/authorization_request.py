@@ -106,11 +106,11 @@ def parse_authorization_request(
     for name, values in parameters.items():
         if len(values) > 1:  # RFC 6749 section 3.1
             raise AuthorizationError("invalid_request", f"{name} came {len(values)} times, expected once")
-    for name in dialect.requires:
+    for name in dialect.required_parameters:
         if not _once(parameters, name):
             raise AuthorizationError("invalid_request", f"{name} is missing, and is required here")
     response_type = _once(parameters, "response_type")
-    if response_type is None and "response_type" not in dialect.may_omit:
+    if response_type is None and "response_type" not in dialect.optional_parameters:
         raise AuthorizationError("invalid_request", "response_type is missing, expected code")
     if response_type not in ("code", None):
         raise AuthorizationError("unsupported_response_type", f"expected response_type code, got {response_type}")
@@ -139,7 +139,7 @@ def parse_authorization_request(
 
 
 def _scopes(dialect: Dialect, scope: str) -> tuple[str, ...]:
-    asked = tuple(dict.fromkeys(scope.replace(",", " ").split() if dialect.comma_in_scope else scope.split()))
+    asked = tuple(dict.fromkeys(scope.replace(",", " ").split() if dialect.accepts_commas_in_scope else scope.split()))
     for name in asked:
         if name not in dialect.scopes:
             if dialect.ignores_unknown_scopes:
@@ -184,9 +184,9 @@ def _max_age(seconds: str | None) -> int | None:
 
 
 def _offline(dialect: Dialect, scopes: tuple[str, ...], parameters: Parameters) -> bool:
-    if dialect.offline is None:
+    if dialect.offline_parameter is None:
         return False
-    name, value = dialect.offline
+    name, value = dialect.offline_parameter
     return value in scopes if name == "scope" else _once(parameters, name) == value
 
 

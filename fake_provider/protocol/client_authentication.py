@@ -27,8 +27,8 @@ def authenticate_client(
     if "client_id" in form and form["client_id"] != client_id:
         raise OAuthError("invalid_request", "client_id in the header and in the body are not the same")
     challenge = 'Basic realm="fake provider"' if basic is not None else None
-    if method not in dialect.client_authentication:
-        expected = " or ".join(dialect.client_authentication)
+    if method not in dialect.client_authentication_methods:
+        expected = " or ".join(dialect.client_authentication_methods)
         raise OAuthError("invalid_client", f"expected client authentication by {expected}", 401, challenge)
     client = clients.find(dialect.name, client_id)
     if client is None:

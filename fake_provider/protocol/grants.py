@@ -72,7 +72,7 @@ class Grants:
         `form` is the token request's body; `client` has authenticated. Raises AnsweredToApp.
         """
         grant_type = form.get("grant_type")
-        known = ("authorization_code", "refresh_token") if dialect.offline else ("authorization_code",)
+        known = ("authorization_code", "refresh_token") if dialect.offline_parameter else ("authorization_code",)
         if grant_type is None:
             raise OAuthError("invalid_request", f"grant_type is missing, expected {' or '.join(known)}")
         if grant_type not in known:
@@ -112,7 +112,7 @@ class Grants:
                 return
             if client_id not in (None, found.grant.client_id):
                 raise OAuthError("invalid_grant", "this token was issued to another app")
-            if issued is not None and not dialect.revokes_all:
+            if issued is not None and not dialect.revokes_whole_grant:
                 self._tokens.pop(token)
             else:
                 self._refresh_tokens.end(found.family)

@@ -38,7 +38,7 @@ class RefreshTokens:
     def issue(self, dialect: Dialect, grant: Grant, family: str) -> str:
         """Return a new refresh token for this grant."""
         token = secrets.token_urlsafe(32)
-        self._tokens.put(token, RefreshToken(grant, family), dialect.refresh_lifetime)
+        self._tokens.put(token, RefreshToken(grant, family), dialect.refresh_token_lifetime)
         return token
 
     def find(self, dialect: Dialect, token: str) -> RefreshToken | None:

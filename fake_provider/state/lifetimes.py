@@ -41,7 +41,7 @@ class Lifetimes:
             dialect,
             code_lifetime=seconds.get("code", dialect.code_lifetime),
             token_lifetime=seconds.get("token", dialect.token_lifetime),
-            refresh_lifetime=seconds.get("refresh_token", dialect.refresh_lifetime),
+            refresh_token_lifetime=seconds.get("refresh_token", dialect.refresh_token_lifetime),
             openid=openid and replace(openid, lifetime=seconds.get("id_token", openid.lifetime)),
         )
 

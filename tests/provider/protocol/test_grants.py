@@ -185,7 +185,7 @@ def test_refuses_a_client_that_does_not_prove_itself(basic, sent, code):
 
 def test_refuses_a_way_that_the_dialect_has_not():
     """A provider may want the header alone."""
-    strict = replace(DIALECT, client_authentication=("basic",))
+    strict = replace(DIALECT, client_authentication_methods=("basic",))
 
     assert authenticate_client(strict, ClientRegistry([CLIENT]), BASIC, {}) == CLIENT
     with pytest.raises(OAuthError, match="by basic"):
