@@ -107,7 +107,7 @@ def _choose(state: State, dialect: Dialect, exchange: Exchange, key: str) -> Non
 
 
 def _code(state: State, dialect: Dialect, asked: AuthorizationRequest, session: SignInSession, was_asked: bool) -> str:
-    offline = asked.offline and (was_asked or not dialect.offline_only_after_consent)
+    offline = asked.requests_refresh_token and (was_asked or not dialect.offline_only_after_consent)
     tells = dialect.openid is not None and (dialect.openid.always_sends_auth_time or asked.max_age is not None)
     return state.grants.issue_code(dialect, asked, session.person, session.at if tells else None, offline)
 

@@ -54,12 +54,12 @@ def resource(state: State, dialect: Dialect, endpoint: str, exchange: Exchange, 
     shape = dialect.resources[endpoint][1]
     base_url = f"{exchange.address}/{dialect.name}"
     if isinstance(shape, PublicDocument):
-        return _respond(ApiResponse(200, shape.at(base_url, state.keys.of(dialect).algorithm)))
+        return _respond(ApiResponse(200, shape.make(base_url, state.keys.of(dialect).algorithm)))
     if isinstance(shape, KeySet):
         return _respond(ApiResponse(200, state.keys.of(dialect).published()))
     if isinstance(shape, ApiKeyResource):
         authorization = exchange.request.headers.get("Authorization", "")
-        return _respond(shape.answer(state.accounts.of_dialect(dialect.name), authorization, path["id"], base_url))
+        return _respond(shape.respond(state.accounts.of_dialect(dialect.name), authorization, path["id"], base_url))
     grant = state.grants.find(dialect, _access_token(dialect, exchange))
     exchange.client_id = grant.client_id
     answer = shape(_asked(state, dialect, exchange, grant))

@@ -1,4 +1,4 @@
-"""Nothing is kept for ever: each entry has an end, and the oldest goes first when there are too many."""
+"""A dictionary whose entries expire and whose size has a limit."""
 
 from __future__ import annotations
 
@@ -9,39 +9,39 @@ Value = TypeVar("Value")
 
 
 class BoundedStore(Generic[Value]):
-    """A dictionary from str to values that holds at most `size` entries, each until its own time.
+    """A dictionary from str to values: each entry has a lifetime, and the oldest is removed when there are too many.
 
-    `clock` returns the time in seconds. The store is not locked: its owner is.
+    `max_entries` is the limit, `clock` returns the time in seconds. Not thread-safe: the owner needs a lock.
     """
 
-    def __init__(self, size: int, clock: Callable[[], float]) -> None:
-        self._size = size
+    def __init__(self, max_entries: int, clock: Callable[[], float]) -> None:
+        self._max_entries = max_entries
         self._clock = clock
         self._entries: dict[str, tuple[float, Value]] = {}
 
     def put(self, key: str, value: Value, lifetime: float) -> None:
-        """Keep the value for `lifetime` seconds, or until `size` newer ones have come."""
+        """Store the value for `lifetime` seconds, or until `max_entries` newer values are stored."""
         self._entries.pop(key, None)
         self._entries[key] = (self._clock() + lifetime, value)
-        while len(self._entries) > self._size:
+        while len(self._entries) > self._max_entries:
             del self._entries[next(iter(self._entries))]
 
     def get(self, key: str) -> Value | None:
-        """Return the value, or None when it is unknown or over."""
-        until, value = self._entries.get(key, (0.0, None))
-        if value is not None and self._clock() >= until:
+        """Return the value, or None when it is unknown or expired."""
+        expires_at, value = self._entries.get(key, (0.0, None))
+        if value is not None and self._clock() >= expires_at:
             del self._entries[key]
             return None
         return value
 
     def pop(self, key: str) -> Value | None:
-        """Return the value and forget it, or return None when it is unknown or over."""
+        """Remove the value and return it, or None when it is unknown or expired."""
         value = self.get(key)
         self._entries.pop(key, None)
         return value
 
     def clear(self) -> None:
-        """Forget all entries."""
+        """Remove all values."""
         self._entries.clear()
 
     def __len__(self) -> int:

@@ -1,17 +1,18 @@
-"""An error says what was expected and what came, so that whoever reads it can mend it.
+"""The three kinds of errors in OAuth, one for each recipient.
 
-Three kinds, because OAuth answers them in three places: to the person, to the app through the browser, and to
-the app directly.
+The person gets UntrustedRequestError as a page, the app gets AuthorizationError through the browser, and the app gets
+OAuthError as the response to its own request. Each says what was expected and what was received.
 """
 
 from __future__ import annotations
 
 
 class UntrustedRequestError(Exception):
-    """The redirect URI cannot be trusted, so nobody is redirected and the person is told.
+    """The client or the redirect URI is invalid: the provider shows an error page and does not redirect.
 
-    Sending an error to an address that the app never registered would make the provider an open redirector
-    (RFC 6749 section 4.1.2.1, RFC 9700 section 4.11.2).
+    Open redirect: a redirect to a URL that no client has registered would let an attacker send users from the provider
+    to any site (RFC 6749 section 4.1.2.1, RFC 9700 section 4.11.2). `sentence` says what is wrong, `hint` what the
+    developer can do.
     """
 
     def __init__(self, sentence: str, hint: str) -> None:
@@ -21,9 +22,10 @@ class UntrustedRequestError(Exception):
 
 
 class AuthorizationError(Exception):
-    """The request is wrong and the redirect URI is right: the app hears of it there (RFC 6749 section 4.1.2.1).
+    """The authorization request is invalid, but its redirect URI is valid: an error response goes to the app.
 
-    `code` is one of the error codes of that section, `description` a sentence for the developer.
+    `code` is an error code of RFC 6749 section 4.1.2.1 or OpenID Connect Core section 3.1.2.6, `description` a sentence
+    for the developer.
     """
 
     def __init__(self, code: str, description: str) -> None:
@@ -33,11 +35,11 @@ class AuthorizationError(Exception):
 
 
 class OAuthError(Exception):
-    """A back-channel request is refused: RFC 6749 section 5.2 (token), RFC 6750 section 3.1 (resources).
+    """A request of the app to the token endpoint, the revocation endpoint or a resource is refused.
 
-    `code` is an error code of these sections, `description` a sentence for the developer, `status` the HTTP
-    status, `challenge` the authentication scheme to name in `WWW-Authenticate`, if any. `reason` names the rule
-    that was broken, for providers that have a word of their own for it.
+    `code` is an error code of RFC 6749 section 5.2 or RFC 6750 section 3.1, `description` a sentence for the developer,
+    `status` the HTTP status. `challenge` is the value of the header `WWW-Authenticate`, or the scheme `Bearer`, or None.
+    `reason` names the rule that was broken, for dialects that have an error of their own for it.
     """
 
     def __init__(

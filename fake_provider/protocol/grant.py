@@ -1,4 +1,4 @@
-"""What a person has allowed an app, and what the app gets for it."""
+"""The grant, which a person gives to an app, and the tokens that the app gets for it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a person allowed: who, which client, which scopes, and what binds the code to its login."""
+    """What a person has allowed an app, and the values that bind the code to one login."""
 
     dialect: str
     client_id: str
@@ -16,16 +16,17 @@ class Grant:
     redirect_uri: str
     redirect_uri_was_sent: bool
     code_challenge: str | None
-    nonce: str | None = None  # what the app has sent to find in its ID token
-    auth_time: float | None = None  # when the person signed in
-    offline: bool = False  # whether there is a refresh token in it
+    nonce: str | None = None  # of the authorization request; the ID token repeats it
+    auth_time: float | None = None  # when the person signed in, in seconds; None: not in the ID token
+    has_refresh_token: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class IssuedTokens:
-    """What the token endpoint hands out; `lifetime` is in seconds, None for no end.
+    """The tokens of one token response.
 
-    `family` is the code that it all goes back to, `refreshed` whether a refresh token was used for it.
+    `lifetime` of the access token is in seconds, None when it does not expire. `family` is the authorization code that
+    the tokens go back to. `is_refreshed` says whether they were issued for a refresh token.
     """
 
     token: str
@@ -33,4 +34,4 @@ class IssuedTokens:
     lifetime: float | None
     family: str
     refresh_token: str | None = None
-    refreshed: bool = False
+    is_refreshed: bool = False

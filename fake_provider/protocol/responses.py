@@ -1,4 +1,4 @@
-"""What every dialect's replies are made of, and the shapes that the RFCs give them."""
+"""The building blocks of the dialects' responses, and the error response of the RFCs."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from .errors import OAuthError
 from .person import Person
 
 Json = dict[str, Any]
-_LETTERS_AND_DIGITS = (string.ascii_letters + string.digits).encode()
-_OF_BYTES = bytes(_LETTERS_AND_DIGITS[byte % len(_LETTERS_AND_DIGITS)] for byte in range(256))
+_ALPHABET = (string.ascii_letters + string.digits).encode()
+_LETTER_OF_BYTE = bytes(_ALPHABET[byte % len(_ALPHABET)] for byte in range(256))
 
 
 @dataclass(frozen=True)
 class ApiResponse:
-    """What goes back to an app: a status, a JSON value or a form (None for no body), and headers."""
+    """A response to an app: an HTTP status, a JSON value (None: no body), and headers."""
 
     status: int
     json: Any
@@ -27,66 +27,67 @@ class ApiResponse:
 
 @dataclass(frozen=True)
 class ResponseContext:
-    """What the shapes may look at: who is asked about, by whom, with what, at which address."""
+    """What a response function may use: the person, the app, its scopes, and the request."""
 
     person: Person
     client_id: str
     client_name: str
-    scopes: tuple[str, ...]
-    query: Mapping[str, str]
-    base_url: str
+    scopes: tuple[str, ...]  # that the person has allowed
+    query: Mapping[str, str]  # the parameters of the request
+    base_url: str  # the scheme and host of the fake provider, without a slash at the end
 
 
 @dataclass(frozen=True)
 class PublicDocument:
-    """A resource that needs no token.
+    """A resource that needs no access token, such as the discovery document.
 
-    `at` makes it from the address of the dialect, without a slash at the end, and the algorithm of its ID tokens.
+    `make` takes the URL of the dialect, without a slash at the end, and the algorithm of its ID tokens.
     """
 
-    at: Callable[[str, str], Json]
+    make: Callable[[str, str], Json]
 
 
 @dataclass(frozen=True)
 class KeySet:
-    """The public keys that ID tokens are signed with (RFC 7517 section 5)."""
+    """A resource with the public keys that verify ID tokens (RFC 7517 section 5)."""
 
 
 @dataclass(frozen=True)
 class ApiKeyResource:
-    """A resource that opens to a key of its own and not to a person's token.
+    """A resource that needs an API key instead of a person's access token.
 
-    `answer` gets all accounts, what came in the Authorization header, the last part of the path, and the address of
-    the dialect without a slash at the end.
+    `respond` takes all accounts of the dialect, the Authorization header, the last part of the path, and the URL of the
+    dialect without a slash at the end.
     """
 
-    answer: Callable[[Sequence[Account], str, str, str], ApiResponse]
+    respond: Callable[[Sequence[Account], str, str, str], ApiResponse]
 
 
 @dataclass(frozen=True)
 class Account:
-    """A person's account at a dialect: when they were last signed in there, in seconds, if ever."""
+    """A person's account at a dialect."""
 
     person: Person
-    last_login: float | None
+    last_login: float | None  # when the person last signed in there, in seconds; None: never
 
 
-ResponseFunction = Callable[[ResponseContext], Any]  # a JSON value, or a Reply where the status or a header matters
+# returns a JSON value, or an ApiResponse when the status or a header differs
+ResponseFunction = Callable[[ResponseContext], Any]
 
 
 def rfc_error(error: OAuthError) -> ApiResponse:
-    """Return the error as RFC 6749 section 5.2 and RFC 6750 section 3 have it."""
+    """Return the error response of RFC 6749 section 5.2 and RFC 6750 section 3."""
     return ApiResponse(error.status, {"error": error.code, "error_description": error.description})
 
 
 def random_text(length: int) -> str:
-    """Return so many letters and digits that nobody can guess.
+    """Return `length` random letters and digits, from a source that an attacker cannot predict.
 
-    With 62 of them the first ones come a little more often, which leaves 5.9 bits in each.
+    256 is not a multiple of 62, so the first letters are slightly more frequent: each has 5.9 bits of entropy.
     """
-    return secrets.token_bytes(length).translate(_OF_BYTES).decode("ascii")
+    return secrets.token_bytes(length).translate(_LETTER_OF_BYTE).decode("ascii")
 
 
-def picture_url(asked: ResponseContext) -> str:
-    """Return the address of a picture: the person's own, or the one that a provider puts in its place."""
-    return f"{asked.base_url}/_avatars/{asked.person.key}.svg"
+def picture_url(context: ResponseContext) -> str:
+    """Return the URL of the person's picture, or of the provider's placeholder."""
+    return f"{context.base_url}/_avatars/{context.person.key}.svg"

@@ -1,6 +1,8 @@
 """The folders of the provider are layers: a module imports from its own layer and from those below, in no circle."""
 
 import ast
+import subprocess
+import sys
 from graphlib import TopologicalSorter
 
 import pytest
@@ -19,7 +21,8 @@ LAYERS = {  # folder: the folders that its modules may import
     "pages": {"endpoints", "state", "trace", "faults", "dialects", "protocol"},
 }
 MODULES = {file.relative_to(PACKAGE).with_suffix("").parts: file for file in PACKAGE.rglob("*.py")}
-RULES_WITHOUT_PROVIDERS = ("protocol", "grants")
+GRANTS = ("protocol", "grants")
+MAX_LOADED = 11  # modules that loading the grant rules loads, with itself
 MAX_MODULES = 20  # of a folder
 
 
@@ -50,14 +53,23 @@ def test_there_is_no_circle():
     assert list(TopologicalSorter({name: imports(name) for name in MODULES}).static_order())
 
 
-def test_the_rules_know_no_provider():
-    """Loading the rules of grants loads the protocol alone, and no provider's responses."""
-    reached, waiting = set(), {RULES_WITHOUT_PROVIDERS}
-    while waiting:
-        reached |= waiting
-        waiting = {module for name in waiting for module in imports(name)} - reached
+def test_the_grant_rules_load_no_provider():
+    """Loading protocol/grants.py loads modules of protocol/ alone: no dialect, and no library for HTTP."""
+    code = "import sys, fake_provider.protocol.grants; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    modules = [name.split(".") for name in loaded.stdout.split()]
+    ours = [name for name in modules if name[0] == "fake_provider" and len(name) > 2]
 
-    assert {name[0] for name in reached} == {"protocol"}
+    assert {name[1] for name in ours} == {"protocol"}
+    assert ["fake_provider", *GRANTS] in ours and len(ours) <= MAX_LOADED
+    assert not {name[0] for name in modules} & {"flask", "werkzeug", "joserfc"}
+
+
+def test_one_module_of_the_faults_imports_werkzeug():
+    """Faults are data: only apply.py changes responses of Werkzeug."""
+    importing = {file.name for file in (PACKAGE / "faults").glob("*.py") if "werkzeug" in file.read_text("utf-8")}
+
+    assert importing == {"apply.py"}
 
 
 @pytest.mark.parametrize("folder", [".", *sorted(LAYERS)])

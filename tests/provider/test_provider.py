@@ -97,7 +97,7 @@ def test_shows_a_refusal_to_the_person(provider, session):
     )
 
     assert page.status_code == 400
-    assert "not registered to get its answers at https://evil.example/" in page.text
+    assert "The redirect URI https://evil.example/ is not registered" in page.text
     assert "http://localhost:ANY PORT/callback" in page.text
 
 

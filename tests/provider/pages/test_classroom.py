@@ -578,7 +578,7 @@ def test_practice_clients_are_the_instructors(classroom, another):
 
 def test_registering_pushes_nobody_out():
     """When there are too many apps the next one is refused; on one's own machine the oldest goes."""
-    crowded, ones_own = ClientRegistry([], most=2, is_shared=True), ClientRegistry([], most=2)
+    crowded, ones_own = ClientRegistry([], max_clients=2, is_shared=True), ClientRegistry([], max_clients=2)
     first, own = (registry.register("x", "First", [ADDRESS]) for registry in (crowded, ones_own))
     crowded.register("x", "Second", [ADDRESS])
 

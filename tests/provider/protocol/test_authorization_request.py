@@ -1,4 +1,4 @@
-"""What an app may ask for, without HTTP."""
+"""The checks of an authorization request, without HTTP."""
 
 from dataclasses import replace
 
@@ -16,30 +16,30 @@ CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 
 
 def parameters(**changes):
-    """Return a right request with these parameters changed; None takes one out, a list repeats it."""
-    asked = {"response_type": "code", "client_id": "app", "redirect_uri": REDIRECT_URI, "state": "s", **changes}
-    return {name: value if isinstance(value, list) else [value] for name, value in asked.items() if value is not None}
+    """Return a valid request with these parameters changed; None removes one, a list repeats it."""
+    sent = {"response_type": "code", "client_id": "app", "redirect_uri": REDIRECT_URI, "state": "s", **changes}
+    return {name: value if isinstance(value, list) else [value] for name, value in sent.items() if value is not None}
 
 
 def check(**changes):
     """Return the checked request."""
-    asked = parameters(**changes)
-    return parse_authorization_request(DIALECT, parse_redirect_target(DIALECT, CLIENTS, asked), asked)
+    sent = parameters(**changes)
+    return parse_authorization_request(DIALECT, parse_redirect_target(DIALECT, CLIENTS, sent), sent)
 
 
-def test_takes_a_right_request():
-    """The control of everything below."""
-    asked = check(scope="name email", code_challenge=CHALLENGE, code_challenge_method="S256")
+def test_accepts_a_valid_request():
+    """The control of the tests below: the same request without an error is accepted."""
+    request = check(scope="name email", code_challenge=CHALLENGE, code_challenge_method="S256")
 
-    assert (asked.redirect_uri, asked.state, asked.code_challenge) == (REDIRECT_URI, "s", CHALLENGE)
-    assert asked.scopes == ("name", "email")
+    assert (request.redirect_uri, request.state, request.code_challenge) == (REDIRECT_URI, "s", CHALLENGE)
+    assert request.scopes == ("name", "email")
 
 
 @pytest.mark.parametrize(
     "changes",
     [
         {"client_id": None},
-        {"client_id": "nobody"},
+        {"client_id": "unknown"},
         {"client_id": ["app", "app"]},
         {"redirect_uri": REDIRECT_URI + "/"},
         {"redirect_uri": ""},
@@ -47,18 +47,18 @@ def test_takes_a_right_request():
         {"redirect_uri": ["https://evil.example/", REDIRECT_URI]},
     ],
 )
-def test_tells_the_person_when_no_address_can_be_trusted(changes):
-    """RFC 6749 section 4.1.2.1: then nobody is redirected anywhere."""
+def test_does_not_redirect_to_an_untrusted_redirect_uri(changes):
+    """Open redirect: without a valid client and redirect URI the error is a page (RFC 6749 section 4.1.2.1)."""
     with pytest.raises(UntrustedRequestError):
         check(**changes)
 
 
 def test_needs_no_redirect_uri_when_one_is_registered():
-    """RFC 6749 section 3.1.2.3: the only registered address may be left out."""
-    asked = check(redirect_uri=None)
+    """RFC 6749 section 3.1.2.3: a request may leave out the only registered redirect URI."""
+    request = check(redirect_uri=None)
 
-    assert asked.redirect_uri == REDIRECT_URI
-    assert not asked.redirect_uri_was_sent
+    assert request.redirect_uri == REDIRECT_URI
+    assert not request.redirect_uri_was_sent
 
 
 @pytest.mark.parametrize(
@@ -74,26 +74,26 @@ def test_needs_no_redirect_uri_when_one_is_registered():
         ({"code_challenge": "short", "code_challenge_method": "S256"}, "invalid_request"),
     ],
 )
-def test_sends_other_mistakes_back_to_the_app(changes, code):
-    """RFC 6749 section 4.1.2.1 has a code for each; RFC 7636 section 4.4.1 for PKCE."""
-    with pytest.raises(AuthorizationError) as refusal:
+def test_sends_other_errors_to_the_app(changes, code):
+    """RFC 6749 section 4.1.2.1 has an error code for each; RFC 7636 section 4.4.1 for PKCE."""
+    with pytest.raises(AuthorizationError) as error:
         check(**changes)
 
-    assert refusal.value.code == code
+    assert error.value.code == code
 
 
-def test_gives_the_state_back_as_it_came():
-    """The state belongs to the app: it comes back unchanged, whatever is in it."""
-    address = parse_redirect_target(DIALECT, CLIENTS, parameters(state="a&b=c é"))
+def test_returns_the_state_unchanged():
+    """The authorization response has the state of the request, with any characters (RFC 6749 section 4.1.2)."""
+    target = parse_redirect_target(DIALECT, CLIENTS, parameters(state="a&b=c é"))
 
-    assert address.with_parameters({"code": "x"}) == f"{REDIRECT_URI}?code=x&state=a%26b%3Dc+%C3%A9"
+    assert target.with_parameters({"code": "x"}) == f"{REDIRECT_URI}?code=x&state=a%26b%3Dc+%C3%A9"
 
 
-def test_wants_a_challenge_where_the_dialect_does():
-    """A dialect that requires PKCE sends back whoever comes without it."""
-    asked = parameters()
-    address = parse_redirect_target(DIALECT, CLIENTS, asked)
+def test_requires_a_code_challenge_if_the_dialect_does():
+    """A dialect that requires PKCE refuses a request without a code challenge."""
+    sent = parameters()
+    target = parse_redirect_target(DIALECT, CLIENTS, sent)
 
     with pytest.raises(AuthorizationError, match="PKCE"):
-        parse_authorization_request(replace(DIALECT, requires_pkce=True), address, asked)
-    assert parse_authorization_request(DIALECT, address, asked)
+        parse_authorization_request(replace(DIALECT, requires_pkce=True), target, sent)
+    assert parse_authorization_request(DIALECT, target, sent)

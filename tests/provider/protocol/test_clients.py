@@ -1,4 +1,4 @@
-"""Redirect URIs and secrets of clients."""
+"""Clients: their redirect URIs, their secrets, and the file of the registered ones."""
 
 import sys
 
@@ -26,7 +26,7 @@ PRACTICE = Client("simplelogin", "fake", "secret", "Fake", loopback_paths=("/cal
     ],
 )
 def test_compares_redirect_uris_character_by_character(redirect_uri):
-    """What is nearly the registered address is another address."""
+    """A URL that differs from the registered redirect URI in one character is refused."""
     assert CLIENT.accepts_redirect_uri(REGISTERED)
     assert not CLIENT.accepts_redirect_uri(redirect_uri)
 
@@ -34,7 +34,7 @@ def test_compares_redirect_uris_character_by_character(redirect_uri):
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
 @pytest.mark.parametrize("port", ["", ":5000", ":65535"])
 def test_practice_clients_may_use_any_port(host, port):
-    """Any port of this machine is as good as another, for practice."""
+    """The redirect URI of a practice client may have any port of this machine."""
     assert PRACTICE.accepts_redirect_uri(f"http://{host}{port}/callback")
 
 
@@ -55,14 +55,14 @@ def test_practice_clients_may_use_any_port(host, port):
         "http://[::1/callback",
     ],
 )
-def test_practice_clients_may_use_nothing_else(redirect_uri):
-    """Free ports are all that a practice client is given."""
+def test_practice_clients_may_change_nothing_else(redirect_uri):
+    """Only the port is free: another scheme, host or path is refused."""
     assert not PRACTICE.accepts_redirect_uri(redirect_uri)
 
 
 @pytest.mark.parametrize("secret", ["", "Secret", "secret ", "sécret"])
 def test_refuses_another_secret(secret):
-    """A secret is right or wrong as a whole."""
+    """Only the complete, exact client secret is accepted."""
     assert CLIENT.accepts_secret("secret")
     assert not CLIENT.accepts_secret(secret)
 
@@ -81,15 +81,15 @@ def test_refuses_another_secret(secret):
         "https://app.example.com:x/",
     ],
 )
-def test_says_why_an_address_cannot_be_registered(redirect_uri):
-    """What cannot be registered gets a sentence; what can gets none."""
+def test_says_why_a_redirect_uri_cannot_be_registered(redirect_uri):
+    """An invalid redirect URI gets a sentence that says why; a valid one gets None."""
     assert redirect_uri_problem(redirect_uri)
     assert redirect_uri_problem(REGISTERED) is None
     assert redirect_uri_problem("http://localhost:5000/callback") is None
 
 
 def test_keeps_registered_apps_in_a_file(tmp_path):
-    """An app that was registered is there after a restart, with its secret."""
+    """After a restart a registered app is still there, with its secret."""
     file = tmp_path / "clients.json"
     client = ClientRegistry([], file).register("simplelogin", "Mine", [REGISTERED])
 
@@ -98,16 +98,16 @@ def test_keeps_registered_apps_in_a_file(tmp_path):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
 def test_keeps_secrets_from_other_users(tmp_path):
-    """The file of the registered apps can be read by its owner alone."""
+    """Only the owner of the file can read the registered apps and their secrets."""
     file = tmp_path / "clients.json"
     ClientRegistry([], file).register("simplelogin", "Mine", [REGISTERED])
 
     assert file.stat().st_mode & 0o077 == 0
 
 
-def test_forgets_the_oldest_app_beyond_the_bound():
-    """Apps that people register do not fill the memory."""
-    registry = ClientRegistry([PRACTICE], most=2)
+def test_removes_the_oldest_app_beyond_the_bound():
+    """Registered apps cannot fill the memory: one too many, and the oldest is removed."""
+    registry = ClientRegistry([PRACTICE], max_clients=2)
     first, *others = [registry.register("simplelogin", "Mine", [REGISTERED]) for _ in range(3)]
 
     assert registry.find("simplelogin", first.client_id) is None

@@ -1,4 +1,4 @@
-"""Codes and tokens, without HTTP, with a clock that the test turns."""
+"""Authorization codes, access tokens and client authentication, without HTTP, with a clock that the test sets."""
 
 from dataclasses import replace
 
@@ -17,11 +17,11 @@ REDIRECT_URI = "https://app.example.com/callback"
 CLIENT = Client("simplelogin", "app", "secret", "App", redirect_uris=(REDIRECT_URI,))
 OTHER = Client("simplelogin", "other", "secret", "Other", redirect_uris=(REDIRECT_URI,))
 VERIFIER = "v" * 43
-ASKED = AuthorizationRequest(CLIENT, REDIRECT_URI, True, "s", ("email",), code_challenge_of(VERIFIER))
+REQUEST = AuthorizationRequest(CLIENT, REDIRECT_URI, True, "s", ("email",), code_challenge_of(VERIFIER))
 
 
 class Clock:
-    """A clock that stands still until it is told to go on."""
+    """A clock that stands still until a test sets it."""
 
     now = 0.0
 
@@ -37,26 +37,26 @@ def clock():
 
 @pytest.fixture
 def grants(clock):
-    """No codes and no tokens yet."""
+    """A store without codes and tokens."""
     return Grants(clock)
 
 
 def form(issued, /, **changes):
-    """Return a right token request with these members changed; None takes one out."""
+    """Return a valid token request with these parameters changed; None removes one."""
     sent = {"grant_type": "authorization_code", "code": issued, "redirect_uri": REDIRECT_URI, "code_verifier": VERIFIER}
     return {name: value for name, value in {**sent, **changes}.items() if value is not None}
 
 
 def refusal(grants, issued, /, client=CLIENT, **changes):
-    """Return the error code that this exchange is refused with."""
-    with pytest.raises(OAuthError) as refused:
+    """Return the error code of this token request, which must be refused."""
+    with pytest.raises(OAuthError) as error:
         grants.exchange(DIALECT, client, form(issued, **changes))
-    return refused.value.code
+    return error.value.code
 
 
 def test_exchanges_a_code_for_a_token(grants):
-    """The control of everything below."""
-    token = grants.exchange(DIALECT, CLIENT, form(grants.issue_code(DIALECT, ASKED, "ada")))
+    """The control of the tests below: the same request without an error gets an access token."""
+    token = grants.exchange(DIALECT, CLIENT, form(grants.issue_code(DIALECT, REQUEST, "ada")))
 
     grant = grants.find(DIALECT, token.token)
     assert (grant.person, grant.client_id, grant.scopes) == ("ada", "app", ("email",))
@@ -76,29 +76,29 @@ def test_exchanges_a_code_for_a_token(grants):
         ({"code_verifier": ""}, "invalid_grant"),
     ],
 )
-def test_refuses_what_does_not_fit_the_code(grants, changes, code):
+def test_refuses_a_request_that_does_not_fit_the_code(grants, changes, code):
     """RFC 6749 sections 4.1.3 and 5.2, RFC 7636 section 4.6."""
-    assert refusal(grants, grants.issue_code(DIALECT, ASKED, "ada"), **changes) == code
+    assert refusal(grants, grants.issue_code(DIALECT, REQUEST, "ada"), **changes) == code
 
 
 def test_refuses_a_code_of_another_client(grants):
-    """A code is the client's that asked for it, and stays good for that client."""
-    code = grants.issue_code(DIALECT, ASKED, "ada")
+    """A code is valid for the client it was issued to, even after another client has sent it."""
+    code = grants.issue_code(DIALECT, REQUEST, "ada")
 
     assert refusal(grants, code, client=OTHER) == "invalid_grant"
     assert grants.exchange(DIALECT, CLIENT, form(code)).token
 
 
 def test_refuses_a_code_of_another_dialect(grants):
-    """Two providers are two worlds, even in one program."""
-    code = grants.issue_code(replace(DIALECT, name="elsewhere"), ASKED, "ada")
+    """A code of one dialect is unknown at another, although one program has both."""
+    code = grants.issue_code(replace(DIALECT, name="elsewhere"), REQUEST, "ada")
 
     assert refusal(grants, code) == "invalid_grant"
 
 
-def test_refuses_a_code_twice_and_takes_its_token_back(grants):
-    """RFC 6749 section 4.1.2: a code that comes twice was stolen from one of the two."""
-    code = grants.issue_code(DIALECT, ASKED, "ada")
+def test_refuses_a_used_code_and_revokes_its_token(grants):
+    """Replay: a code that is used a second time may be stolen, so its token is revoked (RFC 6749 section 4.1.2)."""
+    code = grants.issue_code(DIALECT, REQUEST, "ada")
     token = grants.exchange(DIALECT, CLIENT, form(code))
 
     assert refusal(grants, code) == "invalid_grant"
@@ -106,24 +106,24 @@ def test_refuses_a_code_twice_and_takes_its_token_back(grants):
         grants.find(DIALECT, token.token)
 
 
-def test_gives_a_code_one_try(grants):
-    """A wrong verifier uses the code up, so that nobody can go on guessing."""
-    code = grants.issue_code(DIALECT, ASKED, "ada")
+def test_allows_a_code_one_attempt(grants):
+    """A wrong code verifier uses the code up: an attacker cannot guess a second time."""
+    code = grants.issue_code(DIALECT, REQUEST, "ada")
 
     assert refusal(grants, code, code_verifier="w" * 43) == "invalid_grant"
     assert refusal(grants, code) == "invalid_grant"
 
 
 def test_refuses_a_verifier_without_a_challenge(grants):
-    """RFC 9700 section 4.8.2: somebody on the way may have taken the challenge out."""
-    code = grants.issue_code(DIALECT, replace(ASKED, code_challenge=None), "ada")
+    """PKCE downgrade: an attacker may have removed the challenge from the request (RFC 9700 section 4.8.2)."""
+    code = grants.issue_code(DIALECT, replace(REQUEST, code_challenge=None), "ada")
 
     assert refusal(grants, code) == "invalid_grant"
 
 
-def test_a_code_ends_after_a_minute(grants, clock):
-    """A code lives as long as a redirect takes."""
-    early, late = grants.issue_code(DIALECT, ASKED, "ada"), grants.issue_code(DIALECT, ASKED, "ada")
+def test_a_code_expires(grants, clock):
+    """A code is valid until its lifetime is over."""
+    early, late = grants.issue_code(DIALECT, REQUEST, "ada"), grants.issue_code(DIALECT, REQUEST, "ada")
     clock.now = DIALECT.code_lifetime - 1
     grants.exchange(DIALECT, CLIENT, form(early))
     clock.now = DIALECT.code_lifetime
@@ -131,9 +131,9 @@ def test_a_code_ends_after_a_minute(grants, clock):
     assert refusal(grants, late) == "invalid_grant"
 
 
-def test_a_token_ends_when_it_says(grants, clock):
-    """A token that has expired is as good as none."""
-    token = grants.exchange(DIALECT, CLIENT, form(grants.issue_code(DIALECT, ASKED, "ada")))
+def test_an_access_token_expires(grants, clock):
+    """An access token is refused as soon as its lifetime is over."""
+    token = grants.exchange(DIALECT, CLIENT, form(grants.issue_code(DIALECT, REQUEST, "ada")))
     clock.now = token.lifetime - 1
     grants.find(DIALECT, token.token)
     clock.now = token.lifetime
@@ -142,10 +142,11 @@ def test_a_token_ends_when_it_says(grants, clock):
         grants.find(DIALECT, token.token)
 
 
-def test_forgets_the_oldest_token_beyond_the_bound(grants):
-    """Tokens do not fill the memory."""
+def test_removes_the_oldest_token_beyond_the_bound(grants):
+    """Tokens cannot fill the memory: one too many, and the oldest is removed."""
     first, *_, last = [
-        grants.exchange(DIALECT, CLIENT, form(grants.issue_code(DIALECT, ASKED, "ada"))) for _ in range(MAX_TOKENS + 1)
+        grants.exchange(DIALECT, CLIENT, form(grants.issue_code(DIALECT, REQUEST, "ada")))
+        for _ in range(MAX_TOKENS + 1)
     ]
 
     assert grants.find(DIALECT, last.token)
@@ -158,8 +159,8 @@ BODY = {"client_id": "app", "client_secret": "secret"}
 
 
 @pytest.mark.parametrize(("basic", "sent"), [(BASIC, {}), (None, BODY), (BASIC, {"client_id": "app"})])
-def test_knows_a_client_by_header_or_body(basic, sent):
-    """RFC 6749 section 2.3.1 has two ways for an app to say who it is."""
+def test_authenticates_a_client_by_header_or_body(basic, sent):
+    """RFC 6749 section 2.3.1: client id and client secret come in the Authorization header or in the body."""
     assert authenticate_client(DIALECT, ClientRegistry([CLIENT]), basic, sent) == CLIENT
 
 
@@ -167,7 +168,7 @@ def test_knows_a_client_by_header_or_body(basic, sent):
     ("basic", "sent", "code"),
     [
         (("app", "wrong"), {}, "invalid_client"),
-        (("nobody", "secret"), {}, "invalid_client"),
+        (("unknown", "secret"), {}, "invalid_client"),
         (None, {}, "invalid_client"),
         (None, {"client_id": "app"}, "invalid_client"),
         (None, {**BODY, "client_secret": ""}, "invalid_client"),
@@ -175,16 +176,16 @@ def test_knows_a_client_by_header_or_body(basic, sent):
         (BASIC, {"client_id": "other"}, "invalid_request"),
     ],
 )
-def test_refuses_a_client_that_does_not_prove_itself(basic, sent, code):
+def test_refuses_a_client_that_does_not_authenticate(basic, sent, code):
     """RFC 6749 sections 2.3 and 5.2."""
-    with pytest.raises(OAuthError) as refused:
+    with pytest.raises(OAuthError) as error:
         authenticate_client(DIALECT, ClientRegistry([CLIENT, OTHER]), basic, sent)
 
-    assert refused.value.code == code
+    assert error.value.code == code
 
 
-def test_refuses_a_way_that_the_dialect_has_not():
-    """A provider may want the header alone."""
+def test_refuses_a_method_that_the_dialect_does_not_support():
+    """A provider may support client authentication by the header alone."""
     strict = replace(DIALECT, client_authentication_methods=("basic",))
 
     assert authenticate_client(strict, ClientRegistry([CLIENT]), BASIC, {}) == CLIENT
