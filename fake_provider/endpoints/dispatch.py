@@ -1,7 +1,7 @@
-"""Each dialect's addresses, and what happens to every message there: it is kept, and broken if asked.
+"""Dispatch: which function responds at which endpoint, and what happens to every request there.
 
-They stand before Flask's pages, as a WSGI application around another: what is asked for most often takes the shortest
-way, and everything else is passed on.
+Each request is recorded in the trace, and a fault may change its response. `EndpointDispatcher` is a WSGI application
+in front of Flask's: the endpoints, which a login needs most, do without Flask's routing; all other URLs are Flask's.
 """
 
 from __future__ import annotations
@@ -24,16 +24,20 @@ from ..protocol.dialect import Dialect
 from ..protocol.errors import OAuthError, UntrustedRequestError
 from ..state.browsers import Browsers
 from ..state.state import State
+from .api_responses import error_response
 from .authorize import authorize
-from .back_channel import error_response, resource, revocation, token
 from .exchange import Exchange, with_methods
 from .logout import log_out
-from .security import refuse_foreign_origin, set_headers, trusted_origin
+from .resource import resource
+from .revocation import revocation
+from .security import set_headers, trusted_origin
 from .sign_up import sign_up
+from .token import token
 
-View = Callable[..., Response]  # of an exchange, and what stands in the path
+View = Callable[..., Response]  # takes the state, the dialect, the exchange, and the variable parts of the path
 
-RECORDED_HEADERS = {  # header: its name in WSGI
+FRONT_CHANNEL = ("authorization", "logout", "sign-up")  # endpoints that a browser requests; the others, an app
+RECORDED_REQUEST_HEADERS = {  # header: its name in WSGI
     "Accept": "HTTP_ACCEPT",
     "Authorization": "HTTP_AUTHORIZATION",
     "Content-Type": "CONTENT_TYPE",
@@ -42,14 +46,12 @@ RECORDED_HEADERS = {  # header: its name in WSGI
     "Referer": "HTTP_REFERER",
     "User-Agent": "HTTP_USER_AGENT",
 }
-FRONT_CHANNEL = ("authorization", "logout", "sign-up")
-ENDPOINTS_WITH_FORMS = ("authorization", "sign-up")  # their forms are on our own pages; a log-out begins on the app's
 RECORDED_RESPONSE_HEADERS = ("Cache-Control", "Content-Type", "Location", "WWW-Authenticate", "X-OAuth-Scopes")
 
 
 @dataclass(frozen=True, eq=False)
 class Route:
-    """What stands at an address: which endpoint of which dialect, and the function that answers there."""
+    """One endpoint of one dialect, and the function that responds there."""
 
     dialect: Dialect
     endpoint: str
@@ -63,105 +65,113 @@ class Version(BaseConverter):
 
 
 class EndpointDispatcher:
-    """A WSGI application that answers at the endpoints of all dialects, and asks Flask for all other pages."""
+    """A WSGI application that responds at the endpoints of all dialects, and passes other requests on to Flask."""
 
     def __init__(self, app: Flask, state: State, browsers: Browsers) -> None:
         self._app = app
         self._pages = app.wsgi_app
         self._state = state
         self._browsers = browsers
-        self._plain: dict[str, dict[str, Route]] = {}  # by path and method: nearly all need no looking for
+        self._fixed_paths: dict[str, dict[str, Route]] = {}  # path: its routes by method
         rules = []
-        for rule, methods, place in _rules(state):
-            if "<" in rule:
-                rules.append(Rule(rule, endpoint=place, methods=methods))
+        for path, methods, route in _routes():
+            if "<" in path:
+                rules.append(Rule(path, endpoint=route, methods=methods))
             else:
-                self._plain[rule] = dict.fromkeys(methods, place)
-        self._others = Map(rules, converters={"version": Version}, merge_slashes=False).bind("localhost")
+                self._fixed_paths[path] = dict.fromkeys(methods, route)
+        self._variable_paths = Map(rules, converters={"version": Version}, merge_slashes=False).bind("localhost")
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        """Answer one request (PEP 3333)."""
+        """Respond to one request (PEP 3333)."""
         request = Request(environ)
-        address = trusted_origin(request.scheme, environ.get("HTTP_HOST", ""), self._state.classroom)
-        if address is None:
-            return self._pages(environ, start_response)  # which say whom we answer to
+        origin = trusted_origin(request.scheme, environ.get("HTTP_HOST", ""), self._state.classroom)
+        if origin is None:
+            return self._pages(environ, start_response)  # an error page names the hosts that are trusted
         request.max_content_length = self._app.config["MAX_CONTENT_LENGTH"]
-        exchange = Exchange(request, address, self._app, self._browsers)
+        exchange = Exchange(request, origin, self._app, self._browsers)
         try:
-            place, path = self._place(request)
-            response = self._answer(place, exchange, path)
+            route, path = self._find_route(request)
+            response = self._respond(route, exchange, path)
         except NotFound:
             return self._pages(environ, start_response)
         except HTTPException as error:
-            response = _problem(exchange, error)
+            response = _error_page(exchange, error)
         except Exception:
             self._app.logger.exception("%s %s", request.method, request.path)
-            response = _problem(exchange, InternalServerError())
+            response = _error_page(exchange, InternalServerError())
         exchange.save(response)
-        set_headers(response, self._state.classroom, exchange.broken)
-        if exchange.broken:
+        set_headers(response, self._state.classroom, exchange.has_fault)
+        if exchange.has_fault:
             return response(environ, start_response)
-        # it is whole: Werkzeug would only look for what is missing in it
+        # the response is complete: Werkzeug's own way would spend time on completing it
         start_response(response.status, response.headers.to_wsgi_list())
         return [response.get_data()]
 
-    def _place(self, request: Request) -> tuple[Route, Mapping[str, str]]:
-        """Return what stands there, and what the path holds. Raises NotFound or MethodNotAllowed."""
-        plain = self._plain.get(request.path)
-        if plain is None:
-            return self._others.match(request.path, request.method)
-        if request.method not in plain:
-            raise MethodNotAllowed(list(plain))
-        return plain[request.method], {}
+    def _find_route(self, request: Request) -> tuple[Route, Mapping[str, str]]:
+        """Return the route, and the variable parts of the path. Raises NotFound or MethodNotAllowed."""
+        routes = self._fixed_paths.get(request.path)
+        if routes is None:
+            return self._variable_paths.match(request.path, request.method)
+        if request.method not in routes:
+            raise MethodNotAllowed(list(routes))
+        return routes[request.method], {}
 
-    def _answer(self, place: Route, exchange: Exchange, path: Mapping[str, str]) -> Response:
-        dialect, endpoint = place.dialect, place.endpoint
-        if endpoint in ENDPOINTS_WITH_FORMS:
-            refuse_foreign_origin(exchange.request)
+    def _respond(self, route: Route, exchange: Exchange, path: Mapping[str, str]) -> Response:
+        """Return the response of the endpoint, changed by a fault if one is active, and record both messages."""
+        dialect, endpoint = route.dialect, route.endpoint
+        variables = {name: value for name, value in path.items() if name != "version"} if path else {}
         try:
-            response = place.view(exchange, **{name: value for name, value in path.items() if name != "version"})
+            response = route.view(self._state, dialect, exchange, **variables)
         except UntrustedRequestError as error:
             response = exchange.page("refused.html", 400, dialect=dialect, endpoint=endpoint, error=error)
         except OAuthError as error:
             response = error_response(dialect, endpoint, exchange, error)
-        fault = None
-        if endpoint not in FRONT_CHANNEL or exchange.answers_app:
-            fault = self._state.faults.take(dialect.name, endpoint, exchange.client_id)
+        fault = self._take_fault(route, exchange)
         if fault is None:
-            self._keep(place, exchange, response)
-            return response
-        if fault.drop:  # what is broken off cannot be read any more
-            self._keep(place, exchange, response, fault)
-            return self._broken(dialect, exchange, fault, response)
-        response = self._broken(dialect, exchange, fault, response)
-        self._keep(place, exchange, response, fault)
+            self._record(route, exchange, response)
+        elif fault.drop:  # a response that breaks off cannot be read afterwards
+            self._record(route, exchange, response, fault)
+            response = self._apply_fault(fault, dialect, exchange, response)
+        else:
+            response = self._apply_fault(fault, dialect, exchange, response)
+            self._record(route, exchange, response, fault)
         return response
 
-    def _broken(self, dialect: Dialect, exchange: Exchange, fault: Fault, response: Response) -> Response:
+    def _take_fault(self, route: Route, exchange: Exchange) -> Fault | None:
+        """Return the active fault for this response, or None. Pages have none: a fault changes what the app gets."""
+        if route.endpoint in FRONT_CHANNEL and not exchange.is_for_app:
+            return None
+        return self._state.faults.take(route.dialect.name, route.endpoint, exchange.client_id)
+
+    def _apply_fault(self, fault: Fault, dialect: Dialect, exchange: Exchange, response: Response) -> Response:
+        """Return the response with the status, headers, body or ID token that the fault gives it."""
+
         def forge(token: str, change: Mapping[str, Any]) -> str:
             client = self._state.clients.find(dialect.name, exchange.client_id or "")
             key = self._state.keys.of(dialect).current()
             return forge_id_token(token, change, key, client.client_secret if client else "")
 
-        exchange.broken = True
+        exchange.has_fault = True
         self._state.faults.delay(fault)
         return apply_fault(fault, response, forge)
 
-    def _keep(self, place: Route, exchange: Exchange, response: Response, fault: Fault | None = None) -> None:
+    def _record(self, route: Route, exchange: Exchange, response: Response, fault: Fault | None = None) -> None:
+        """Record request and response in the trace: some headers, the query, the form, and the body unless a page."""
         request = exchange.request
         # a GET may have a form too
         form = list(request.form.items(multi=True)) if request.environ.get("CONTENT_TYPE") else []
+        headers = RECORDED_REQUEST_HEADERS.items()
         is_page = fault is None and response.headers["Content-Type"].startswith("text/html")
         self._state.trace.add(
-            dialect=place.dialect.name,
-            endpoint=place.endpoint,
-            channel="front" if place.endpoint in FRONT_CHANNEL else "back",
+            dialect=route.dialect.name,
+            endpoint=route.endpoint,
+            channel="front" if route.endpoint in FRONT_CHANNEL else "back",
             client_id=exchange.client_id,
             method=request.method,
             path=request.path,
             query=request.query_string,
             form=form,
-            headers=[(name, request.environ[key]) for name, key in RECORDED_HEADERS.items() if key in request.environ],
+            headers=[(name, request.environ[key]) for name, key in headers if key in request.environ],
             status=response.status_code,
             reply_headers=[header for header in response.headers if header[0] in RECORDED_RESPONSE_HEADERS],
             body=b"" if is_page else response.get_data(),
@@ -169,27 +179,29 @@ class EndpointDispatcher:
         )
 
 
-def _rules(state: State) -> Iterator[tuple[str, list[str], Route]]:
+def _routes() -> Iterator[tuple[str, list[str], Route]]:
+    """Yield each path, in Werkzeug's notation, with its methods and its route."""
     for dialect in DIALECTS:
-        for endpoint, paths, view, methods in _views(state, dialect):
+        for endpoint, paths, view, methods in _endpoints(dialect):
             for path in paths:
                 rule = f"/{dialect.name}/{path}".replace("vNN.0", "<version:version>").replace("ID", "<id>")
                 yield rule, ["HEAD", *methods] if "GET" in methods else methods, Route(dialect, endpoint, view)
 
 
-def _problem(exchange: Exchange, error: HTTPException) -> Response:
+def _endpoints(dialect: Dialect) -> Iterator[tuple[str, tuple[str, ...], View, list[str]]]:
+    """Yield each endpoint of the dialect: its name, its paths, the function that responds there, its methods."""
+    yield "authorization", dialect.authorization_paths, authorize, ["GET", "POST"]
+    yield "token", dialect.token_paths, token, [*dialect.token_methods]
+    for endpoint, (paths, _) in dialect.resources.items():
+        # UserInfo takes both methods (OpenID Connect Core section 5.3.1)
+        methods = ["GET", "POST"] if endpoint == "userinfo" and dialect.openid is not None else ["GET"]
+        yield endpoint, paths, partial(resource, endpoint=endpoint), methods
+    yield "revocation", dialect.revocation_paths, revocation, ["POST"]
+    yield "logout", dialect.logout_paths, log_out, ["GET", "POST"]
+    yield "sign-up", dialect.sign_up_paths, sign_up, ["GET", "POST"]
+
+
+def _error_page(exchange: Exchange, error: HTTPException) -> Response:
     if isinstance(error, MethodNotAllowed) and exchange.request.method == "OPTIONS":
         return with_methods(Response(), error)
     return with_methods(exchange.page("problem.html", error.code or 500, error=error), error)
-
-
-def _views(state: State, dialect: Dialect) -> Iterator[tuple[str, tuple[str, ...], View, list[str]]]:
-    yield "authorization", dialect.authorization_paths, partial(authorize, state, dialect), ["GET", "POST"]
-    yield "token", dialect.token_paths, partial(token, state, dialect), [*dialect.token_methods]
-    for endpoint, (paths, _) in dialect.resources.items():
-        # UserInfo has to take both (OpenID Connect Core section 5.3.1)
-        methods = ["GET", "POST"] if endpoint == "userinfo" and dialect.openid is not None else ["GET"]
-        yield endpoint, paths, partial(resource, state, dialect, endpoint), methods
-    yield "revocation", dialect.revocation_paths, partial(revocation, state, dialect), ["POST"]
-    yield "logout", dialect.logout_paths, partial(log_out, state, dialect), ["GET", "POST"]
-    yield "sign-up", dialect.sign_up_paths, partial(sign_up, state, dialect), ["GET", "POST"]

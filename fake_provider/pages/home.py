@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 
 from ..dialects.table import BY_NAME, DIALECTS
 from ..gallery.apps import read_gallery
-from ..state.sign_in import available_people, consent_owner, person_signed_in, sign_out
+from ..state.sign_in import BrowserSession, available_people
 from ..state.state import State
 
 
@@ -23,25 +23,19 @@ def home_pages(state: State) -> Blueprint:
 
     @routes.get(one)
     def provider(name: str) -> str:
-        person = person_signed_in(state, session, name)
-        allowed = [
-            client
-            for client in state.clients.of(name)
-            if person is not None
-            and state.consents.cover(name, consent_owner(state, session, person.key), client.client_id, ())
-        ]
+        browser_session = BrowserSession(state, session, name)
+        allowed = [client for client in state.clients.of(name) if browser_session.has_allowed(client.client_id)]
+        person = browser_session.person
         return render_template("provider.html", dialect=BY_NAME[name], person=person, allowed=allowed)
 
     @routes.post(one)
     def change(name: str) -> Response:
         """Sign out, or forget what an app was allowed."""
+        browser_session = BrowserSession(state, session, name)
         if "forget" in request.form:
-            person = person_signed_in(state, session, name)
-            state.consents.forget(
-                name, consent_owner(state, session, person.key) if person else "", request.form["forget"]
-            )
+            browser_session.forget_consent(request.form["forget"])
         else:
-            sign_out(session, name)
+            browser_session.sign_out()
         return redirect(url_for("pages.provider", name=name), 303)
 
     @routes.get("/_avatars/<key>.svg")

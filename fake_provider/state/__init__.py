@@ -1,1 +1,1 @@
-"""What the provider remembers while it runs: people, sign-ins, browsers, lifetimes, the class."""
+"""What the provider remembers while it runs: accounts, sign-ins, browsers, lifetimes, the classroom."""

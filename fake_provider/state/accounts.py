@@ -1,4 +1,4 @@
-"""Whom one can be here: the people of `people.py`, and those who were added while the provider runs."""
+"""Accounts: the people of `people.py`, and the people who are added while the provider runs."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from ..protocol.person import Person
 from ..protocol.responses import Account
 from .people import PEOPLE
 
-MAX_ADDED_PEOPLE = 1_000  # the oldest goes first
+MAX_ADDED_PEOPLE = 1_000  # one more removes the oldest
 MAX_TEXT_LENGTH = 10_000  # characters
-FIRST_NUMBER = 100  # of the people added; numbers are never used twice
+FIRST_NUMBER = 100  # of the people who are added; no number is used twice
 
 
 class Accounts:
-    """All people, in the order in which they are offered."""
+    """All people, in the order of the page "Who are you?"."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._added: dict[str, Person] = {}
         self._count = 0
-        self._last_logins: dict[tuple[str, str], float] = {}  # (dialect, key) of somebody who is in the cast
+        self._last_logins: dict[tuple[str, str], float] = {}  # (dialect, key of a person): time
 
     def add(
         self,
@@ -34,16 +34,16 @@ class Accounts:
         first_name: str = "",
         signed_up: bool = False,
     ) -> Person:
-        """Add somebody and return them.
+        """Add a person and return them.
 
-        Raises ValueError with a sentence when the name is empty, or name or address are too long or no Unicode.
+        Raises ValueError with a sentence when the name is empty, or name or e-mail address are too long or no Unicode.
         """
         if not name.strip():
             raise ValueError("name has to have at least one character.")
         if max(len(name), len(email or "")) > MAX_TEXT_LENGTH:
             raise ValueError(f"name and email may have {MAX_TEXT_LENGTH} characters each.")
         if any("\ud800" <= character <= "\udfff" for character in name + (email or "")):
-            raise ValueError("name and email have to be Unicode: half of a surrogate pair is no character.")
+            raise ValueError("name and email have to be Unicode: a lone surrogate is no character.")
         with self._lock:
             number = FIRST_NUMBER + self._count
             self._count += 1
@@ -62,7 +62,7 @@ class Accounts:
             )
             self._added[person.key] = person
             if len(self._added) > MAX_ADDED_PEOPLE:
-                # whom an instructor has added for all is not pushed out by those who sign up
+                # people whom the instructor has added for the whole class stay when many learners sign up
                 who_signed_up = (key for key, other in self._added.items() if other.signed_up)
                 self._forget(next(who_signed_up, next(iter(self._added))))
         return person
@@ -74,39 +74,39 @@ class Accounts:
         return added or next((person for person in PEOPLE if person.key == key), None)
 
     def all(self) -> list[Person]:
-        """Return all people, those who were added last."""
+        """Return all people: first those of `people.py`, then those who were added."""
         with self._lock:
             return [*PEOPLE, *self._added.values()]
 
     def find_by_login_hint(self, dialect: str, login_hint: str | None) -> Person | None:
-        """Return whom a `login_hint` names, by user name, login or address in any case, or None."""
+        """Return the person whom a `login_hint` names, by user name or e-mail address in any case, or None."""
         if not login_hint:
             return None
         hint = login_hint.casefold()
-        names = (hint, hint.removesuffix("@example.com"))  # an Okta login is a user name in the form of an address
+        names = (hint, hint.removesuffix("@example.com"))  # an Okta login looks like an e-mail address
         return next(
             (p for p in self.all() if (p.email or "").casefold() == hint or p.username(dialect).casefold() in names),
             None,
         )
 
     def note_login(self, dialect: str, key: str, at: float) -> None:
-        """Remember when this person has signed in last."""
+        """Remember when this person signed in last."""
         with self._lock:
             self._last_logins[dialect, key] = at
 
     def of_dialect(self, dialect: str) -> list[Account]:
-        """Return everybody's account at this dialect."""
+        """Return the account of each person at this dialect."""
         people = self.all()
         with self._lock:
             return [Account(person, self._last_logins.get((dialect, person.key))) for person in people]
 
     def clear(self) -> None:
-        """Forget the people who were added, and when people have signed in."""
+        """Forget the people who were added, and the times of the sign-ins."""
         with self._lock:
             self._added.clear()
             self._last_logins.clear()
 
     def _forget(self, key: str) -> None:
         del self._added[key]
-        for place in [place for place in self._last_logins if place[1] == key]:
-            del self._last_logins[place]
+        for login in [login for login in self._last_logins if login[1] == key]:
+            del self._last_logins[login]

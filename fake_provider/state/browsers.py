@@ -1,7 +1,7 @@
-"""A browser's cookie is a name that nobody can guess; what it stands for is kept here.
+"""Browsers: the cookie is an unguessable name, and the data that belong to it stay in the provider's memory.
 
-Flask's own sessions put it all into the cookie, packed and signed, and unpack it for each request: a quarter of the
-time of a login went there. And a copy of such a cookie is still good after its browser has signed out.
+Flask's own sessions put the data into the cookie, and sign and decode them for each request, which took a quarter of
+the time of a login. A copy of such a cookie would also stay valid after its browser has signed out.
 """
 
 from __future__ import annotations
@@ -23,45 +23,48 @@ ONE_DAY = 86_400.0
 
 
 class Browser(dict[str, Any], SessionMixin):
-    """What is remembered of one browser. `name` is its cookie's value, None before it has one."""
+    """The data of one browser. `name` is the value of its cookie, None before it has one; `saved` the stored data."""
 
-    def __init__(self, name: str | None, kept: dict[str, Any]) -> None:
-        super().__init__(kept)
+    def __init__(self, name: str | None, saved: dict[str, Any]) -> None:
+        super().__init__(saved)
         self.name = name
-        self.kept = kept
+        self.saved = saved
 
 
 class Browsers(SessionInterface):
-    """All browsers that somebody is signed in with, in memory; on pages, Flask's `session`."""
+    """All browsers that have data, in memory; on pages, Flask's `session`."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._kept: BoundedStore[dict[str, Any]] = BoundedStore(MAX_BROWSERS, time.time)
+        self._saved: BoundedStore[dict[str, Any]] = BoundedStore(MAX_BROWSERS, time.time)
 
-    def of(self, request: Request) -> Browser:
-        """Return what is remembered of the browser that asks; a name that is not known here is not taken over."""
-        if "HTTP_COOKIE" not in request.environ:  # an app's own request: nothing to look for
+    def load(self, request: Request) -> Browser:
+        """Return the data of the browser that sent this request.
+
+        Session fixation: a cookie that the provider did not set is ignored, and the browser gets another.
+        """
+        if "HTTP_COOKIE" not in request.environ:  # a request of an app, which has no cookie
             return Browser(None, {})
         name = request.cookies.get(COOKIE, "")
         with self._lock:
-            kept = self._kept.get(name)
-        return Browser(None, {}) if kept is None else Browser(name, kept)
+            saved = self._saved.get(name)
+        return Browser(None, {}) if saved is None else Browser(name, saved)
 
-    def keep(self, browser: Browser, response: Response) -> None:
-        """Keep what has changed, and give the browser its cookie when it has none yet."""
-        if browser == browser.kept:
+    def save(self, browser: Browser, response: Response) -> None:
+        """Save what has changed, and set the browser's cookie when it has none yet."""
+        if browser == browser.saved:
             return
         name = browser.name or secrets.token_urlsafe(24)
         with self._lock:
-            self._kept.put(name, dict(browser), ONE_DAY)
+            self._saved.put(name, dict(browser), ONE_DAY)
         if browser.name is None:
             response.set_cookie(COOKIE, name, httponly=True, samesite="Lax")
 
     def open_session(self, app: Flask, request: Request) -> Browser:
-        """Give Flask its `session`."""
-        return self.of(request)
+        """Load Flask's `session`."""
+        return self.load(request)
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        """Take it back."""
+        """Save Flask's `session`."""
         if isinstance(session, Browser):
-            self.keep(session, response)
+            self.save(session, response)

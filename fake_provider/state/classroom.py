@@ -1,7 +1,7 @@
-"""A provider that listens beyond its own machine is shared: a class uses it, and learners are kept apart.
+"""The classroom: settings of a provider that a class shares, and that shows each learner only their own apps.
 
-Whether it is shared is settled once, by the address that it listens at, and by nothing in a request: what comes by
-a proxy or a tunnel comes from loopback too, and headers that say where from are anybody's to write.
+A provider is shared when it listens at a network address. No request decides that: a request through a proxy or a
+tunnel comes from loopback too, and an attacker can write any header that names its origin.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MIN_SECRET_LENGTH = 12  # characters
 
 @dataclass(frozen=True)
 class Classroom:
-    """What is settled at the start: the instructor's secret, and the names that this machine goes by."""
+    """What is known at the start: the instructor's secret, and the host names of this machine."""
 
     secret: str = field(repr=False)
     names: tuple[str, ...] = ()
@@ -40,10 +40,10 @@ class Classroom:
         wanted: bool = False,
         environment: Mapping[str, str] = os.environ,
     ) -> Classroom | None:
-        """Return the class of a provider that listens at this address, None when it serves its own machine alone.
+        """Return the classroom of a provider that listens at this host, None when it serves only its own machine.
 
-        `wanted` says that there is one at a loopback address too. Raises ValueError with a sentence when the secret
-        in the environment is none to be used.
+        `wanted` says that a class uses it at a loopback address too. Raises ValueError with a sentence when the secret
+        in the environment is too short or not ASCII.
         """
         if host in LOOPBACK and not wanted:
             return None
@@ -53,14 +53,14 @@ class Classroom:
         return cls(secret, tuple(name.lower() for name in ("localhost", *_own_names(), *names)), host)
 
     def is_secret(self, text: str) -> bool:
-        """Tell whether this is the instructor's secret, in a time that does not tell how much of it was right."""
+        """Tell in constant time whether this is the instructor's secret."""
         return hmac.compare_digest(text.encode(), self.secret.encode())
 
-    def answers_to(self, host: str) -> bool:
-        """Tell whether a request with this Host header is meant for this machine.
+    def is_trusted_host(self, host: str) -> bool:
+        """Tell whether this Host header is one of this machine's names, or any IP address.
 
-        DNS rebinding needs a name that leads here and is not ours. No name is behind an address, so that each
-        address is as good as another, also one that a router or a container has put in place of ours.
+        DNS rebinding needs a host name of the attacker that resolves to this machine. With an IP address there is no
+        name to resolve, and a router or a container may have replaced this machine's own.
         """
         name = ""
         with suppress(ValueError):
@@ -70,10 +70,10 @@ class Classroom:
         return name in self.names
 
     def url(self, seen: str) -> str | None:
-        """Return the URL by which learners reach the provider, without a slash at the end; `seen` is this browser's.
+        """Return the URL at which learners reach the provider, without a slash at the end; `seen` is this browser's.
 
-        The instructor's browser may be at localhost, which is another machine for each learner. Returns None when the
-        provider listens at loopback alone: only a tunnel's or a proxy's own settings say where that is reached.
+        The instructor's browser may use localhost, which is another machine for each learner. Returns None when the
+        provider listens only at loopback: then only the settings of a tunnel or proxy know the URL.
         """
         parts = urlsplit(seen)
         if not is_loopback(parts.hostname or ""):
@@ -84,26 +84,26 @@ class Classroom:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether this is a name or an address of each machine for itself."""
+    """Tell whether this host name or IP address means the machine itself."""
     with suppress(ValueError):
         return ipaddress.ip_address(host).is_loopback
     return host == "localhost"
 
 
 def network_addresses(host: str) -> list[str]:
-    """Return the addresses at which learners find a provider that listens at this one, the likeliest first."""
+    """Return the network addresses at which learners reach a provider that listens here, the likeliest first."""
     if host not in ALL_INTERFACES:
         return [host]
     found = []
     with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.connect(("192.0.2.1", 9))  # chooses the way out, and sends nothing
+        probe.connect(("192.0.2.1", 9))  # chooses the network interface, and sends nothing
         found.append(str(probe.getsockname()[0]))
     with suppress(OSError):
         rows = socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)
-        found += [str(address[0]) for *_, address in rows if not str(address[0]).startswith("127.")]
-    return list(dict.fromkeys(found)) or ["ADDRESS-OF-THIS-MACHINE"]
+        found += [str(pair[0]) for *_, pair in rows if not str(pair[0]).startswith("127.")]
+    return list(dict.fromkeys(found)) or ["IP-ADDRESS-OF-THIS-MACHINE"]
 
 
 def _own_names() -> list[str]:
     name = socket.gethostname()
-    return [name, f"{name.removesuffix('.local')}.local"]  # the second is how Macs and many printers are found
+    return [name, f"{name.removesuffix('.local')}.local"]  # the second is its name in multicast DNS (RFC 6762)

@@ -1,4 +1,4 @@
-"""How long things are good here can be changed while the provider runs, so that nobody has to wait for an end."""
+"""Lifetimes of codes and tokens, which can be changed while the provider runs: an app's test need not wait."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ NAMES = ("code", "token", "id_token", "refresh_token")
 
 
 class Lifetimes:
-    """The dialects, with the lifetimes that they have now; what is out already keeps its own."""
+    """The dialects with their current lifetimes. A code or token that was issued before a change keeps its lifetime."""
 
     def __init__(self, dialects: Iterable[Dialect]) -> None:
         self._known = {dialect.name: dialect for dialect in dialects}
         self._changed: dict[str, Dialect] = {}
 
-    def of(self, dialect: Dialect) -> Dialect:
-        """Return the dialect as it is now."""
+    def current(self, dialect: Dialect) -> Dialect:
+        """Return the dialect with its current lifetimes."""
         return self._changed.get(dialect.name, dialect)
 
     def change(self, name: object, seconds: Mapping[str, Any]) -> None:
         """Change lifetimes of a dialect, by the names `code`, `token`, `id_token` and `refresh_token`.
 
-        Raises ValueError with a sentence that names what is wrong.
+        Raises ValueError with a sentence that names the mistake.
         """
         if name not in self._known:
             raise ValueError(f"There is no dialect {name}. Dialects: {', '.join(self._known)}.")
-        for what, value in seconds.items():
-            if what not in NAMES:
-                raise ValueError(f"{what} has no lifetime. Known: {', '.join(NAMES)}.")
+        for kind, value in seconds.items():
+            if kind not in NAMES:
+                raise ValueError(f"{kind} has no lifetime. Known: {', '.join(NAMES)}.")
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MAX_LIFETIME:
-                raise ValueError(f"{what} has to be between 0 and {MAX_LIFETIME:.0f} seconds, but is {value!r}.")
-        dialect = self.of(self._known[str(name)])
+                raise ValueError(f"{kind} has to be between 0 and {MAX_LIFETIME:.0f} seconds, but is {value!r}.")
+        dialect = self.current(self._known[str(name)])
         openid = dialect.openid
         self._changed[dialect.name] = replace(
             dialect,
@@ -46,5 +46,5 @@ class Lifetimes:
         )
 
     def start_over(self) -> None:
-        """Go back to the lifetimes of the table."""
+        """Restore the lifetimes of the table of dialects."""
         self._changed.clear()

@@ -1,6 +1,6 @@
-"""The people one can be at every provider. Each is there to show something.
+"""The people with an account at every provider. Each shows something that an app has to deal with.
 
-They are invented, even where the name is borrowed, and all addresses end in example.com (RFC 2606).
+They are fictitious, even where the name is borrowed, and all e-mail addresses end in example.com (RFC 2606).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ PEOPLE: tuple[Person, ...] = (
         has_picture=False,
         email_is_public=True,
     ),
-    Person("emmy", 3, "Emmy Noether", None, "has given the provider no address"),
+    Person("emmy", 3, "Emmy Noether", None, "has given the provider no e-mail address"),
     Person("alan", 4, "Alan Turing", "alan@example.com", "is called alan at GitHub"),
     Person(
         "alan-kay",
@@ -33,7 +33,7 @@ PEOPLE: tuple[Person, ...] = (
         6,
         "Mallory Archer",
         "ada@example.com",
-        "typed in Ada's address and never proved that it is hers",
+        "entered Ada's e-mail address and never verified it",
         email_verified=False,
     ),
     Person(

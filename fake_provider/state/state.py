@@ -1,4 +1,4 @@
-"""All that the provider remembers while it runs, in one place."""
+"""The state of the provider while it runs: one object that has all stores."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ MAX_PINNED_IN_CLASS = 2_000  # logins
 
 @dataclass
 class State:
-    """The stores behind the routes.
+    """All stores of the provider.
 
-    `gallery` is the file in which learn.py tells of the apps it runs; `classroom` is there when a class shares them.
+    `gallery` is the file in which learn.py lists the apps that it runs; `classroom` is set when a class shares them.
     """
 
     clients: ClientRegistry
@@ -44,7 +44,7 @@ class State:
     def make(
         cls, clients_file: Path | None = None, gallery: Path | None = None, classroom: Classroom | None = None
     ) -> State:
-        """Return a fresh state; clients that were registered before are read from the file."""
+        """Return a new state, with the registered clients of the file."""
         clients = ClientRegistry(PRACTICE_CLIENTS, clients_file, is_shared=classroom is not None)
         if classroom is None:
             return cls(clients, gallery)
@@ -57,7 +57,7 @@ class State:
         )
 
     def start_over(self) -> None:
-        """Forget logins, consents, faults, the trace, the people who were added, new keys and lifetimes.
+        """Clear logins, consents, faults, the trace, the people who were added, new keys and lifetimes.
 
         Registered apps stay.
         """

@@ -276,7 +276,7 @@ def test_a_mistake_of_ours_is_a_page(monkeypatch, caplog):
     def fail(*_):
         raise ZeroDivisionError("nobody thought of this")
 
-    monkeypatch.setattr(app.wsgi_app, "_answer", fail)
+    monkeypatch.setattr(app.wsgi_app, "_respond", fail)
     reply = app.test_client().get("/simplelogin/oauth2/authorize", base_url="http://localhost:9000")
 
     assert (reply.status_code, "nobody thought" in reply.text) == (500, False)

@@ -381,9 +381,9 @@ def test_signing_up_once_is_enough_for_prompt(visit, person):
         ({"first_name": " "}, "First name: write one line of at most 50 characters."),
         ({"last_name": "x" * 51}, "Last name: write one line of at most 50 characters."),
         ({"first_name": "a\x00b"}, "First name: write one line"),
-        ({"email": "ann"}, "Write an address such as"),
-        ({"email": "ada@example.com"}, "Somebody has an account with this address already"),
-        ({"email": "Mallory@example.com"}, "Somebody has an account with this address already"),
+        ({"email": "ann"}, "Write an e-mail address such as"),
+        ({"email": "ada@example.com"}, "There is an account with this e-mail address already"),
+        ({"email": "Mallory@example.com"}, "There is an account with this e-mail address already"),
     ],
     ids=str,
 )
