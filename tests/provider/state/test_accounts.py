@@ -1,4 +1,4 @@
-"""People can be added while the provider runs, and only as many as it can hold."""
+"""Accounts: people can be added while the provider runs, up to a maximum."""
 
 import pytest
 import requests
@@ -7,8 +7,8 @@ from fake_provider.state.accounts import MAX_ADDED_PEOPLE, MAX_TEXT_LENGTH, Acco
 from fake_provider.state.people import PEOPLE
 
 
-def test_adds_somebody_until_the_next_reset(provider):
-    """A person who was added can be chosen, and is gone after a reset."""
+def test_adds_a_person_until_the_next_reset(provider):
+    """A person who was added can be chosen, and a reset removes them."""
     before = [person["key"] for person in provider.people]
     added = provider.add_person("Rózsa Péter", email="rozsa@example.com")
 
@@ -18,24 +18,34 @@ def test_adds_somebody_until_the_next_reset(provider):
 
 
 def test_gives_each_person_a_number_of_their_own():
-    """Two people of one name have two accounts, also after the first is forgotten."""
-    cast = Accounts()
-    first = cast.add("Ada Lovelace")
-    cast.clear()
-    second = cast.add("Ada Lovelace")
+    """Two people of one name have two accounts, also after the first is removed."""
+    accounts = Accounts()
+    first = accounts.add("Ada Lovelace")
+    accounts.clear()
+    second = accounts.add("Ada Lovelace")
 
-    assert cast.find(first.key) is None
+    assert accounts.find(first.key) is None
     assert first.number != second.number not in {person.number for person in PEOPLE}
 
 
-def test_forgets_the_oldest_beyond_its_bound():
-    """However many are added, the cast stays small, and those of the table stay."""
-    cast = Accounts()
-    people = [cast.add(f"Person {number}") for number in range(MAX_ADDED_PEOPLE + 1)]
+def test_removes_the_oldest_beyond_the_maximum():
+    """Above the maximum the oldest person who was added is removed, and none of people.py."""
+    accounts = Accounts()
+    people = [accounts.add(f"Person {number}") for number in range(MAX_ADDED_PEOPLE + 1)]
 
-    assert len(cast.all()) == len(PEOPLE) + MAX_ADDED_PEOPLE
-    assert cast.find(people[0].key) is None
-    assert cast.find(people[-1].key) == people[-1]
+    assert len(accounts.all()) == len(PEOPLE) + MAX_ADDED_PEOPLE
+    assert accounts.find(people[0].key) is None
+    assert accounts.find(people[-1].key) == people[-1]
+
+
+def test_sign_ups_remove_no_added_person():
+    """A person whom the instructor has added stays, however many sign up."""
+    accounts = Accounts()
+    added = accounts.add("For All")
+    first, *_ = [accounts.add("Learner", signed_up=True) for _ in range(MAX_ADDED_PEOPLE)]
+
+    assert accounts.find(added.key)
+    assert not accounts.find(first.key)
 
 
 @pytest.mark.parametrize(
@@ -52,17 +62,17 @@ def test_forgets_the_oldest_beyond_its_bound():
     ids=str,
 )
 def test_says_what_is_wrong_with_a_person(provider, person, sentence):
-    """A person that makes no sense is refused with a sentence, and nobody is added."""
-    reply = requests.post(f"{provider.url}/_people", json=person, timeout=5)
+    """Wrong data of a person are refused with a sentence, and no person is added."""
+    response = requests.post(f"{provider.url}/_people", json=person, timeout=5)
 
-    assert reply.status_code == 400
-    assert sentence in reply.json()["error"]
+    assert response.status_code == 400
+    assert sentence in response.json()["error"]
     assert len(provider.people) == len(PEOPLE)
 
 
-def test_takes_no_person_from_a_form(provider):
-    """A page of another site can send a form, and no JSON."""
-    reply = requests.post(f"{provider.url}/_people", data={"name": "Ada"}, timeout=5)
+def test_accepts_no_person_from_a_form(provider):
+    """CSRF: a page of another site can send a form, but no JSON."""
+    response = requests.post(f"{provider.url}/_people", data={"name": "Ada"}, timeout=5)
 
-    assert reply.status_code == 415
+    assert response.status_code == 415
     assert len(provider.people) == len(PEOPLE)

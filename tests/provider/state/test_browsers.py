@@ -1,4 +1,4 @@
-"""The provider knows a browser by a cookie that is a name and nothing else."""
+"""Browsers: the cookie is an unguessable name, and the data stay at the provider."""
 
 from __future__ import annotations
 
@@ -15,48 +15,48 @@ def page(provider):
 
 
 def sign_in(page, cookies=None):
-    """Choose Ada, and return the reply."""
+    """Choose Ada, and return the response."""
     return requests.post(page, {"person": "ada"}, cookies=cookies, timeout=5, allow_redirects=False)
 
 
 def shown(page, cookies):
-    """Return the words of the page that a browser with these cookies sees."""
+    """Return the HTML of the page that a browser with these cookies gets."""
     return requests.get(page, cookies=cookies, timeout=5, allow_redirects=False).text
 
 
-def test_cookie_is_a_name_alone(page):
-    """Nothing about the person stands in it, and no script and no form of another site gets it."""
+def test_cookie_has_no_data(page):
+    """The cookie does not name the person, and is HttpOnly and SameSite=Lax."""
     header = sign_in(page).headers["Set-Cookie"]
 
     assert "ada" not in header
     assert header.startswith("fake_provider=") and "HttpOnly" in header and "SameSite=Lax" in header
 
 
-def test_looking_gives_no_cookie(page):
-    """A browser gets a cookie when somebody signs in with it, not before."""
+def test_a_page_alone_sets_no_cookie(page):
+    """A browser gets its cookie at the sign-in, not before."""
     assert "Set-Cookie" not in requests.get(page, timeout=5).headers
 
 
-def test_cookie_comes_once(page):
-    """Whoever has one keeps it."""
+def test_cookie_is_set_once(page):
+    """A browser that has a cookie keeps it."""
     cookies = sign_in(page).cookies
 
     assert "Allow step3-login?" in shown(page, cookies)
     assert "Set-Cookie" not in sign_in(page, cookies).headers
 
 
-def test_unknown_name_is_not_taken_over(page):
-    """Nobody can choose the name under which somebody else signs in."""
-    chosen = {"fake_provider": "chosen-by-somebody-else"}
-    given = sign_in(page, chosen).cookies
+def test_cookie_of_an_attacker_is_ignored(page):
+    """Session fixation: an attacker cannot choose the cookie with which the user signs in."""
+    chosen = {"fake_provider": "chosen-by-an-attacker"}
+    received = sign_in(page, chosen).cookies
 
-    assert given["fake_provider"] != chosen["fake_provider"]
+    assert received["fake_provider"] != chosen["fake_provider"]
     assert "Who are you?" in shown(page, chosen)
-    assert "Allow step3-login?" in shown(page, given)
+    assert "Allow step3-login?" in shown(page, received)
 
 
-def test_copied_cookie_ends_with_the_sign_out(provider, page):
-    """Signing out ends it for every copy of the cookie."""
+def test_copied_cookie_is_useless_after_the_sign_out(provider, page):
+    """A sign-out holds for every copy of the cookie."""
     cookies = sign_in(page).cookies
     before = shown(page, cookies)
     requests.post(f"{provider.url}/simplelogin/", {}, cookies=cookies, timeout=5, allow_redirects=False)
@@ -65,8 +65,8 @@ def test_copied_cookie_ends_with_the_sign_out(provider, page):
     assert "Who are you?" in shown(page, cookies)
 
 
-def test_browsers_are_told_apart(page):
-    """Two browsers have two cookies, and one does not see the other's person."""
+def test_browsers_have_separate_sign_ins(page):
+    """Two browsers have two cookies."""
     first, second = sign_in(page).cookies["fake_provider"], sign_in(page).cookies["fake_provider"]
 
     assert first != second and len(first) >= 32
