@@ -17,10 +17,10 @@ from .source import ROOT, read_files
 
 def gallery_pages(state: State) -> Blueprint:
     """Return the routes `/_read/PATH` and `/_source/FOLDER`."""
-    routes = Blueprint("reading", __name__)
+    routes = Blueprint("gallery", __name__)
 
     @routes.get("/_read/<path:path>")
-    def read(path: str) -> Response | str:
+    def document(path: str) -> Response | str:
         apps = read_rows(state.gallery)
         readable = _readable(apps)
         if path not in readable:  # a list of names, so that no name leads out of here
@@ -76,11 +76,11 @@ def _target(link: str, path: str, readable: set[str], apps: list[GalleryApp]) ->
         return fragment or None
     wanted = posixpath.normpath(posixpath.join(posixpath.dirname(path), address.path))
     if wanted in readable:
-        return url_for("reading.read", path=wanted) + fragment
+        return url_for("gallery.document", path=wanted) + fragment
     folder = Path(wanted)
     found = next((app for app in apps if Path(app.folder) in (folder, folder.parent)), None)
     if found and folder.suffix == ".py":
-        return url_for("reading.source", folder=found.folder)
+        return url_for("gallery.source", folder=found.folder)
     if found and f"{found.folder}/README.md" in readable and folder.suffix == "":
-        return url_for("reading.read", path=f"{found.folder}/README.md")
+        return url_for("gallery.document", path=f"{found.folder}/README.md")
     return None

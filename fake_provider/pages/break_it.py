@@ -23,7 +23,7 @@ MAX_SHOWN = 10  # logins that were broken
 
 def break_it_pages(state: State) -> Blueprint:
     """Return the route `/_break`."""
-    routes = Blueprint("breaking", __name__)
+    routes = Blueprint("break_it", __name__)
 
     @routes.get("/_break")
     def show() -> Response:
@@ -48,7 +48,7 @@ def break_it_pages(state: State) -> Blueprint:
                 state.faults.add(breaks, current_viewer(state).most_faults)
             except ValueError as error:
                 abort(400, str(error))
-        return redirect(url_for("breaking.show", client_id=client.client_id, dialect=client.dialect), 303)
+        return redirect(url_for("break_it.show", client_id=client.client_id, dialect=client.dialect), 303)
 
     return routes
 

@@ -11,7 +11,7 @@ from .access import INSTRUCTOR, facts, forget_viewer, prove, refuse, remember_vi
 
 def classroom_pages(state: State) -> Blueprint:
     """Return the route `/_class`."""
-    routes = Blueprint("class_page", __name__)
+    routes = Blueprint("classroom", __name__)
 
     @routes.get("/_class")
     def show() -> str:
@@ -30,7 +30,7 @@ def classroom_pages(state: State) -> Blueprint:
             if who.problem:
                 refuse(state, who.problem)
             remember_viewer(who)
-        return redirect(url_for("class_page.show"), 303)
+        return redirect(url_for("classroom.show"), 303)
 
     def _only_in_a_class() -> None:
         if state.classroom is None:

@@ -21,7 +21,7 @@ JSON_PLEASE = "Send it as JSON, with the header Content-Type: application/json."
 
 def control_api(state: State) -> Blueprint:
     """Return the routes `/_trace`, `/_faults`, `/_people`, `/_keys`, `/_lifetimes` and `/_reset`."""
-    routes = Blueprint("controls", __name__)
+    routes = Blueprint("control_api", __name__)
 
     @routes.get("/_trace")
     def trace() -> Response:
@@ -111,7 +111,7 @@ def control_api(state: State) -> Blueprint:
     def reset() -> Response:
         require_instructor(state)
         state.start_over()
-        return redirect(url_for("pages.home"), 303)
+        return redirect(url_for("home.index"), 303)
 
     return routes
 

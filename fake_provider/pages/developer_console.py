@@ -16,7 +16,7 @@ MAX_NAME_LENGTH = 200  # characters of a name
 
 def developer_console(state: State) -> Blueprint:
     """Return the routes below `/DIALECT/developer`."""
-    routes = Blueprint("console", __name__, url_prefix=f"/<any({', '.join(BY_NAME)}):name>/developer")
+    routes = Blueprint("developer_console", __name__, url_prefix=f"/<any({', '.join(BY_NAME)}):name>/developer")
 
     @routes.get("")
     def apps(name: str) -> str:
@@ -34,7 +34,7 @@ def developer_console(state: State) -> Blueprint:
             return _page(BY_NAME[name], request.form, {"name": str(error)}), 400
         if state.classroom is not None:
             remember_viewer(Viewer(apps=frozenset([(name, client.client_id)])))
-        return redirect(url_for("console.app", name=name, client_id=client.client_id), 303)
+        return redirect(url_for("developer_console.app", name=name, client_id=client.client_id), 303)
 
     @routes.get("/<client_id>")
     def app(name: str, client_id: str) -> str:
@@ -47,7 +47,7 @@ def developer_console(state: State) -> Blueprint:
     def remove(name: str, client_id: str) -> Response:
         require_owner(state, client_id, name)
         state.clients.forget(name, client_id)
-        return redirect(url_for("console.apps", name=name), 303)
+        return redirect(url_for("developer_console.apps", name=name), 303)
 
     def _page(dialect: Dialect, form: dict[str, str], problems: dict[str, str]) -> str:
         who = current_viewer(state)

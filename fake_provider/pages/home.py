@@ -13,11 +13,11 @@ from ..state.state import State
 
 def home_pages(state: State) -> Blueprint:
     """Return the routes `/`, `/DIALECT/` and `/_avatars/PERSON.svg`."""
-    routes = Blueprint("pages", __name__)
+    routes = Blueprint("home", __name__)
     one = f"/<any({', '.join(BY_NAME)}):name>/"
 
     @routes.get("/")
-    def home() -> str:
+    def index() -> str:
         apps = read_gallery(state.gallery)
         return render_template("home.html", apps=apps, dialects=DIALECTS, people=available_people(state, session))
 
@@ -36,7 +36,7 @@ def home_pages(state: State) -> Blueprint:
             browser_session.forget_consent(request.form["forget"])
         else:
             browser_session.sign_out()
-        return redirect(url_for("pages.provider", name=name), 303)
+        return redirect(url_for("home.provider", name=name), 303)
 
     @routes.get("/_avatars/<key>.svg")
     def avatar(key: str) -> Response:

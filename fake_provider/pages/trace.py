@@ -45,7 +45,7 @@ class Drawing:
 
 def trace_pages(state: State) -> Blueprint:
     """Return the routes below `/_trace/`."""
-    routes = Blueprint("watching", __name__, url_prefix="/_trace")
+    routes = Blueprint("trace", __name__, url_prefix="/_trace")
     routes.add_app_template_filter(printable)
     routes.add_app_template_filter(_sentence, "sentence")
     live = EventStream(state.trace, pause=PAUSE_IN_A_CLASS if state.classroom else 0.0)
@@ -61,7 +61,7 @@ def trace_pages(state: State) -> Blueprint:
         )
 
     @routes.get("/logins/<int:number>")
-    def one(number: int) -> AnyResponse:
+    def login(number: int) -> AnyResponse:
         login = _find(state, number)
         return _page("login.html", state, drawing=_drawing(state, login), others=_all(state))
 
@@ -95,7 +95,7 @@ def trace_pages(state: State) -> Blueprint:
         return _page("compare.html", state, left=left, right=right, comparison=compare(left, right))
 
     @routes.post("/kept")
-    def keep() -> AnyResponse:
+    def pin() -> AnyResponse:
         """Keep the logins of the numbers `keep`, or no longer keep that of the number `let_go`."""
         numbers = request.form.getlist("keep", int)
         for login in _all(state):
@@ -104,8 +104,8 @@ def trace_pages(state: State) -> Blueprint:
             if login.number == request.form.get("let_go", 0, int):
                 state.pinned_logins.unpin(login.number)
         if len(numbers) == 1:
-            return redirect(url_for("watching.one", number=numbers[0]), 303)
-        return redirect(url_for("controls.trace"), 303)
+            return redirect(url_for("trace.login", number=numbers[0]), 303)
+        return redirect(url_for("control_api.trace"), 303)
 
     return routes
 
