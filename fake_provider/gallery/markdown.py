@@ -1,4 +1,4 @@
-"""The READMEs as pages. Of HTML in them only tags without attributes are left, such as <details>; the rest is text."""
+"""A Markdown file as HTML: a few tags without attributes stay HTML, such as <details>; all other HTML becomes text."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ if TYPE_CHECKING:
 ALLOWED = ("details", "summary", "code", "em", "strong", "kbd", "sub", "sup", "br", "p", "pre", "ul", "ol", "li")
 TAG = re.compile(rf"(</?(?:{'|'.join(ALLOWED)})>)")
 
-Link = Callable[[str], str | None]  # from a link of the file to one of ours, None for one that leads nowhere
+ResolveLink = Callable[[str], str | None]  # takes a link of the file; returns a URL, None when no page has the target
 
 
-def render(text: str, link: Link) -> str:
+def render(text: str, resolve_link: ResolveLink) -> str:
     """Return the Markdown as HTML that is safe to show."""
-    rendered: str = _parser().render(text, {"link": link, "slugs": {}})
+    rendered: str = _parser().render(text, {"resolve_link": resolve_link, "slugs": {}})
     return rendered
 
 
 def title_of(text: str) -> str:
-    """Return the first heading, without its marks."""
+    """Return the text of the first heading."""
     found = re.search(r"^# (.+)$", text, re.MULTILINE)
     return found[1].replace("`", "") if found else "Untitled"
 
 
 def clean(html: str) -> str:
-    """Keep the allowed tags and show everything else as it is written."""
+    """Escape everything except the allowed tags."""
     parts = TAG.split(html)
     return "".join(part if TAG.fullmatch(part) else escape(unescape(part), quote=False) for part in parts)
 
@@ -84,12 +84,12 @@ def slug_of(heading: str) -> str:
 def _link_open(
     renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: MutableMapping[str, Any]
 ) -> str:
-    target = env["link"](str(tokens[index].attrs.get("href", "")))
+    target = env["resolve_link"](str(tokens[index].attrs.get("href", "")))
     env.setdefault("open", []).append(target is not None)
     if target is None:
         return ""
-    outside = ' rel="noreferrer"' if target.startswith(("http://", "https://")) else ""
-    return f'<a href="{escape(target)}"{outside}>'
+    rel = ' rel="noreferrer"' if target.startswith(("http://", "https://")) else ""
+    return f'<a href="{escape(target)}"{rel}>'
 
 
 def _link_close(
@@ -101,10 +101,10 @@ def _link_close(
 def _image(
     renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: MutableMapping[str, Any]
 ) -> str:
-    target = env["link"](str(tokens[index].attrs.get("src", "")))
+    target = env["resolve_link"](str(tokens[index].attrs.get("src", "")))
     alt = escape(tokens[index].content)
-    ours = target is not None and target.startswith("/")
-    return f'<img src="{escape(target or "")}" alt="{alt}" loading="lazy">' if ours else alt
+    is_local = target is not None and target.startswith("/")
+    return f'<img src="{escape(target or "")}" alt="{alt}" loading="lazy">' if is_local else alt
 
 
 def _fence(
@@ -113,7 +113,7 @@ def _fence(
     language, _, rest = tokens[index].info.partition(" ")
     title = re.search(r'title="([^"]*)"', rest)
     caption = f"<figcaption>{escape(title[1])}</figcaption>" if title else ""
-    env["figures"] = env.get("figures", 0) + 1  # so that no two regions have the same name
+    env["figures"] = env.get("figures", 0) + 1  # each region needs a name of its own
     drawn = draw_sequence_diagram(tokens[index].content, env["figures"]) if language == "mermaid" else None
     if drawn is not None:
         return drawn

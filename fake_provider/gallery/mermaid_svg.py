@@ -1,6 +1,7 @@
-"""The lessons' Mermaid diagrams, drawn on the server in the look of the trace: nothing is loaded, no script runs.
+"""Mermaid sequence diagrams of the lessons, drawn by the server as the trace is: the page needs no script.
 
-Known is what the lessons use: participants, requests as solid arrows, replies as dashed ones, notes.
+It reads the part of the syntax that the lessons use: participants, requests as solid arrows, responses as dashed
+arrows, and notes.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ NOTE = re.compile(r"\s*[Nn]ote (?:over|left of|right of) [\w, ]+:\s*(.+)")
 
 
 def draw_sequence_diagram(text: str, number: int) -> str | None:
-    """Return the sequence diagram as HTML, or None when it holds something that is not known here.
+    """Return the sequence diagram as HTML, or None when a line of it has another syntax.
 
-    `number` is that of the diagram on its page.
+    `number` is the diagram's number on its page.
     """
     lines = [line for line in text.splitlines() if line.strip()]
     if not lines or lines[0].strip() != "sequenceDiagram":
@@ -41,7 +42,7 @@ def draw_sequence_diagram(text: str, number: int) -> str | None:
     )
 
 
-def _arrow(names: dict[str, str], sender: str, receiver: str, is_reply: bool, words: str, number: int) -> str:
+def _arrow(names: dict[str, str], sender: str, receiver: str, is_response: bool, words: str, number: int) -> str:
     lanes = [*names]
     ends = [f"{100 * (lanes.index(name) + 0.5) / len(lanes):.2f}%" for name in (sender, receiver)]
     first, last = sorted((lanes.index(sender), lanes.index(receiver)))
@@ -50,7 +51,7 @@ def _arrow(names: dict[str, str], sender: str, receiver: str, is_reply: bool, wo
     return (
         f'<li class="{kind}"><span class="label from-{first} to-{last}">'
         f'<span class="visually-hidden">{who}: </span><span class="words">{escape(words)}</span></span>'
-        f'<svg class="arrow {kind}{" reply" if is_reply else ""}" width="100%" height="14" aria-hidden="true">'
+        f'<svg class="arrow {kind}{" response" if is_response else ""}" width="100%" height="14" aria-hidden="true">'
         f'<line x1="{ends[0]}" y1="7" x2="{ends[1]}" y2="7" marker-end="url(#head-{kind}-{number})"/></svg></li>'
     )
 

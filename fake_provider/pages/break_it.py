@@ -11,7 +11,6 @@ from ..dialects.table import BY_NAME, DIALECTS
 from ..endpoints.security import SCRIPT_POLICY
 from ..faults.catalogue import catalogued_faults, find_in_catalogue, make_fault
 from ..faults.fault import Fault
-from ..gallery.apps import read_rows
 from ..protocol.clients import Client
 from ..state.state import State
 from ..trace.app_reaction import app_reaction
@@ -90,7 +89,7 @@ def _page(state: State, client: Client) -> str:
     ]
     waiting = [f for f in state.faults.active() if f.client_id in (None, client.client_id)]
     waiting = [f for f in waiting if f.dialect in (None, dialect.name)]
-    app = next((app for app in read_rows(state.gallery) if app.client_id == client.client_id), None)
+    apps = state.gallery.listed_apps() if state.gallery else []
     return render_template(
         "break.html",
         client=client,
@@ -98,6 +97,6 @@ def _page(state: State, client: Client) -> str:
         rows=catalogued_faults(dialect),
         waiting=[(waits, find_in_catalogue(waits.as_json(), dialect)) for waits in waiting],
         broken=broken[:MAX_SHOWN],
-        app=app,
+        app=next((app for app in apps if app.client_id == client.client_id), None),
         newest=state.trace.wait(0, 0),
     )

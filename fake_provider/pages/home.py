@@ -6,7 +6,6 @@ from flask import Blueprint, abort, redirect, render_template, request, session,
 from werkzeug.wrappers import Response
 
 from ..dialects.table import BY_NAME, DIALECTS
-from ..gallery.apps import read_gallery
 from ..state.sign_in import BrowserSession, available_people
 from ..state.state import State
 
@@ -18,7 +17,7 @@ def home_pages(state: State) -> Blueprint:
 
     @routes.get("/")
     def index() -> str:
-        apps = read_gallery(state.gallery)
+        apps = state.gallery.probed_apps() if state.gallery else []
         return render_template("home.html", apps=apps, dialects=DIALECTS, people=available_people(state, session))
 
     @routes.get(one)

@@ -15,6 +15,7 @@ from ..trace.pinned_logins import PinnedLogins
 from ..trace.recorder import Trace
 from .accounts import Accounts
 from .classroom import Classroom
+from .gallery import Gallery
 from .lifetimes import Lifetimes
 
 MAX_MESSAGES_IN_CLASS = 12_000
@@ -25,11 +26,11 @@ MAX_PINNED_IN_CLASS = 2_000  # logins
 class State:
     """All stores of the provider.
 
-    `gallery` is the file in which learn.py lists the apps that it runs; `classroom` is set when a class shares them.
+    `gallery` has the apps that learn.py runs, if it runs any; `classroom` is set when a class shares the provider.
     """
 
     clients: ClientRegistry
-    gallery: Path | None = None
+    gallery: Gallery | None = None
     classroom: Classroom | None = None
     accounts: Accounts = field(default_factory=Accounts)
     grants: Grants = field(default_factory=Grants)
@@ -41,17 +42,14 @@ class State:
     lifetimes: Lifetimes = field(default_factory=lambda: Lifetimes(DIALECTS))
 
     @classmethod
-    def make(
-        cls, clients_file: Path | None = None, gallery: Path | None = None, classroom: Classroom | None = None
-    ) -> State:
+    def make(cls, clients_file: Path | None = None, classroom: Classroom | None = None) -> State:
         """Return a new state, with the registered clients of the file."""
         clients = ClientRegistry(PRACTICE_CLIENTS, clients_file, is_shared=classroom is not None)
         if classroom is None:
-            return cls(clients, gallery)
+            return cls(clients)
         return cls(
             clients,
-            gallery,
-            classroom,
+            classroom=classroom,
             trace=Trace(MAX_MESSAGES_IN_CLASS),
             pinned_logins=PinnedLogins(MAX_PINNED_IN_CLASS),
         )

@@ -34,7 +34,8 @@ def running_gallery(where: Path, *running: str) -> Iterator[Gallery]:
     provider = RunningProvider("127.0.0.1", free_port())
     apps = {folder: prepare(folder, provider, where / str(n)) for n, folder in enumerate(running)}
     file = where / "gallery.json"
-    file.write_text(json.dumps({"apps": [_row(app, apps.get(app.folder)) for app in find_apps()]}), "utf-8")
+    rows = [_row(app, apps.get(app.folder)) for app in find_apps()]
+    file.write_text(json.dumps({"root": str(ROOT), "apps": rows}), "utf-8")
     command = [sys.executable, "-m", "fake_provider", "--port", str(provider.port), "--gallery", str(file)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
     try:

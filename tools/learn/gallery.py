@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..apps import App
-from ..places import make_private
+from ..places import ROOT, make_private
 
 State = Literal["starting", "running", "stopped"]
 
@@ -45,7 +45,8 @@ class Gallery:
 
     def _write(self) -> None:
         unfinished = self._file.with_suffix(".new")
-        unfinished.write_text(json.dumps({"apps": list(self._rows.values())}, indent=2), "utf-8")
+        content = {"root": str(ROOT), "apps": list(self._rows.values())}
+        unfinished.write_text(json.dumps(content, indent=2), "utf-8")
         for _ in range(20):
             try:
                 os.replace(unfinished, self._file)
