@@ -1,4 +1,4 @@
-"""`python -m fake_provider`: the provider on port 9000 of this machine, or for a class, until Ctrl-C."""
+"""`python -m fake_provider`: run the provider on port 9000 of this machine, or for a class, until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -20,17 +20,18 @@ from .protocol.urls import host_in_url
 from .state.classroom import SETTING, Classroom, network_addresses
 from .worker import load
 
-NEEDED = {"flask": "Flask", "granian": "granian", "joserfc": "joserfc", "markdown_it": "markdown-it-py"}
+PACKAGES = {"flask": "Flask", "granian": "granian", "joserfc": "joserfc"}
+PACKAGES_OF_GALLERY = {**PACKAGES, "markdown_it": "markdown-it-py"}
 
-THREADS = 64  # each reply that a fault holds up keeps one busy, and each page that follows the trace
+THREADS = 64  # a delayed response uses one until it is sent, and so does each open page that follows the trace
 THREADS_OF_A_CLASS = 128
 
-IS_A_CLASS = """
-This serves a class: everybody on this network can open it and log in with it as anybody. It asks for no password and
-encrypts nothing, so no real password, name or secret belongs here. {page}_class tells the class so.
+CLASS_NOTICE = """
+This serves a class: every device on this network can open it and log in as any user. It asks for no password and
+encrypts nothing, so do not enter a real password, name or secret. {page}_class says so to the learners.
 
-Learners see and break the logins of the apps that they register, and of no others. You see all, and change what all
-share, with the instructor's secret, which {page}_class asks for:
+Learners see and break only the logins of the apps that they register. To see all logins and to change what the class
+shares, enter the instructor's secret at {page}_class:
 
     {secret}
 
@@ -41,38 +42,39 @@ def main() -> None:
     """Read the command line, check that the port is free, and serve."""
     parser = argparse.ArgumentParser("python -m fake_provider", description=__doc__)
     parser.add_argument("--port", type=int, default=9000, help="the port to listen at (default: 9000)")
-    parser.add_argument("--host", default="127.0.0.1", help="the address to listen at; 0.0.0.0 serves a class")
-    parser.add_argument("--class", dest="is_class", action="store_true", help="serve a class at any address")
-    parser.add_argument("--name", action="append", default=[], help="one more name by which learners come, if any")
-    parser.add_argument("--clients", type=Path, metavar="FILE", help="keep the apps that people register here")
-    parser.add_argument("--gallery", type=Path, metavar="FILE", help="show the apps that are listed here")
+    parser.add_argument("--host", default="127.0.0.1", help="the IP address to listen at; 0.0.0.0 serves a class")
+    parser.add_argument("--class", dest="is_class", action="store_true", help="serve a class at any IP address")
+    parser.add_argument("--name", action="append", default=[], help="another host name that learners use")
+    parser.add_argument("--clients", type=Path, metavar="FILE", help="store registered apps in this file")
+    parser.add_argument("--gallery", type=Path, metavar="FILE", help="show the apps that this file lists")
     parser.add_argument("--end-with-stdin", action="store_true", help="stop when the standard input ends")
     options = parser.parse_args()
-    problem = _sentence_on_missing_packages() or problem_with(options.host, options.port)
+    packages = PACKAGES if options.gallery is None else PACKAGES_OF_GALLERY
+    problem = _missing_packages_problem(packages) or problem_with(options.host, options.port)
     if problem:
         sys.exit(problem)
     try:
         classroom = Classroom.at(options.host, options.name, options.is_class)
     except ValueError as error:
         sys.exit(str(error))
-    here = IPV6 if options.host == IPV6 else "localhost"
-    hosts = [here] if classroom is None else network_addresses(options.host)
-    pages = [f"http://{host_in_url(host)}:{options.port}/" for host in hosts]
-    for page in pages:
-        print(f"The fake provider is at {page} - Ctrl-C stops it.", flush=True)
+    own_host = IPV6 if options.host == IPV6 else "localhost"
+    hosts = [own_host] if classroom is None else network_addresses(options.host)
+    urls = [f"http://{host_in_url(host)}:{options.port}/" for host in hosts]
+    for url in urls:
+        print(f"The fake provider is at {url} - Ctrl-C stops it.", flush=True)
     if classroom is not None:
-        hidden = f"(the one in {SETTING})" if os.environ.get(SETTING) else classroom.secret
-        print(IS_A_CLASS.format(page=pages[0], secret=hidden), end="", flush=True)
-    address = ip_address(options.host)
-    forwarded = options.port if len(addresses_to_bind(address)) > 1 else None
-    loader = partial(load, options.clients, options.gallery, classroom, forwarded)
+        secret = f"(the one in {SETTING})" if os.environ.get(SETTING) else classroom.secret
+        print(CLASS_NOTICE.format(page=urls[0], secret=secret), end="", flush=True)
+    ip = ip_address(options.host)
+    forwarded_port = options.port if len(addresses_to_bind(ip)) > 1 else None
+    loader = partial(load, options.clients, options.gallery, classroom, forwarded_port)
     threads = THREADS if classroom is None else THREADS_OF_A_CLASS
-    _serve(address, options.port, loader, threads, options.end_with_stdin)
+    _serve(ip, options.port, loader, threads, options.end_with_stdin)
 
 
-def _sentence_on_missing_packages() -> str | None:
-    """Return what to do when this Python lacks a package that the provider needs, None when it has all."""
-    missing = [package for module, package in NEEDED.items() if find_spec(module) is None]
+def _missing_packages_problem(packages: dict[str, str]) -> str | None:
+    """Return a sentence that says what to do when this Python lacks one of the packages, None when it has all."""
+    missing = [package for module, package in packages.items() if find_spec(module) is None]
     if not missing:
         return None
     activate, python = "source .venv/bin/activate", ".venv/bin/python"
@@ -84,13 +86,13 @@ def _sentence_on_missing_packages() -> str | None:
     )
 
 
-def _serve(address: str, port: int, load: Callable[[], Callable[..., Any]], threads: int, end_with_stdin: bool) -> None:
+def _serve(ip: str, port: int, load: Callable[[], Callable[..., Any]], threads: int, end_with_stdin: bool) -> None:
     from granian import Granian
     from granian.constants import Interfaces
 
     server = Granian(
         "fake_provider.app:create_app",
-        address=address,
+        address=ip,
         port=port,
         interface=Interfaces.WSGI,
         blocking_threads=threads,
@@ -102,7 +104,10 @@ def _serve(address: str, port: int, load: Callable[[], Callable[..., Any]], thre
 
 
 def _watch_stdin() -> None:
-    """Wait in a thread for the end of standard input. A fork comes before it: a forked thread's locks stay locked."""
+    """Start a thread that waits for the end of standard input, after granian has forked.
+
+    A fork copies the locks of a thread and not the thread, so a lock that it holds would never be released.
+    """
     thread = threading.Thread(target=_end_with_stdin, daemon=True)
     if sys.platform != "win32" and multiprocessing.get_start_method() == "fork":
         os.register_at_fork(after_in_parent=thread.start)
@@ -115,7 +120,7 @@ def _end_with_stdin() -> None:
         while os.read(0, 1024):
             pass
     if sys.platform == "win32":
-        os._exit(0)  # the worker notices
+        os._exit(0)  # the worker sees that its parent has ended
     signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
 
 

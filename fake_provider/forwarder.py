@@ -1,4 +1,4 @@
-"""What comes to ::1 is passed on to 127.0.0.1: granian, which the provider runs in, listens at one address alone."""
+"""A forwarder of TCP connections from ::1 to 127.0.0.1: the provider's server, granian, listens at one IP address."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ import threading
 
 from .loopback import IPV4, IPV6, bind
 
-MAX_CONNECTIONS = 500  # forwarded at the same time; more wait for their turn
+MAX_CONNECTIONS = 500  # at the same time; further connections wait
 CHUNK = 65_536  # bytes
 
 
 def forward_ipv6(port: int) -> None:
-    """Pass on what comes to ::1 to the same port of 127.0.0.1, in a thread, until this process ends."""
+    """Forward connections from ::1 to the same port of 127.0.0.1, in a thread, until this process ends."""
     listener = bind(IPV6, port)
     listener.listen()
     threading.Thread(target=asyncio.run, args=[_forward(listener, port)], daemon=True).start()
 
 
 async def _forward(listener: socket.socket, port: int) -> None:
-    turns = asyncio.Semaphore(MAX_CONNECTIONS)
+    slots = asyncio.Semaphore(MAX_CONNECTIONS)
 
-    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        async with turns:
-            await _pass_on(reader, writer, port)
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async with slots:
+            await _forward_connection(reader, writer, port)
 
-    server = await asyncio.start_server(take, sock=listener)
+    server = await asyncio.start_server(accept, sock=listener)
     await server.serve_forever()
 
 
-async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int) -> None:
+async def _forward_connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int) -> None:
     try:
         provider_reader, provider_writer = await asyncio.open_connection(IPV4, port)
-    except OSError:  # it has not come up yet, or is about to end
+    except OSError:  # the provider is starting or ending
         writer.transport.abort()
         return
     requests = asyncio.create_task(_copy(reader, provider_writer))
@@ -46,7 +46,7 @@ async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, p
 
 
 async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-    """Copy until the source ends. A connection that was broken off is broken off on the other side too."""
+    """Copy until the source ends. When one connection breaks, abort the other too."""
     try:
         while chunk := await source.read(CHUNK):
             target.write(chunk)

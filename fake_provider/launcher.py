@@ -1,4 +1,4 @@
-"""Start the provider as a process of its own, tell it what to do over HTTP, and leave nothing behind."""
+"""`serve()`, which runs the provider as a process of its own, and `RunningProvider`, which controls it over HTTP."""
 
 from __future__ import annotations
 
@@ -11,26 +11,28 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import urlencode
 
 from .loopback import is_free, problem_with
 from .protocol.urls import host_in_url
 
-START_TIMEOUT = 20.0  # seconds until the server must answer
+START_TIMEOUT = 20.0  # seconds until the provider must accept connections
+MAX_OUTPUT = 20_000  # bytes of what a failed start printed
 PORTS = range(20_000, 32_000)  # below those that Linux, macOS and Windows give to outgoing connections
 
-_turn = itertools.count(secrets.randbelow(len(PORTS)))  # two processes begin at different places
+_position = itertools.count(secrets.randbelow(len(PORTS)))  # in PORTS; two processes begin at different positions
 
 
 @dataclass(frozen=True)
 class RunningProvider:
-    """A running provider. `url` is its address without a slash at the end."""
+    """A running provider. `url` is its base URL, without a slash at the end."""
 
     host: str
     port: int
@@ -41,21 +43,20 @@ class RunningProvider:
 
     @property
     def people(self) -> list[dict[str, Any]]:
-        """The people one can be: dictionaries with `key`, `name`, `email`, `shows`."""
-        return list(self._ask("GET", "/_people")["people"])
+        """The people you can log in as: dictionaries with `key`, `name`, `email`, `shows`."""
+        return list(self._request_json("GET", "/_people")["people"])
 
     def add_person(self, name: str, **more: Any) -> dict[str, Any]:
-        """Add somebody one can be, with `email` and `email_verified` if wanted, until the next reset.
+        """Add a person you can log in as, until the next reset; `email` and `email_verified` are optional.
 
         Raises ValueError with the provider's sentence.
         """
-        return self._ask("POST", "/_people", {"name": name, **more})
+        return self._request_json("POST", "/_people", {"name": name, **more})
 
     def trace(self, client_id: str | None = None, dialect: str | None = None, after: int = 0) -> list[dict[str, Any]]:
         """Return the messages with a number above `after`, oldest first, as `GET /_trace` has them."""
-        wanted = {"client_id": client_id, "dialect": dialect, "after": after}
-        query = urlencode({name: value for name, value in wanted.items() if value is not None})
-        return list(self._ask("GET", f"/_trace?{query}")["messages"])
+        query = _query(client_id=client_id, dialect=dialect, after=after)
+        return list(self._request_json("GET", f"/_trace?{query}")["messages"])
 
     def picture(
         self,
@@ -64,73 +65,67 @@ class RunningProvider:
         after: int | None = None,
         login: int | None = None,
     ) -> str:
-        """Return the newest login of this client and dialect, or that of the number `login`, drawn as SVG.
+        """Return the newest login of this client and dialect, or the one with the number `login`, drawn as SVG.
 
         Messages with a number above `after` are marked as new. Raises ValueError when there is no such login.
         """
-        wanted = {"client_id": client_id, "dialect": dialect, "after": after, "login": login}
-        query = urlencode({name: value for name, value in wanted.items() if value is not None})
-        status, text = self._fetch("GET", f"/_trace/picture.svg?{query}")
+        query = _query(client_id=client_id, dialect=dialect, after=after, login=login)
+        status, text = self._request("GET", f"/_trace/picture.svg?{query}")
         if status != 200:
             raise ValueError("There is no such login to draw yet.")
         return text.decode()
 
     def inject_fault(self, endpoint: str, **change: Any) -> None:
-        """Break the next reply of an endpoint; the members of a fault are those of `fake_provider.faults.Fault`.
+        """Break the next response of an endpoint; fake_provider.faults.fault.Fault lists the members of a fault.
 
-        Raises ValueError with the provider's sentence when the fault makes no sense.
+        Raises ValueError with the provider's sentence when the fault is not valid.
         """
-        self._ask("POST", "/_faults", {"endpoint": endpoint, **change})
-
-    @property
-    def has_faults(self) -> bool:
-        """Whether a fault is active: it has not yet changed a response."""
-        return bool(self._ask("GET", "/_faults")["faults"])
+        self._request_json("POST", "/_faults", {"endpoint": endpoint, **change})
 
     def clear_faults(self) -> None:
-        """Take back the faults that have not happened yet; replies that are held up go out."""
-        self._ask("DELETE", "/_faults")
+        """Clear the active faults; the provider sends delayed responses now."""
+        self._request_json("DELETE", "/_faults")
 
     def rotate_keys(self, dialect: str | None = None, **how: Any) -> dict[str, str]:
-        """Sign ID tokens with new keys from now on, and return their names by dialect.
+        """Sign ID tokens with new keys from now on, and return the key IDs by dialect.
 
-        `algorithm` changes it, `withdraw=True` takes older keys out of the key set at once, `same_kid=True` gives
-        the new key the name of the old. Raises ValueError with the provider's sentence.
+        `algorithm="ES256"` changes the algorithm, `withdraw=True` removes older keys from the key set at once,
+        `same_kid=True` gives the new key the key ID of the old one. Raises ValueError with the provider's sentence.
         """
-        wanted = how if dialect is None else {"dialect": dialect, **how}
-        return dict(self._ask("POST", "/_keys", wanted)["kid"])
+        rotation = how if dialect is None else {"dialect": dialect, **how}
+        return dict(self._request_json("POST", "/_keys", rotation)["kid"])
 
     def set_lifetimes(self, dialect: str, **seconds: float) -> None:
-        """Change how long a `code`, `token`, `id_token` or `refresh_token` of a dialect is good, until the next reset.
+        """Change the lifetime of a dialect's `code`, `token`, `id_token` or `refresh_token`, until the next reset.
 
         Raises ValueError with the provider's sentence.
         """
-        self._ask("POST", "/_lifetimes", {"dialect": dialect, **seconds})
+        self._request_json("POST", "/_lifetimes", {"dialect": dialect, **seconds})
 
     def reset(self) -> None:
-        """Forget logins, consents, faults, messages, new keys and lifetimes, and the people who were added.
+        """Delete logins, consents, faults, messages, new keys and lifetimes, and added people.
 
         Registered apps stay.
         """
-        self._ask("POST", "/_reset")
+        self._request_json("POST", "/_reset")
 
-    def _ask(self, method: str, path: str, data: object = None) -> dict[str, Any]:
-        status, text = self._fetch(method, path, data)
+    def _request_json(self, method: str, path: str, data: object = None) -> dict[str, Any]:
+        status, text = self._request(method, path, data)
         try:
-            found = json.loads(text)
+            content = json.loads(text)
         except ValueError:
-            found = {}
+            content = {}
         if status >= 400:
-            raise ValueError(found.get("error", f"{method} {path} was answered with {status}"))
-        return dict(found)
+            raise ValueError(content.get("error", f"{method} {path} returned the status {status}"))
+        return dict(content)
 
-    def _fetch(self, method: str, path: str, data: object = None) -> tuple[int, bytes]:
+    def _request(self, method: str, path: str, data: object = None) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection(self.host, self.port, timeout=10)
         try:
             body = None if data is None else json.dumps(data)
             connection.request(method, path, body, {"Content-Type": "application/json"} if body else {})
-            reply = connection.getresponse()
-            return reply.status, reply.read()
+            response = connection.getresponse()
+            return response.status, response.read()
         finally:
             connection.close()
 
@@ -139,57 +134,57 @@ class RunningProvider:
 def serve(port: int | None = None, host: str = "127.0.0.1", arguments: Sequence[str] = ()) -> Iterator[RunningProvider]:
     """Run `python -m fake_provider` on a free port, or on this one, and stop it at the end.
 
-    It ends with this process, also when this process is killed. `arguments` are more of its arguments. Raises
-    RuntimeError with a sentence when the port is taken, or with what the process said when it does not come up.
+    The provider ends with this process, also when this process is killed. `arguments` are added to the command.
+    Raises RuntimeError with a sentence when the port is taken, or with the output of a provider that does not start.
     """
     port = free_port() if port is None else port
-    problem = problem_with(host, port)  # without it, another program at this port would be taken for the provider
+    problem = problem_with(host, port)  # without it, serve() would yield another program that listens at this port
     if problem:
         raise RuntimeError(f"The fake provider did not start: {problem}")
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
     command = [sys.executable, "-m", "fake_provider", "--host", host, "--port", str(port), "--end-with-stdin"]
-    process = subprocess.Popen(  # noqa: S603 - our own program
-        [*command, *arguments],
-        env=environment,
-        stdin=subprocess.PIPE,  # the system closes it when this process ends, whatever ends it
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        **_group_of_its_own(),
-    )
-    provider = RunningProvider(host, port)
-    try:
-        _wait_until_it_answers(provider, process)
-        yield provider
-    finally:
-        stop(process)
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                pipe.close()
+    with tempfile.TemporaryFile() as output:  # a pipe would block the provider after 64 KB that this process never read
+        process = subprocess.Popen(  # noqa: S603 - our own program
+            [*command, *arguments],
+            env=environment,
+            stdin=subprocess.PIPE,  # the system closes it when this process ends, also when it is killed
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            **_own_process_group(),
+        )
+        provider = RunningProvider(host, port)
+        try:
+            _wait_until_connected(provider, process, output)
+            yield provider
+        finally:
+            stop(process)
+            if process.stdin is not None:
+                process.stdin.close()
 
 
-def begin_ports_at(place: int) -> None:
-    """Hand out ports from this place of the range on: processes side by side, each in a part of its own, never meet."""
-    global _turn  # one for the whole process, as the ports are
-    _turn = itertools.count(place)
+def begin_ports_at(position: int) -> None:
+    """Give out ports from this position of PORTS on, so that parallel processes use different parts of it."""
+    global _position  # one for the whole process, as the ports are
+    _position = itertools.count(position)
 
 
 def free_port() -> int:
-    """Return a TCP port of localhost that nobody listens at, and that this process has not been given lately.
+    """Return a TCP port of localhost that no program listens at, and that this process has not been given recently.
 
-    It is none of those that systems give to outgoing connections, one of which might take it before its user does.
-    Raises RuntimeError when there is none.
+    It is not one that systems give to outgoing connections, because such a connection could take it before the caller
+    does. Raises RuntimeError when every port is taken.
     """
     for _ in range(len(PORTS)):
-        port = PORTS[next(_turn) % len(PORTS)]
+        port = PORTS[next(_position) % len(PORTS)]
         if is_free(port):
             return port
     raise RuntimeError(f"No port of localhost from {PORTS[0]} to {PORTS[-1]} is free.")
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """End a process and its children, and wait for it. Children that ignore it end with its group, if it has its own.
+    """End a process and its children, and wait for it. Children that ignore the signal are killed with its group.
 
-    `terminate()` is not enough: in a virtual environment of Windows it ends a launcher, and Python goes on below it.
+    `terminate()` is not enough: in a virtual environment of Windows it ends a launcher, whose child is Python.
     """
     if process.poll() is None:
         if sys.platform == "win32":
@@ -199,25 +194,33 @@ def stop(process: subprocess.Popen[bytes]) -> None:
     with suppress(subprocess.TimeoutExpired):
         process.wait(5)
     if sys.platform != "win32":
-        with suppress(ProcessLookupError, PermissionError):  # nothing is left; on macOS, only zombies are
+        with suppress(ProcessLookupError, PermissionError):  # the group has ended; on macOS it has only zombies
             os.killpg(process.pid, signal.SIGKILL)
     process.kill()
     process.wait(5)
 
 
-def _group_of_its_own() -> dict[str, Any]:
+def _query(**parameters: object) -> str:
+    return urlencode({name: value for name, value in parameters.items() if value is not None})
+
+
+def _own_process_group() -> dict[str, Any]:
     return {} if sys.platform == "win32" else {"start_new_session": True}
 
 
-def _wait_until_it_answers(provider: RunningProvider, process: subprocess.Popen[bytes]) -> None:
+def _wait_until_connected(provider: RunningProvider, process: subprocess.Popen[bytes], output: IO[bytes]) -> None:
     end = time.monotonic() + START_TIMEOUT
     while time.monotonic() < end:
         if process.poll() is not None:
-            said = process.stdout.read().decode(errors="replace") if process.stdout else ""
-            raise RuntimeError(f"The fake provider did not start: {said.strip()}")
+            raise RuntimeError(f"The fake provider did not start: {_last_lines(output)}")
         try:
             socket.create_connection((provider.host, provider.port), 1).close()
             return
         except OSError:
             time.sleep(0.02)
-    raise RuntimeError(f"The fake provider did not answer within {START_TIMEOUT:.0f} seconds.")
+    raise RuntimeError(f"The fake provider did not start within {START_TIMEOUT:.0f} seconds.")
+
+
+def _last_lines(output: IO[bytes]) -> str:
+    output.seek(max(0, output.seek(0, os.SEEK_END) - MAX_OUTPUT))
+    return output.read().decode(errors="replace").strip()

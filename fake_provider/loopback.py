@@ -1,7 +1,7 @@
-"""The addresses that the provider listens at, and whether a port is free there.
+"""The IP addresses that the provider listens at, and functions that tell whether a port is free there.
 
-`localhost` is the name of two addresses, 127.0.0.1 and ::1. Windows tries ::1 first, and takes two seconds to report
-that nothing listens there, so the provider is at both.
+`localhost` is the name of two IP addresses, 127.0.0.1 and ::1. Windows tries ::1 first and takes two seconds to report
+that no program listens there, so the provider listens at both.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from contextlib import suppress
 
 IPV4 = "127.0.0.1"
 IPV6 = "::1"
-TIMEOUT = 2.0  # seconds for a connection on this machine
+TIMEOUT = 2.0  # seconds, for a connection on this machine
 
 
 def ip_address(host: str) -> str:
-    """Return the IP address to listen at for this host. Raises ValueError with a sentence when there is none."""
+    """Return the IP address to listen at for this host. Raises ValueError with a sentence for any other name."""
     if host == "localhost":
         return IPV4
     try:
@@ -27,13 +27,13 @@ def ip_address(host: str) -> str:
 
 
 def addresses_to_bind(address: str) -> list[str]:
-    """Return this address, and ::1 where a server at it would not be found by the name localhost otherwise."""
-    is_at_localhost = address in (IPV4, "0.0.0.0")  # noqa: S104 - to compare with
-    return [address, IPV6] if is_at_localhost and has_ipv6() else [address]
+    """Return this IP address, and ::1 when a client that opens localhost could look for the server there."""
+    is_localhost = address in (IPV4, "0.0.0.0")  # noqa: S104 - to compare with
+    return [address, IPV6] if is_localhost and has_ipv6() else [address]
 
 
 def has_ipv6() -> bool:
-    """Tell whether this system has the address ::1."""
+    """Tell whether this system has the IP address ::1."""
     try:
         bind(IPV6, 0).close()
     except OSError:
@@ -56,28 +56,28 @@ def problem_with(host: str, port: int) -> str | None:
         except OSError as error:
             reason = error.strerror or str(error)
         if reason:
-            so = "stop what listens there, or choose another --port or --host"
-            return f"Port {port} of {address} cannot be used ({reason}): {so}."
+            advice = "stop the program that listens there, or choose another --port or --host"
+            return f"Port {port} of {address} cannot be used ({reason}): {advice}."
     return None
 
 
 def is_free(port: int) -> bool:
-    """Tell whether nothing is bound to this port at either address."""
+    """Tell whether no program is bound to this port at 127.0.0.1 or ::1."""
     try:
         for address in addresses_to_bind(IPV4):
-            bind(address, port, even_after_use=False).close()
+            bind(address, port, reuse=False).close()
     except OSError:
         return False
     return True
 
 
-def bind(address: str, port: int, even_after_use: bool = True) -> socket.socket:
-    """Return a socket bound there; `even_after_use` allows for old connections of a server that has ended."""
+def bind(address: str, port: int, reuse: bool = True) -> socket.socket:
+    """Return a socket bound there; `reuse` allows a port at which a server has ended with connections still closing."""
     bound = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
     try:
-        if sys.platform == "win32":  # without it Windows lets two programs have one port
+        if sys.platform == "win32":  # without it, Windows lets two programs bind the same port
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
-        elif even_after_use:
+        elif reuse:
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((address, port))
     except OSError:
@@ -87,7 +87,10 @@ def bind(address: str, port: int, even_after_use: bool = True) -> socket.socket:
 
 
 def _has_listener(address: str, port: int) -> bool:
-    """Tell whether a program listens at all addresses: macOS binds one of them to a second program all the same."""
+    """Tell whether a program accepts connections there.
+
+    It may listen at 0.0.0.0, and macOS still lets a second program bind 127.0.0.1.
+    """
     if sys.platform == "win32" or not ipaddress.ip_address(address).is_loopback:
         return False
     with suppress(OSError), socket.create_connection((address, port), TIMEOUT):

@@ -1,7 +1,7 @@
-"""What the process that granian starts does first, in a module of its own.
+"""`load()`, the first function that runs in the worker process of granian.
 
-Windows and macOS start that process by "spawn", Python 3.14 does on Linux too: it finds a function by the name of its
-module, and the name of the program's is `__main__`, which is another module there.
+It needs a module of its own: a process that was started by "spawn" or "forkserver" finds a function by the name of its
+module, and in that process `__main__` is another module.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from .state.classroom import Classroom
 
 
 def load(
-    clients: Path | None, gallery: Path | None, classroom: Classroom | None, forwarded: int | None
+    clients: Path | None, gallery: Path | None, classroom: Classroom | None, forwarded_port: int | None
 ) -> Callable[..., Any]:
-    """Return the provider for granian; `forwarded` is the port of ::1 that leads to it, if there is one."""
+    """Return the provider for granian; `forwarded_port` is the port of ::1 to forward to it, if any."""
     _end_with_parent()
-    if forwarded is not None:  # before the provider answers: whoever waits for that finds both addresses
-        forward_ipv6(forwarded)
-    gc.disable()  # nothing of what comes now is garbage, and looking for it takes a twentieth of the start
+    if forwarded_port is not None:  # first, so that a client to which the provider responds can use ::1 too
+        forward_ipv6(forwarded_port)
+    gc.disable()  # the start creates no garbage, and looking for it takes 5 % of the time
     from .app import create_app
 
     app = create_app(clients, gallery, classroom)
@@ -35,7 +35,7 @@ def load(
 
 
 def _end_with_parent() -> None:
-    """End this process when the one that started it was killed: without it, the port would stay taken."""
+    """End this process when its parent was killed: it would keep the port."""
     parent = multiprocessing.parent_process()
     if parent is None:
         return

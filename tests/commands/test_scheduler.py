@@ -42,7 +42,7 @@ def test_a_share_in_two_processes_is_told():
 
 def test_ports_come_from_a_part_of_the_range(monkeypatch):
     """What two processes hand out at the same time is never the same."""
-    monkeypatch.setattr(launcher, "_turn", launcher._turn)  # put back afterwards
+    monkeypatch.setattr(launcher, "_position", launcher._position)  # restored after the test
     first, second = [], []
     for place, ports in ((0, first), (3_000, second)):
         launcher.begin_ports_at(place)

@@ -179,7 +179,7 @@ def test_prints_what_it_opens():
             text += process.stdout.readline()
         stop(process)
 
-    assert "everybody on this network can open it" in text
+    assert "every device on this network can open it" in text
     assert "/_class asks for:\n\n    " in text
 
 
