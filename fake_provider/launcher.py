@@ -21,6 +21,7 @@ from typing import IO, Any
 from urllib.parse import urlencode
 
 from .loopback import is_free, problem_with
+from .old_names import warn_about
 from .protocol.urls import host_in_url
 
 START_TIMEOUT = 20.0  # seconds until the provider must accept connections
@@ -82,9 +83,24 @@ class RunningProvider:
         """
         self._request_json("POST", "/_faults", {"endpoint": endpoint, **change})
 
+    def break_next(self, endpoint: str, **change: Any) -> None:
+        """Call `inject_fault`, which had this name in version 1.0."""
+        warn_about("RunningProvider.break_next", "RunningProvider.inject_fault")
+        self.inject_fault(endpoint, **change)
+
+    @property
+    def has_faults(self) -> bool:
+        """Whether a fault is active: it has not yet changed a response."""
+        return bool(self._request_json("GET", "/_faults")["faults"])
+
     def clear_faults(self) -> None:
         """Clear the active faults; the provider sends delayed responses now."""
         self._request_json("DELETE", "/_faults")
+
+    def mend(self) -> None:
+        """Call `clear_faults`, which had this name in version 1.0."""
+        warn_about("RunningProvider.mend", "RunningProvider.clear_faults")
+        self.clear_faults()
 
     def rotate_keys(self, dialect: str | None = None, **how: Any) -> dict[str, str]:
         """Sign ID tokens with new keys from now on, and return the key IDs by dialect.
