@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import io
+import re
 import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from difflib import SequenceMatcher
 from pathlib import Path
 
 MAX_FILE_SIZE = 200_000  # bytes; a page with a larger file would be slow, and no lesson has one
+HTML = re.compile(r"\s*<[!\w][^\n]*\n")  # a string of several lines that begins with a tag
 NOT_CODE = (
     tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER,
 )  # fmt: skip
@@ -51,8 +53,9 @@ def app_files(folder: Path, root: Path) -> list[Path]:
 
 
 def count_lines(folder: Path, root: Path) -> int:
-    """Return how many lines of the app are code: without blank lines, comments and docstrings."""
-    return sum(len(code_lines(_read(file, root))) for file in app_files(folder, root) if file.suffix == ".py")
+    """Return the number of lines of Python in an app, without blank lines, comments, docstrings and HTML in strings."""
+    texts = [_read(file, root) for file in app_files(folder, root) if file.suffix == ".py"]
+    return sum(len(code_lines(text) - html_lines(text)) for text in texts)
 
 
 def code_lines(text: str) -> set[int]:
@@ -70,6 +73,20 @@ def code_lines(text: str) -> set[int]:
         for number in range(token.start[0], token.end[0] + 1)
     }  # fmt: skip
     return {number for number in numbers - docstrings if number <= len(lines) and lines[number - 1].strip()}
+
+
+def html_lines(text: str) -> set[int]:
+    """Return the numbers of the lines that are HTML in a string; none for a text that is no Python."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError):
+        return set()
+    return {
+        number
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and HTML.match(node.value)
+        for number in range(node.lineno, (node.end_lineno or node.lineno) + 1)
+    }
 
 
 def read_files(folder: Path, before: Path | None, root: Path) -> list[File]:

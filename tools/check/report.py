@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from fake_provider.gallery.source import app_files
 from workshop.broken_logins.run import LOGINS
 
 from .catalogue import ROWS, Outcome, Row, Verdict
@@ -104,12 +105,12 @@ def _stopping_lines(result: Result, folders: list[str], row: Row, root: Path) ->
 
 
 def lines_of(folder: str, root: Path) -> Iterator[tuple[str, str]]:
-    """Each line of an app's Python and templates, with the path of its file."""
-    for file in sorted((root / folder).glob("*.py")) + sorted((root / folder / "templates").glob("*.html")):
-        code = file.read_text("utf-8")
-        if file.suffix == ".py" and "flask" not in code.lower():
-            continue  # a program beside the app
-        for line in map(str.strip, code.splitlines()):
+    """Yield each line of app.py, of the modules that it imports and of the templates, with the path of its file.
+
+    A program in the same folder that app.py does not import, as raw_requests/terminal.py, is not part of the app.
+    """
+    for file in sorted(app_files(root / folder), key=lambda file: (file.suffix != ".py", file)):
+        for line in map(str.strip, file.read_text("utf-8").splitlines()):
             yield file.relative_to(root).as_posix(), line
 
 

@@ -6,12 +6,10 @@ Lines, dependencies and messages are the same in every run. Megabytes and times 
 from __future__ import annotations
 
 import ast
-import io
 import re
 import statistics
 import tempfile
 import time
-import tokenize
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -28,6 +26,7 @@ from packaging.utils import canonicalize_name
 from requests.cookies import RequestsCookieJar
 
 from fake_provider import RunningProvider
+from fake_provider.gallery.source import app_files, code_lines, html_lines
 
 from ..check.apps import App, prepare
 from ..check.visitor import Visitor
@@ -36,7 +35,6 @@ from ..places import ROOT
 WAYS: dict[str, dict[str, Any]] = tomllib.loads((Path(__file__).parent / "ways.toml").read_text("utf-8"))
 LEAST = ROOT / "workshop" / "minimal"
 FOUR = ("raw_requests", "step3_login", "github_dance", "okta_oidc")  # one folder for each way
-HTML = re.compile(r"\s*<[!\w][^\n]*\n")  # a string of several lines that begins with a tag
 PERSON = "Ada Lovelace"
 
 # Which dependencies there are depends on system and Python: here all are counted for this one, whatever runs.
@@ -61,29 +59,28 @@ SYSTEM = {
 def lines(folder: str) -> dict[str, int]:
     """Return the lines of an app: `code`, `login` (those of the code that are the login's own) and `templates`.
 
-    Blank lines, comments and docstrings are not counted. HTML in a Python file counts as template. A program beside
-    the app, which does without Flask, is left out.
+    Blank lines, comments and docstrings are not counted, and HTML in a Python file counts as template: `code` is the
+    number that the gallery shows. Only the files of the app are read: app.py, the modules that it imports, and its
+    templates.
     """
-    home = ROOT / folder
     outside = WAYS.get(folder, {}).get("more", [])
     code = more = templates = 0
-    for file in sorted(home.glob("*.py")):
+    for file in app_files(ROOT / folder):
         text = file.read_text("utf-8")
-        if "flask" not in text.lower():
+        if file.suffix != ".py":
+            templates += sum(bool(line.strip()) for line in text.splitlines())
             continue
-        html, counted = _html_lines(text), _code_lines(text)
+        html, counted = html_lines(text), code_lines(text)
         names = {name.partition(":")[2] for name in outside if name.partition(":")[0] == file.name}
         code += len(counted - html)
         more += len((counted - html) & (counted if "" in names else _lines_of(text, names)))
         templates += len(html & counted)
-    for file in sorted(home.glob("templates/**/*.html")):
-        templates += sum(bool(line.strip()) for line in file.read_text("utf-8").splitlines())
     return {"code": code, "login": code - more, "templates": templates}
 
 
 def least_lines(folder: str) -> int:
     """Return the lines of the shortest login with the library of this app's way, counted as above."""
-    return len(_code_lines((LEAST / WAYS[folder]["least"]).read_text("utf-8")))
+    return len(code_lines((LEAST / WAYS[folder]["least"]).read_text("utf-8")))
 
 
 def dependencies(folder: str) -> dict[str, list[str]]:
@@ -204,28 +201,6 @@ def running(folder: str, provider: RunningProvider) -> Iterator[App]:
 
 
 # How
-
-
-def _code_lines(text: str) -> set[int]:
-    """Return the numbers of the lines that are neither blank nor comment nor docstring."""
-    counted: set[int] = set()
-    nothing = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER)
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type not in nothing:
-            counted.update(range(token.start[0], token.end[0] + 1))
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
-            counted -= _span(node.body[0])
-    return counted
-
-
-def _html_lines(text: str) -> set[int]:
-    """Return the numbers of the lines that are HTML in a string."""
-    found: set[int] = set()
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and HTML.match(node.value):
-            found |= _span(node)
-    return found
 
 
 def _lines_of(text: str, names: set[str]) -> set[int]:
