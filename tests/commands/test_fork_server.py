@@ -11,8 +11,9 @@ import textwrap
 import pytest
 import requests
 
+from tools.apps import app_folders
 from tools.check import fork_server
-from tools.check.apps import find_apps, prepare, wait_for
+from tools.check.apps import prepare, wait_for
 from tools.places import ROOT
 
 PROBE = """
@@ -33,7 +34,7 @@ def probe(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize("folder", find_apps())
+@pytest.mark.parametrize("folder", app_folders())
 def test_starts_by_its_command(running_provider, tmp_path, folder):
     """`python app.py` in the app's folder starts it, and it serves its home page."""
     app = prepare(folder, running_provider, tmp_path)
@@ -112,8 +113,8 @@ def test_a_killed_suite_leaves_no_app(probe):
     """When the process that asked for the apps is killed, the fork server and its children end."""
     code = f"""
         import os, sys, time, pathlib
-        sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "tests")!r}]
-        from support.fork_server import FORK_SERVERS
+        sys.path.insert(0, {str(ROOT)!r})
+        from tools.check.fork_server import FORK_SERVERS
         home = pathlib.Path({str(probe)!r})
         app = FORK_SERVERS.start(home, dict(os.environ), home / "app.log")
         print(app.pid, FORK_SERVERS._servers[''].process_id, flush=True)
@@ -125,6 +126,7 @@ def test_a_killed_suite_leaves_no_app(probe):
         handles = [os.pidfd_open(pid) for pid in pids]
         suite.send_signal(signal.SIGKILL)
 
+    assert len(handles) == 2
     try:
         for handle in handles:
             wait_for(lambda handle=handle: has_ended(handle), "a process to end")
