@@ -9,7 +9,10 @@ import sys
 import tomllib
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))  # this file is run by its path
+
+from tools.places import ROOT  # noqa: E402
+
 LOGINS = tomllib.loads((Path(__file__).parent / "logins.toml").read_text("utf-8"))
 LEAVE_BEHIND = shutil.ignore_patterns(".env", "__pycache__", "instance", "flask_session", "*.sqlite", "*.db")
 
