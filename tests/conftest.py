@@ -17,7 +17,8 @@ from urllib3.util import connection
 from fake_provider import serve
 from fake_provider.launcher import begin_ports_at
 from fake_provider.state.accounts import MAX_ADDED_PEOPLE
-from tools.check.apps import App, attach, find_apps, find_logins, find_provider, login_id, prepare
+from tools.apps import app_folders
+from tools.check.apps import App, CannotBeRestarted, attach, find_logins, find_provider, login_id, prepare
 from tools.check.fork_server import FORK_SERVERS
 from tools.check.visitor import Visitor
 from tools.learn.processes import clean_environment
@@ -49,7 +50,7 @@ def pytest_addoption(parser):
     group.addoption(
         "--app-folder",
         metavar="FOLDER",
-        choices=find_apps(),
+        choices=app_folders(),
         help="with --app-url: it is the app of this folder, and what its README declares counts",
     )
     group.addoption(
@@ -84,6 +85,25 @@ def pytest_generate_tests(metafunc):
 def pytest_collection_modifyitems(items):
     """What takes longest comes first."""
     items.sort(key=lambda item: place(name_of(item.path.as_posix())))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup():
+    """Skip a test whose fixtures would start the app at --app-url again."""
+    return (yield from _skip_if_not_restartable())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call():
+    """Skip a test that would start the app at --app-url again."""
+    return (yield from _skip_if_not_restartable())
+
+
+def _skip_if_not_restartable():
+    try:
+        return (yield)
+    except CannotBeRestarted as error:
+        pytest.skip(reason=str(error))
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -1,4 +1,4 @@
-"""The order of the ladder is the table here; what an app shows is said by its own first lines, which are not run."""
+"""The apps of this repository: their folders, their ports, and what each shows, read from its docstring."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .places import ROOT
 
 PROVIDER_PORT = 9000
 FIRST_PORT = 5001
-FOLDERS = (  # each has the next port
+FOLDERS = (  # in the order of the gallery; each has the next port
     "step1_bootstrap",
     "step2_credentials",
     "step3_login",
@@ -23,12 +23,12 @@ FOLDERS = (  # each has the next port
     "okta_oidc",
 )
 SETTINGS_WITHOUT_EXAMPLE = ("PORT", "URL", "ISSUER", "SECRET_KEY")
-NOT_APPS = ("fake_provider", "tests")
+NOT_APPS = ("fake_provider", "tests", "tools", "workshop", "my_login", "my_repairs")  # the last two are the reader's
 
 
 @dataclass(frozen=True)
 class App:
-    """One app: its folder, its port in the gallery, what it shows and what is new in it."""
+    """One app: its folder, its port in the gallery, what it shows and what is new in it. Its code is not run."""
 
     folder: str
     port: int
@@ -41,7 +41,7 @@ class App:
 
 
 def find_apps(root: Path = ROOT) -> list[App]:
-    """Return the apps of the tree: those of the table in its order, then the others by name."""
+    """Return the apps of the repository: those of FOLDERS in that order, then the others by name."""
     files = [*root.glob("*/app.py"), *root.glob("raw_requests/*/app.py")]
     found = {file.parent.relative_to(root).as_posix() for file in files}
     found = {folder for folder in found if folder not in NOT_APPS and not folder.startswith(".")}
@@ -53,18 +53,23 @@ def find_apps(root: Path = ROOT) -> list[App]:
     ]
 
 
+def app_folders(root: Path = ROOT) -> list[str]:
+    """Return the folders of all apps by name, as `step3_login` or `raw_requests/session_guard`."""
+    return sorted(app.folder for app in find_apps(root))
+
+
 def settings_of_apps(root: Path = ROOT) -> set[str]:
-    """Return the names of the settings of all apps: those that a `.env.example` has, also in a comment, and more."""
+    """Return the names of all settings of the apps: those of every `.env.example`, comments included, and four more."""
     files = [*root.glob("*/.env.example"), *root.glob("raw_requests/*/.env.example")]
     named = (re.findall(r"^(?:# ?)?([A-Z][A-Z0-9_]*)=", file.read_text("utf-8"), re.MULTILINE) for file in files)
     return {*SETTINGS_WITHOUT_EXAMPLE, *chain.from_iterable(named)}
 
 
 def _first_words(file: Path) -> tuple[str, str]:
-    """Return what an app shows and what is new: the first sentence of its docstring, and the rest."""
+    """Return what an app shows and what is new in it: the first sentence of its docstring, and the rest."""
     try:
         text = ast.get_docstring(ast.parse(file.read_bytes())) or ""
-    except (SyntaxError, ValueError):  # somebody is editing it; the app itself will say what is wrong
+    except (SyntaxError, ValueError):  # you are editing it; the app itself reports the error when it starts
         text = ""
     if "\n\n" not in text:
         text = re.sub(r"(?<=[.!?])\s+", "\n\n", text, count=1)

@@ -8,7 +8,7 @@ from playwright.sync_api import sync_playwright
 from support.gallery import running_gallery
 from support.manual_client import ManualClient
 
-from tools.check.apps import find_apps
+from tools.apps import app_folders
 
 LOOKS = [("light", 1280), ("dark", 390)]
 MOST_PAGES = 12  # of one app
@@ -104,7 +104,7 @@ def test_the_consent_page(gallery, page):
     assert problems(page) == []
 
 
-@pytest.mark.parametrize("folder", find_apps())
+@pytest.mark.parametrize("folder", app_folders())
 def test_pages_of_the_apps(start_app, provider, page, folder):
     """Each page that one comes to by links from an app's home page, before and after a login, and its failures.
 

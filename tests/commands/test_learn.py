@@ -22,8 +22,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from tools.apps import settings_of_apps
-from tools.check.apps import PRACTICE_PROVIDER, App, find_apps, find_logins
+from tools.apps import app_folders, settings_of_apps
+from tools.check.apps import PRACTICE_PROVIDER, App, find_logins
 from tools.check.visitor import Visitor
 from tools.learn import ports
 from tools.learn.table import COMMANDS, function_of
@@ -603,7 +603,7 @@ class TestRun:
         with real.running("-c", RUN_WITH_THIS_PYTHON):
             rows = real.gallery()
 
-        assert sorted(rows) == find_apps()
+        assert sorted(rows) == app_folders()
         assert {row["state"] for row in rows.values()} == {"running"}
 
 
@@ -669,7 +669,7 @@ class TestEnvironment:
 
     def test_every_setting_of_an_app_is_known(self):
         """A setting that an app reads, and that the gallery's apps would inherit, is a name that is dropped."""
-        code = [file.read_text("utf-8") for folder in find_apps() for file in (ROOT / folder).rglob("*.py")]
+        code = [file.read_text("utf-8") for folder in app_folders() for file in (ROOT / folder).rglob("*.py")]
         read = set(re.findall(r"""(?:environ(?:\.get)?|getenv|setting)[\[(]["'](\w+)["']""", "\n".join(code)))
 
         assert {"PORT", "URL", "SCOPE", "OKTA_CLIENT_SECRET"} <= read
@@ -842,7 +842,7 @@ class TestUsage:
         assert status == 2
         assert "unrecognized arguments: --browser" in said
 
-    @pytest.mark.parametrize("folder", find_apps())
+    @pytest.mark.parametrize("folder", app_folders())
     def test_each_readme_says_which_python(self, folder):
         """Before the first command, on every system, and in the same words everywhere."""
         readme = (ROOT / folder / "README.md").read_text("utf-8")

@@ -16,7 +16,7 @@ from markdown_it import MarkdownIt
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tools.check.apps import find_apps
+from tools.apps import app_folders
 from tools.places import ROOT
 
 NOT_OURS = {".git", ".venv", ".learn", "node_modules"}
@@ -26,7 +26,7 @@ PAGES = sorted(
     if not NOT_OURS.intersection(path.relative_to(ROOT).parts) and ".pytest_cache" not in path.parts
 )
 LESSONS = [page for page in PAGES if page.endswith("README.md")]
-APPS = find_apps()
+APPS = app_folders()
 DEPENDENCIES = {
     canonicalize_name(requirement.name): requirement
     for requirement in map(

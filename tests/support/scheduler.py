@@ -11,7 +11,7 @@ from collections import defaultdict
 
 from xdist.scheduler import LoadScopeScheduling
 
-from tools.check.apps import find_apps
+from tools.apps import app_folders
 
 BY_APP = ("test_login", "browser/test_login_in_browser")  # what they share is made in no time
 APART = ("commands/test_notebooks",)  # share nothing but what the parameters of one test share
@@ -21,7 +21,7 @@ FIRST = (
     *("apps/test_github_dance", "commands/test_notebooks", "browser/test_login_in_browser"),
     *("browser/test_accessibility", "commands/test_check", "commands/test_compare"),
 )
-APPS = sorted(find_apps(), key=len, reverse=True)
+APPS = sorted(app_folders(), key=len, reverse=True)
 
 
 class SideBySide(LoadScopeScheduling):

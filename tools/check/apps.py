@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qs, urljoin, urlsplit
 
-import pytest
 import requests
 from bs4 import BeautifulSoup
 from dotenv import dotenv_values
 
 from fake_provider import RunningProvider, free_port
+from tools.apps import app_folders
 from tools.places import ROOT
 
 from . import fork_server
@@ -29,11 +29,8 @@ TIMEOUT = 20  # seconds
 FACTS = tomllib.loads((ROOT / "tools" / "check" / "apps.toml").read_text("utf-8"))
 
 
-def find_apps() -> list[str]:
-    """Return the folders of all apps, as `step3_login` or `raw_requests/session_guard`."""
-    files = [*ROOT.glob("*/app.py"), *ROOT.glob("raw_requests/*/app.py")]
-    folders = [file.parent.relative_to(ROOT).as_posix() for file in files]
-    return sorted(folder for folder in folders if folder not in ("fake_provider", "tests"))
+class CannotBeRestarted(Exception):
+    """The app runs already, and this repository cannot start it with other settings."""
 
 
 def find_logins() -> list[tuple[str, str | None]]:
@@ -42,7 +39,7 @@ def find_logins() -> list[tuple[str, str | None]]:
     A login app is one whose code has the words of its link on the home page.
     """
     logins: list[tuple[str, str | None]] = []
-    for folder in find_apps():
+    for folder in app_folders():
         files = [file for file in (ROOT / folder).rglob("*") if file.suffix in (".py", ".html")]
         if any("Log in with" in file.read_text("utf-8") for file in files):
             logins += [(folder, name) for name in FACTS.get(folder, {}).get("providers", [None])]
@@ -154,7 +151,7 @@ def prepare(folder: str, provider: RunningProvider, where: Path, *, source: Path
     Of a provider the address is enough, whatever listens there. `source` is where the folder is.
     """
     if not folder:
-        pytest.skip(reason="an app at --app-url cannot be started anew with other settings")
+        raise CannotBeRestarted("an app at --app-url cannot be started again with other settings")
     home = where / folder
     shutil.copytree(
         source / folder,

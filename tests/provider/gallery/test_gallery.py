@@ -13,8 +13,8 @@ from fake_provider.gallery.apps import GalleryApp, LearnGallery
 from fake_provider.gallery.markdown import clean, render, slug_of
 from fake_provider.gallery.mermaid_svg import draw_sequence_diagram
 from fake_provider.gallery.source import app_files, code_lines, count_lines, read_files
-from tools.apps import find_apps as find_listed_apps
-from tools.check.apps import find_apps, find_logins
+from tools.apps import app_folders, find_apps
+from tools.check.apps import find_logins
 from tools.learn.gallery import Gallery
 from tools.places import ROOT
 
@@ -56,7 +56,7 @@ def test_shows_the_ladder_in_its_order(home):
     """The apps are in the order of the lessons, and the first is marked as the start."""
     steps = [title.get_text(strip=True).removeprefix("start here") for title in home.select(".ladder h3")]
 
-    assert steps[: len(LADDER)] == [folder for folder in LADDER if folder in find_apps()]
+    assert steps[: len(LADDER)] == [folder for folder in LADDER if folder in app_folders()]
     assert [h3.get_text(" ", strip=True) for h3 in home.select("h3:has(.tag)")] == [f"start here {LADDER[0]}"]
 
 
@@ -79,7 +79,7 @@ def test_each_card_says_the_state_of_its_app(gallery, home):
 
 def test_each_login_leads_to_its_trace(gallery, home):
     """The card of each app with a login links to its trace and its faults; the other cards have no such link."""
-    for folder in find_apps():
+    for folder in app_folders():
         links = [link["href"] for link in card(home, folder).select("footer a")]
         has_trace = any("/_trace?client_id=fake-" in link for link in links)
 
@@ -129,7 +129,7 @@ def test_the_first_step_has_nothing_marked(gallery):
 
 def test_an_app_has_the_files_it_imports():
     """app.py, the modules beside it that it imports, and the templates; no other program of the folder."""
-    names = {folder: [file.name for file in app_files(ROOT / folder, ROOT)] for folder in find_apps()}
+    names = {folder: [file.name for file in app_files(ROOT / folder, ROOT)] for folder in app_folders()}
 
     assert names["step3_login"] == ["app.py"]
     assert names["raw_requests/session_guard"][:4] == ["app.py", "home.py", "oauth.py", "settings.py"]
@@ -204,7 +204,7 @@ def test_the_root_is_the_one_in_the_file(tmp_path):
 
 def test_learn_writes_the_root(tmp_path):
     """The file of learn.py names the root of this repository and each app, in its state."""
-    apps = find_listed_apps()
+    apps = find_apps()
     learn = Gallery(tmp_path / "gallery.json", apps)
     learn.note(apps[0].folder, "stopped", "It stopped.")
     gallery = LearnGallery(tmp_path / "gallery.json")
