@@ -37,9 +37,9 @@ def verdicts(request, tmp_path_factory):
     url = request.config.getoption("app_url")
     if url is None:
         return run(wanted, tmp_path_factory.mktemp("attacks"))
-    bench = CheckedApp(url, request.getfixturevalue("running_provider"), collector=Collector())
+    checked = CheckedApp(url, request.getfixturevalue("running_provider"), collector=Collector())
     folder = request.config.getoption("app_folder")
-    found = attack_from_outside(bench, wanted.get(url, []), declarations(ROOT / folder) if folder else {})
+    found = attack_from_outside(checked, wanted.get(url, []), declarations(ROOT / folder) if folder else {})
     request.config.stash[request.config.app_url_lines] = report.lines(found)
     return found
 

@@ -18,11 +18,11 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from tools.check.browser import where
+from tools.check.browser import target_host
 from tools.check.cases_responses import subject_of, with_subject
-from tools.check.checked_app import ADA, GRACE, LOGGED_IN, MALLORY, check_that, parameters
+from tools.check.checked_app import ADA, GRACE, LOGGED_IN, MALLORY, assert_no_crash, parameters
 from tools.check.matrix import all_checked_apps
-from tools.check.relay import reply_with, send
+from tools.check.relay import respond_with, send
 
 # No deadline: an example is a login over HTTP, and how long it takes depends on what else the machine does; what hangs
 # is found by the browser's own patience. The same examples each time, so that a failure is one of the change at hand.
@@ -51,27 +51,27 @@ def members(*names):
 
 
 @pytest.fixture(scope="module")
-def benches(tmp_path_factory):
+def checked_apps(tmp_path_factory):
     """Every login, ready to be sent anything."""
     with all_checked_apps(tmp_path_factory.mktemp("properties")) as ready:
-        for bench in ready:
-            bench.successful_login  # noqa: B018 - learns endpoints and profile
+        for checked in ready:
+            checked.successful_login  # noqa: B018 - learns endpoints and profile
         yield ready
 
 
 @pytest.fixture
-def to_all(benches, request):
+def to_all(checked_apps, request):
     """A function that does the same to all apps, or to those chosen, side by side, and keeps where they disagree."""
     differences = Counter()
 
-    def do(action, choose=lambda bench: True):
-        targets = [bench for bench in benches if choose(bench)]
+    def do(action, choose=lambda checked: True):
+        targets = [checked for checked in checked_apps if choose(checked)]
         assert targets
         with ThreadPoolExecutor(4) as pool:
             outcomes = list(pool.map(action, targets))
         groups = {}
-        for bench, outcome in zip(targets, outcomes, strict=True):
-            groups.setdefault(outcome, []).append(bench.name)
+        for checked, outcome in zip(targets, outcomes, strict=True):
+            groups.setdefault(outcome, []).append(checked.name)
         if len(groups) > 1:
             smallest = min(groups.items(), key=lambda group: len(group[1]))
             differences[f"{request.node.name}: {', '.join(smallest[1])}: {smallest[0]}, and not by the others"] += 1
@@ -81,21 +81,21 @@ def to_all(benches, request):
     found += [f"{times} times, {difference}" for difference, times in differences.most_common(5)]
 
 
-def outcome_of(bench, browser, page, *allowed):
+def outcome_of(checked, browser, page, *allowed):
     """Check what every answer has to be, and return what came of it in a word."""
-    check_that(page)
-    found = bench.who(browser)
-    assert found is None or found.startswith(allowed), f"{bench.name} names {found!r}, who has not consented"
-    assert not browser.dropped, f"{bench.name} sets a cookie that browsers drop"
+    assert_no_crash(page)
+    found = checked.logged_in_name(browser)
+    assert found is None or found.startswith(allowed), f"{checked.name} names {found!r}, who has not consented"
+    assert not browser.dropped, f"{checked.name} sets a cookie that browsers drop"
     return "refused" if found is None else "logged in"
 
 
-def answer_for(bench, browser, code):
+def answer_for(checked, browser, code):
     """An answer that belongs to a login of this browser, with a code that only the relay knows."""
-    answer = {"code": code, "state": parameters(bench.begin(browser))["state"]}
-    if bench.has_iss:
-        answer["iss"] = bench.answer["iss"]
-    return f"{bench.callback}?{urlencode(answer)}"
+    response = {"code": code, "state": parameters(checked.begin_login(browser))["state"]}
+    if checked.has_iss:
+        response["iss"] = checked.response_parameters["iss"]
+    return f"{checked.redirect_uri}?{urlencode(response)}"
 
 
 names_of_parameters = (
@@ -119,11 +119,11 @@ queries = st.lists(st.tuples(st.sampled_from(names_of_parameters) | texts, texts
 def test_any_query_gets_a_page(to_all, query, begun):
     """Whatever the callback is asked, it answers, and nobody is logged in by it."""
 
-    def send(bench):
-        browser = bench.new_browser()
-        right = answer_for(bench, browser, "nobodys") if begun else ""
+    def send(checked):
+        browser = checked.new_browser()
+        right = answer_for(checked, browser, "nobodys") if begun else ""
         fields = [(name, parameters(right).get(name, "x") if value == "RIGHT" else value) for name, value in query]
-        return outcome_of(bench, browser, browser.open(f"{bench.callback}?{urlencode(fields)}"), "\0")
+        return outcome_of(checked, browser, browser.open(f"{checked.redirect_uri}?{urlencode(fields)}"), "\0")
 
     to_all(send)
 
@@ -142,21 +142,21 @@ ordinary = {"access_token": "t", "token_type": "bearer"}
 def test_any_token_reply_gets_a_page(to_all, body, status):
     """Whatever the token endpoint says, there is a page, and nobody but who consented is logged in."""
 
-    def send(bench):
-        browser = bench.new_browser()
+    def send(checked):
+        browser = checked.new_browser()
         code = f"code-{id(browser)}"
-        bench.relay.plan("token", code, reply_with(body, status=status))
-        page = browser.open(answer_for(bench, browser, code))
-        bench.relay.forget("token", code)
-        return outcome_of(bench, browser, page, "\0")
+        checked.relay.set_behaviour("token", code, respond_with(body, status=status))
+        page = browser.open(answer_for(checked, browser, code))
+        checked.relay.clear_behaviour("token", code)
+        return outcome_of(checked, browser, page, "\0")
 
     to_all(send)
 
 
-def answering(bench, profile):
+def answering(checked, profile):
     """What the relay does with questions about a person: this profile, and to what else an app asks, the usual."""
-    paths = {message["request"]["path"]: message["endpoint"] for message in bench.back_channel()}
-    replies = {**bench.profiles, bench.profile_endpoints[0]: profile}
+    paths = {message["request"]["path"]: message["endpoint"] for message in checked.back_channel_messages()}
+    replies = {**checked.profiles, checked.profile_endpoints[0]: profile}
 
     def act(connection, request, forward):
         send(connection, json.dumps(replies.get(paths.get(request.path))).encode())
@@ -174,28 +174,28 @@ profile_names = ("id", "sub", "name", "email", "login", "username", "picture", "
 def test_any_profile_gets_a_page(to_all, more, keep):
     """Whatever a profile says, there is a page, without markup of the profile's, and no cookie grows too large."""
 
-    def send(bench):
-        browser = bench.new_browser()
-        if bench.has_id_token:  # only the provider can sign one
-            answer = bench.ask(browser, GRACE)
-            code = parameters(answer)["code"]
+    def send(checked):
+        browser = checked.new_browser()
+        if checked.has_id_token:  # only the provider can sign one
+            response = checked.authorization_response(browser, GRACE)
+            code = parameters(response)["code"]
         else:
             code = f"code-{id(browser)}"
-            answer = answer_for(bench, browser, code)
-            token = {**bench.token_reply, "access_token": f"token-{id(browser)}"}
-            bench.relay.plan("token", code, reply_with(json.dumps(token).encode()))
-            bench.relay.issued(token["access_token"], code)
-        profile = {**bench.profile, **more} if keep else more
-        if isinstance(bench.profile.get("data"), dict) and "data" not in more:
-            profile = {"data": {**(bench.profile["data"] if keep else {}), **more}}
-        bench.relay.plan("profile", code, answering(bench, profile))
-        page = bench.deliver(browser, answer)
-        bench.relay.forget("token", code)
-        bench.relay.forget("profile", code)
-        home = page if page.url == f"{bench.url}/" else bench.home(browser)
-        assert not any(tag in ("script", "iframe") for tag, _ in home.read.elements)
+            response = answer_for(checked, browser, code)
+            token = {**checked.token_response, "access_token": f"token-{id(browser)}"}
+            checked.relay.set_behaviour("token", code, respond_with(json.dumps(token).encode()))
+            checked.relay.note_token(token["access_token"], code)
+        profile = {**checked.profile, **more} if keep else more
+        if isinstance(checked.profile.get("data"), dict) and "data" not in more:
+            profile = {"data": {**(checked.profile["data"] if keep else {}), **more}}
+        checked.relay.set_behaviour("profile", code, answering(checked, profile))
+        page = checked.send_callback(browser, response)
+        checked.relay.clear_behaviour("token", code)
+        checked.relay.clear_behaviour("profile", code)
+        home = page if page.url == f"{checked.url}/" else checked.home_page(browser)
+        assert not any(tag in ("script", "iframe") for tag, _ in home.parsed.elements)
         assert not browser.dropped
-        check_that(page)
+        assert_no_crash(page)
         return "logged in" if LOGGED_IN in home.text else "refused"
 
     to_all(send)
@@ -218,17 +218,17 @@ def has_ended(value):
 def test_any_claims_get_a_page(to_all, claims):
     """An ID token with other claims is refused wherever they count."""
 
-    def send(bench):
-        browser = bench.new_browser()
-        answer = bench.ask(browser, GRACE)
-        bench.inject_fault("token", id_token={"claims": claims})
-        result = outcome_of(bench, browser, bench.deliver(browser, answer), GRACE)
+    def send(checked):
+        browser = checked.new_browser()
+        response = checked.authorization_response(browser, GRACE)
+        checked.inject_fault("token", id_token={"claims": claims})
+        result = outcome_of(checked, browser, checked.send_callback(browser, response), GRACE)
         wrong = set(claims_that_count) & set(claims) or ("exp" in claims and has_ended(claims["exp"]))
         assert result == "refused" or not wrong, claims
         return result
 
     with suppress(UnicodeEncodeError):  # half a character cannot be sent to the provider
-        to_all(send, lambda bench: bench.has_id_token)
+        to_all(send, lambda checked: checked.has_id_token)
 
 
 parts = st.sampled_from(
@@ -242,64 +242,66 @@ targets = st.lists(parts | texts, max_size=6).map("".join)
 def test_any_next_stays_here(to_all, target, name):
     """Whatever a link holds to an app that returns to the page first asked for, the visitor ends at the app."""
 
-    def send(bench):
-        browser = bench.new_browser()
+    def send(checked):
+        browser = checked.new_browser()
         query = urlencode({name: target}) if name else urlencode({"": target})[1:]
-        page = browser.open(f"{bench.login_address}?{query}", stop_at="elsewhere")
-        check_that(page)
+        page = browser.open(f"{checked.login_url}?{query}", stop_at="elsewhere")
+        assert_no_crash(page)
         if not page.location:
             return "not begun"
-        answer = bench.approve(browser, page.location, GRACE)
-        page = bench.deliver(browser, answer, stop_at="elsewhere")
-        check_that(page)
-        assert all(where(address, bench.url) == urlsplit(bench.url).netloc for _, address in page.hops), page.hops
-        return outcome_of(bench, browser, page, GRACE)
+        response = checked.authorize(browser, page.location, GRACE)
+        page = checked.send_callback(browser, response, stop_at="elsewhere")
+        assert_no_crash(page)
+        assert all(
+            target_host(address, checked.url) == urlsplit(checked.url).netloc for _, address in page.redirects
+        ), page.redirects
+        return outcome_of(checked, browser, page, GRACE)
 
-    to_all(send, lambda bench: bench.has_way_back)
+    to_all(send, lambda checked: checked.has_return_url)
 
 
-def test_nobody_is_named_who_has_not_consented_here(benches):
+def test_nobody_is_named_who_has_not_consented_here(checked_apps):
     """Two browsers log in, mix up their answers and log out, in any order: each page names who consented in it."""
 
     class TwoBrowsers(RuleBasedStateMachine):
         people = (ADA, GRACE, MALLORY)
 
-        @initialize(number=st.integers(0, len(benches) - 1))
+        @initialize(number=st.integers(0, len(checked_apps) - 1))
         def open_two_browsers(self, number):
-            first = benches[number]
+            first = checked_apps[number]
             self.ways = [first, *first.others]
-            self.bench = first
+            self.checked = first
             self.browsers = [first.new_browser(), first.new_browser()]
             self.consented = [set(), set()]
             self.answers = []
 
         @rule(who=st.integers(0, 1), person=st.sampled_from(people), way=st.integers(0, 1))
         def ask(self, who, person, way):
-            bench = self.ways[way % len(self.ways)]
-            page = self.browsers[who].open(bench.login_address, stop_at="elsewhere")
+            checked = self.ways[way % len(self.ways)]
+            page = self.browsers[who].open(checked.login_url, stop_at="elsewhere")
             if page.location:
-                self.answers.append(bench.approve(self.browsers[who], page.location, person))
+                self.answers.append(checked.authorize(self.browsers[who], page.location, person))
                 self.consented[who].add(person)
 
         @rule(who=st.integers(0, 1), number=st.integers(0, 5), change=st.sampled_from([None, "state", "code"]))
         def deliver(self, who, number, change):
             if not self.answers:
                 return
-            answer = parameters(self.answers[-1 - number % len(self.answers)])
+            response = parameters(self.answers[-1 - number % len(self.answers)])
             address = self.answers[-1 - number % len(self.answers)].partition("?")[0]
             if change is not None:  # from another answer
-                answer[change] = parameters(self.answers[0])[change]
-            check_that(self.bench.deliver(self.browsers[who], f"{address}?{urlencode(answer)}"))
+                response[change] = parameters(self.answers[0])[change]
+            assert_no_crash(self.checked.send_callback(self.browsers[who], f"{address}?{urlencode(response)}"))
 
         @rule(who=st.integers(0, 1))
         def log_out(self, who):
-            if self.bench.who(self.browsers[who]) is not None:
-                check_that(self.bench.log_out(self.browsers[who], stop_at="elsewhere"))
+            if self.checked.logged_in_name(self.browsers[who]) is not None:
+                assert_no_crash(self.checked.log_out(self.browsers[who], stop_at="elsewhere"))
 
         @invariant()
         def names_who_consented(self):
             for browser, consented in zip(getattr(self, "browsers", ()), getattr(self, "consented", ()), strict=True):
-                found = self.bench.who(browser)
+                found = self.checked.logged_in_name(browser)
                 assert found is None or found.startswith(tuple(consented)), f"{self.bench.name} names {found}"
 
     run_state_machine_as_test(
@@ -307,7 +309,7 @@ def test_nobody_is_named_who_has_not_consented_here(benches):
     )
 
 
-def test_the_subject_is_found(benches):
+def test_the_subject_is_found(checked_apps):
     """The strategies above change what says who somebody is: here is that they can find it, with every provider."""
-    assert all(subject_of(bench.profile) for bench in benches)
-    assert all(subject_of(with_subject(bench.profile, "x")) == "x" for bench in benches)
+    assert all(subject_of(checked.profile) for checked in checked_apps)
+    assert all(subject_of(with_subject(checked.profile, "x")) == "x" for checked in checked_apps)

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tools.check.browser import Browser, Cookie, where
-from tools.check.catalogue import ROWS, Outcome, Verdict, declarations, judge, tried
-from tools.check.matrix import PREDICTABLE, TALKATIVE, folders
+from tools.check.browser import Browser, Cookie, target_host
+from tools.check.catalogue import ROWS, Outcome, Verdict, declarations, declared_of_tried, judge
+from tools.check.matrix import PREDICTABLE, VERBOSE, folders
 from tools.check.report import lines_of, verdicts_in
 from tools.check.stopping_lines import STOPPING_LINES
 from tools.places import ROOT
@@ -54,7 +54,7 @@ def test_the_worst_variant_decides(outcomes, declared, verdict):
 )
 def test_a_declaration_concerns_what_was_tried(outcomes, declared, left):
     """From outside some variants cannot be tried: that they do not fail there is no reason to call a README wrong."""
-    assert tried(outcomes, declared) == left
+    assert declared_of_tried(outcomes, declared) == left
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_an_app_without_a_readme_declares_nothing(tmp_path):
 )  # fmt: skip
 def test_goes_where_a_browser_goes(location):
     """A backslash is a slash for a browser, slashes beyond two do not count, tabs are not there."""
-    assert where(location, "http://localhost:5000/x") == "evil.example"
+    assert target_host(location, "http://localhost:5000/x") == "evil.example"
 
 
 @pytest.mark.parametrize(
@@ -98,12 +98,12 @@ def test_goes_where_a_browser_goes(location):
 )
 def test_stays_where_a_browser_stays(location):
     """What only looks like another host is none."""
-    assert where(location, "http://localhost:5000/x") == "localhost:5000"
+    assert target_host(location, "http://localhost:5000/x") == "localhost:5000"
 
 
 def test_knows_addresses_that_are_no_pages():
     """A script in an address is run by whoever follows it."""
-    assert where("\x01 java\nscript:alert(1)", "http://localhost:5000/") == "javascript:"
+    assert target_host("\x01 java\nscript:alert(1)", "http://localhost:5000/") == "javascript:"
 
 
 def test_reads_its_own_page():
@@ -151,9 +151,9 @@ def test_keeps_the_rules_of_a_name(flags, kept):
     """A cookie whose name begins with __Host- has to be Secure, for the whole host, and for no other."""
     browser, headers = Browser(), HTTPMessage()
     headers["Set-Cookie"] = f"__Host-app=1; {flags}"
-    browser._keep("app.example.com", headers)
+    browser._store_cookies("app.example.com", headers)
 
-    assert (browser.value("__Host-app") is not None) is kept
+    assert (browser.cookie_value("__Host-app") is not None) is kept
 
 
 def test_keeps_the_rules_for_cookies():
@@ -188,7 +188,7 @@ def test_moves_the_clock_of_an_app(tmp_path, seconds):
     program = "import time; from datetime import datetime, UTC; print(time.time(), datetime.now(UTC).timestamp())"
     now = datetime.datetime.now().timestamp()
 
-    assert all(abs(float(found) - seconds - now) < 60 for found in run_with(TALKATIVE, tmp_path, program))
+    assert all(abs(float(found) - seconds - now) < 60 for found in run_with(VERBOSE, tmp_path, program))
 
 
 def test_makes_random_numbers_guessable(tmp_path):

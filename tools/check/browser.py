@@ -1,6 +1,6 @@
-"""A browser that keeps the cookie rules of real ones, follows redirects, and lets a test look at every step.
+"""A browser for attacks: it keeps the cookie rules of real browsers, follows redirects, and sends any URL and form.
 
-The visitor of tests/support clicks as people do. This one is for attacks: it sends what no person would, and quickly.
+The visitor of visitor.py clicks links and buttons as users do.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from html.parser import HTMLParser
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 MAX_REDIRECTS = 20
-TIMEOUT = 12.0  # seconds; longer than any app may take
-MAX_COOKIE_SIZE = 4096  # bytes of name and value; browsers drop what is larger, without a word
+TIMEOUT = 12.0  # seconds; an app that takes longer hangs
+MAX_COOKIE_SIZE = 4096  # bytes of name and value; browsers drop a larger cookie and report nothing
 
 
 class TimedOut(Exception):
-    """No answer within the patience of a person."""
+    """No response within TIMEOUT."""
 
 
 class TooManyRedirects(Exception):
-    """Redirects without end."""
+    """More than MAX_REDIRECTS redirects in a row."""
 
 
 @dataclass
 class Cookie:
-    """A cookie as it was set; `flags` are its attributes, with lower-case names."""
+    """A cookie as the server set it; `flags` are its attributes, with lower-case names."""
 
     host: str
     name: str
@@ -37,13 +37,13 @@ class Cookie:
 
 @dataclass
 class Page:
-    """An answer: what came last, and the addresses on the way."""
+    """A response, and the redirects before it."""
 
     status: int
     headers: http.client.HTTPMessage
     body: bytes
     url: str
-    hops: list[tuple[int, str]] = field(default_factory=list)  # the status and target of each redirect
+    redirects: list[tuple[int, str]] = field(default_factory=list)  # the status and the target URL of each
 
     @cached_property
     def source(self) -> str:
@@ -51,32 +51,32 @@ class Page:
         return self.body.decode("utf-8", "replace")
 
     @cached_property
-    def read(self) -> Reader:
-        """The body as a browser reads it."""
-        reader = Reader()
-        reader.feed(self.source)
-        return reader
+    def parsed(self) -> PageParser:
+        """The links, forms and words of the page."""
+        parser = PageParser()
+        parser.feed(self.source)
+        return parser
 
     @property
     def text(self) -> str:
-        """What a person reads, with all white space as single spaces."""
-        return " ".join(" ".join(self.read.words).split())
+        """The visible text, with all white space as single spaces."""
+        return " ".join(" ".join(self.parsed.words).split())
 
     @property
     def location(self) -> str:
-        """Where the answer redirects to, as a whole address; empty when it does not."""
+        """The absolute URL that the response redirects to; empty when it does not redirect."""
         return urljoin(self.url, self.headers.get("Location", "")) if self.headers.get("Location") else ""
 
 
-class Reader(HTMLParser):
-    """Links, forms, words and elements of a page."""
+class PageParser(HTMLParser):
+    """Collects the links, forms, words and elements of a page."""
 
     def __init__(self) -> None:
         super().__init__()
         self.words: list[str] = []
-        self.elements: list[tuple[str, tuple[str, ...]]] = []
-        self.addresses: list[str] = []
-        self.links: list[tuple[str, str]] = []  # words and address
+        self.elements: list[tuple[str, tuple[str, ...]]] = []  # tag and names of the attributes
+        self.urls: list[str] = []  # in links, pictures and forms
+        self.links: list[tuple[str, str]] = []  # words and URL
         self.forms: list[dict] = []  # action, method, fields, buttons
         self._link: str | None = None
         self._button: str | None = None
@@ -86,7 +86,7 @@ class Reader(HTMLParser):
     def handle_starttag(self, tag, attributes):
         found = {name: value or "" for name, value in attributes}
         self.elements.append((tag, tuple(sorted(found))))
-        self.addresses += [found[name] for name in ("href", "src", "action", "formaction") if name in found]
+        self.urls += [found[name] for name in ("href", "src", "action", "formaction") if name in found]
         if tag == "a" and "href" in found:
             self._link, self._collected = found["href"], ""
         elif tag == "form":
@@ -117,17 +117,17 @@ class Reader(HTMLParser):
 
 
 class Browser:
-    """Cookies, redirects and nothing else. `shortcuts` says where a host really listens."""
+    """Keeps cookies and follows redirects. `shortcuts` are the IP address and port that a host is served at."""
 
     def __init__(self, shortcuts: dict[str, tuple[str, int]] | None = None, *, takes_cookies: bool = True) -> None:
         self.cookies: dict[tuple[str, str], Cookie] = {}
         self.shortcuts = shortcuts or {}
         self.takes_cookies = takes_cookies
-        self.dropped: list[str] = []  # names of cookies that were too large
+        self.dropped: list[str] = []  # names of the cookies that were too large
 
     def open(
         self,
-        address: str,
+        url: str,
         *,
         method: str = "GET",
         form: dict[str, str] | None = None,
@@ -136,39 +136,39 @@ class Browser:
         stop_at: str | None = None,
         follow: bool = True,
     ) -> Page:
-        """Open an address and follow its redirects; one that leaves for an address beginning with `stop_at` is not.
+        """Open a URL and follow redirects, except a redirect to a URL that begins with `stop_at`.
 
-        With `stop_at` of "elsewhere", one that leaves the host is not followed.
+        With `stop_at="elsewhere"`, a redirect to another host is not followed.
         """
-        hops: list[tuple[int, str]] = []
+        redirects: list[tuple[int, str]] = []
         crossed = from_another_site
         while True:
-            page = self._once(address, method, form, headers or {}, crossed)
-            page.hops = hops
+            page = self._send(url, method, form, headers or {}, crossed)
+            page.redirects = redirects
             target = page.location
             if page.status not in (301, 302, 303, 307, 308) or not target or not follow:
                 return page
-            hops.append((page.status, target))
-            away = urlsplit(target)[:2] != urlsplit(address)[:2]
-            if stop_at is not None and (away if stop_at == "elsewhere" else target.startswith(stop_at)):
+            redirects.append((page.status, target))
+            leaves_host = urlsplit(target)[:2] != urlsplit(url)[:2]
+            if stop_at is not None and (leaves_host if stop_at == "elsewhere" else target.startswith(stop_at)):
                 return page
-            if len(hops) > MAX_REDIRECTS:
+            if len(redirects) > MAX_REDIRECTS:
                 raise TooManyRedirects(f"more than {MAX_REDIRECTS} redirects, the last to {target[:200]}")
-            crossed = crossed or _site(target) != _site(address)
+            crossed = crossed or _site(target) != _site(url)
             if page.status not in (307, 308) and method != "HEAD":
                 method, form = "GET", None
-            address = target
+            url = target
 
-    def value(self, name: str) -> str | None:
-        """The value of a cookie by its name, whatever the host."""
+    def cookie_value(self, name: str) -> str | None:
+        """Return the value of a cookie by its name, from any host."""
         return next((cookie.value for (_, key), cookie in self.cookies.items() if key == name), None)
 
-    def of(self, host: str) -> list[Cookie]:
-        """The cookies of one host."""
+    def cookies_of(self, host: str) -> list[Cookie]:
+        """Return the cookies of one host."""
         return [cookie for (its_host, _), cookie in self.cookies.items() if its_host == host]
 
-    def _once(self, address: str, method: str, form, headers: dict[str, str], crossed: bool) -> Page:
-        parts = urlsplit(address)
+    def _send(self, url: str, method: str, form, headers: dict[str, str], crossed: bool) -> Page:
+        parts = urlsplit(url)
         netloc = parts.netloc.rpartition("@")[2]
         port = parts.port or (443 if parts.scheme == "https" else 80)
         host, port = self.shortcuts.get(netloc, (parts.hostname or "localhost", port))
@@ -186,19 +186,19 @@ class Browser:
         connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT)
         try:
             connection.request(method, path, body, sent)
-            reply = connection.getresponse()
-            page = Page(reply.status, reply.headers, reply.read(), address)
+            response = connection.getresponse()
+            page = Page(response.status, response.headers, response.read(), url)
         except TimeoutError as error:
-            raise TimedOut(f"no answer from {address[:200]} within {TIMEOUT:.0f} seconds") from error
+            raise TimedOut(f"no response from {url[:200]} within {TIMEOUT:.0f} seconds") from error
         finally:
             connection.close()
-        self._keep(parts.hostname or "", page.headers)
+        self._store_cookies(parts.hostname or "", page.headers)
         return page
 
     def _cookies_for(self, parts, method: str, crossed: bool) -> str:
         safe = parts.scheme == "https" or parts.hostname in ("localhost", "127.0.0.1")
         found = []
-        for cookie in self.of(parts.hostname or ""):
+        for cookie in self.cookies_of(parts.hostname or ""):
             same_site = cookie.flags.get("samesite", "lax").lower()
             if "secure" in cookie.flags and not safe:
                 continue
@@ -209,16 +209,16 @@ class Browser:
             found.append(f"{cookie.name}={cookie.value}")
         return "; ".join(found)
 
-    def _keep(self, host: str, headers: http.client.HTTPMessage) -> None:
+    def _store_cookies(self, host: str, headers: http.client.HTTPMessage) -> None:
         for line in headers.get_all("Set-Cookie", []) if self.takes_cookies else []:
             pair, *rest = line.split(";")
             name, _, value = (part.strip() for part in pair.partition("="))
             flags = {key.strip().lower(): flag.strip() for key, _, flag in (item.partition("=") for item in rest)}
-            rules = "secure" in flags and flags.get("path") == "/" and "domain" not in flags
-            if name.startswith("__Host-") and not rules:
+            is_host_cookie = "secure" in flags and flags.get("path") == "/" and "domain" not in flags
+            if name.startswith("__Host-") and not is_host_cookie:
                 continue
-            gone = flags.get("max-age") == "0" or "01 Jan 1970" in flags.get("expires", "")
-            if gone:
+            is_deleted = flags.get("max-age") == "0" or "01 Jan 1970" in flags.get("expires", "")
+            if is_deleted:
                 self.cookies.pop((host, name), None)
             elif len(name) + len(value) > MAX_COOKIE_SIZE:
                 self.dropped.append(name)
@@ -229,15 +229,15 @@ class Browser:
 _IN_QUERY = "/?%:@!$&'()*+,;=-._~[]"
 
 
-def _site(address: str) -> str:
-    return urlsplit(address).hostname or ""
+def _site(url: str) -> str:
+    return urlsplit(url).hostname or ""
 
 
-def where(location: str, base: str) -> str:
-    """Return the host that a browser goes to from this Location, by the rules of the WHATWG URL standard.
+def target_host(location: str, base: str) -> str:
+    """Return the host that a browser opens for this Location, by the rules of the WHATWG URL standard.
 
-    Python's urllib keeps other rules: for a browser a backslash is a slash, slashes beyond two do not count, and tabs
-    and line ends are not there. An address of another kind than http comes back as its scheme with a colon.
+    Python's urllib has other rules. A browser takes a backslash for a slash, and ignores tabs, line ends and slashes
+    beyond the second. For a URL whose scheme is not http or https, the scheme with its colon is returned.
     """
     text = re.sub(r"[\t\r\n]", "", location.strip("".join(map(chr, range(0x21)))))
     scheme = re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", text)

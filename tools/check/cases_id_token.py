@@ -22,15 +22,24 @@ from . import relay
 from .apps import App
 from .cases_responses import EVIL, with_token_fault
 from .catalogue import row, variants
-from .checked_app import ADA, AttackWorked, CheckedApp, accepts, check_that, refuses, start, survives
+from .checked_app import (
+    ADA,
+    AttackWorked,
+    CheckedApp,
+    assert_handled,
+    assert_logged_in,
+    assert_no_crash,
+    assert_refused,
+    start,
+)
 
 
-def _refused(bench: CheckedApp, change: dict[str, Any]) -> None:
-    with_token_fault(bench, change)
+def _refused(checked: CheckedApp, change: dict[str, Any]) -> None:
+    with_token_fault(checked, change)
 
 
-def _accepted(bench: CheckedApp, change: dict[str, Any]) -> None:
-    with_token_fault(bench, change, lambda bench, browser, page: accepts(bench, browser, page, ADA))
+def _accepted(checked: CheckedApp, change: dict[str, Any]) -> None:
+    with_token_fault(checked, change, lambda checked, browser, page: assert_logged_in(checked, browser, page, ADA))
 
 
 def _id_token(**change: Any) -> dict[str, Any]:
@@ -65,8 +74,8 @@ row(
         "j half a character inside": _id_token(payload='{"sub": "\\ud800"}'),
     },
 )
-def no_id_token(bench: CheckedApp, change: dict[str, Any]) -> None:
-    _refused(bench, change)
+def malformed_id_token(checked: CheckedApp, change: dict[str, Any]) -> None:
+    _refused(checked, change)
 
 
 row(
@@ -88,13 +97,13 @@ NONES = {
 
 
 @variants("RP-43", NONES)
-def unsigned(bench: CheckedApp, change: dict[str, Any]) -> None:
-    _refused(bench, change)
+def alg_none(checked: CheckedApp, change: dict[str, Any]) -> None:
+    _refused(checked, change)
 
 
 @variants("RP-43", {"d none, and discovery offers it": None}, needs="own process")
-def unsigned_and_offered(bench: CheckedApp) -> None:
-    with fresh(bench, lambda metadata: {**metadata, **dict.fromkeys(_ALGORITHM_LISTS, WEAK)}) as started:
+def alg_none_offered_by_discovery(checked: CheckedApp) -> None:
+    with restarted_app(checked, lambda metadata: {**metadata, **dict.fromkeys(_ALGORITHM_LISTS, WEAK)}) as started:
         for change in NONES.values():
             _refused(started, change)
 
@@ -121,8 +130,8 @@ row(
         "e a changed header": _id_token(sign="old signature", header={"typ": "JWT", "x": 1}),
     },
 )
-def wrong_signature(bench: CheckedApp, change: dict[str, Any]) -> None:
-    _refused(bench, change)
+def wrong_signature(checked: CheckedApp, change: dict[str, Any]) -> None:
+    _refused(checked, change)
 
 
 row(
@@ -152,35 +161,35 @@ def _secrets_from(key: dict[str, Any]) -> dict[str, bytes]:
     }
 
 
-def _public_key(bench: CheckedApp) -> dict[str, Any]:
-    found = next(key for key in published_keys(bench)["keys"] if key["kty"] == "RSA")
+def _public_key(checked: CheckedApp) -> dict[str, Any]:
+    found = next(key for key in published_keys(checked)["keys"] if key["kty"] == "RSA")
     return dict(found)
 
 
-def published_keys(bench: CheckedApp) -> dict[str, Any]:
+def published_keys(checked: CheckedApp) -> dict[str, Any]:
     """The provider's key set."""
-    with urlopen(f"{bench.provider.url}{jwks_path(bench)}", timeout=10) as reply:  # noqa: S310 - our own provider
+    with urlopen(f"{checked.provider.url}{jwks_path(checked)}", timeout=10) as reply:  # noqa: S310 - our own provider
         return json.load(reply)
 
 
-def metadata_of(bench: CheckedApp) -> dict[str, Any]:
+def metadata_of(checked: CheckedApp) -> dict[str, Any]:
     """The provider's discovery document."""
-    with urlopen(f"{bench.provider.url}{discovery_path(bench)}", timeout=10) as reply:  # noqa: S310 - our own provider
+    with urlopen(f"{checked.provider.url}{discovery_path(checked)}", timeout=10) as reply:  # noqa: S310 - our own provider
         return json.load(reply)
 
 
-def discovery_path(bench: CheckedApp) -> str:
+def discovery_path(checked: CheckedApp) -> str:
     """Where the app has looked for the discovery document."""
-    for message in bench.provider.trace(dialect=bench.dialect):
+    for message in checked.provider.trace(dialect=checked.dialect):
         if message["request"]["path"].endswith("/.well-known/openid-configuration"):
             return message["request"]["path"]
-    issuer = urlsplit(bench.token_claims["iss"]).path
+    issuer = urlsplit(checked.id_token_claims["iss"]).path
     return f"{issuer}/.well-known/openid-configuration"
 
 
-def jwks_path(bench: CheckedApp) -> str:
+def jwks_path(checked: CheckedApp) -> str:
     """Where the key set is."""
-    return urlsplit(metadata_of(bench)["jwks_uri"]).path
+    return urlsplit(metadata_of(checked)["jwks_uri"]).path
 
 
 def _by_hmac(secret: bytes) -> dict[str, Any]:
@@ -189,10 +198,10 @@ def _by_hmac(secret: bytes) -> dict[str, Any]:
 
 
 @variants("RP-45", {"a the public key": None})
-def confused(bench: CheckedApp) -> None:
-    for name, secret in _secrets_from(_public_key(bench)).items():
+def algorithm_confusion(checked: CheckedApp) -> None:
+    for name, secret in _secrets_from(_public_key(checked)).items():
         try:
-            _refused(bench, _by_hmac(secret))
+            _refused(checked, _by_hmac(secret))
         except AttackWorked as error:
             raise AttackWorked(f"{name}: {error}") from None
 
@@ -204,14 +213,14 @@ def confused(bench: CheckedApp) -> None:
         "c the client secret": _id_token(sign="client secret"),
     },
 )
-def confused_by_fault(bench: CheckedApp, change: dict[str, Any]) -> None:
-    _refused(bench, change)
+def algorithm_confusion_by_provider(checked: CheckedApp, change: dict[str, Any]) -> None:
+    _refused(checked, change)
 
 
 @variants("RP-45", {"d all of them, and discovery offers HS256": None}, needs="own process")
-def confused_and_offered(bench: CheckedApp) -> None:
-    with fresh(bench, lambda metadata: {**metadata, **dict.fromkeys(_ALGORITHM_LISTS, WEAK)}) as started:
-        for secret in _secrets_from(_public_key(bench)).values():
+def algorithm_confusion_offered_by_discovery(checked: CheckedApp) -> None:
+    with restarted_app(checked, lambda metadata: {**metadata, **dict.fromkeys(_ALGORITHM_LISTS, WEAK)}) as started:
+        for secret in _secrets_from(_public_key(checked)).values():
             _refused(started, _by_hmac(secret))
         _refused(started, _id_token(sign="public key"))
         _refused(started, _id_token(sign="client secret"))
@@ -250,10 +259,10 @@ def _private() -> dict[str, Any]:
         "f an unknown crit": lambda url: {"crit": ["unknown"], "unknown": True},
     },
 )
-def key_of_the_token(bench: CheckedApp, header: Callable[[str], dict[str, Any]]) -> None:
-    before = len(bench.collector.requests)
-    _refused(bench, _id_token(header=header(bench.collector.url), key=_private()))
-    if len(bench.collector.requests) > before:
+def key_injection(checked: CheckedApp, header: Callable[[str], dict[str, Any]]) -> None:
+    before = len(checked.collector.requests)
+    _refused(checked, _id_token(header=header(checked.collector.url), key=_private()))
+    if len(checked.collector.requests) > before:
         raise AttackWorked("the app has fetched what the token named")
 
 
@@ -280,8 +289,8 @@ row(
         "i in the header alone": lambda iss: _id_token(remove=["iss"], header={"iss": iss}),
     },
 )
-def token_issuer(bench: CheckedApp, make) -> None:
-    _refused(bench, make(bench.token_claims["iss"]))
+def wrong_issuer(checked: CheckedApp, make) -> None:
+    _refused(checked, make(checked.id_token_claims["iss"]))
 
 
 row(
@@ -310,8 +319,8 @@ row(
         "h ours, and another may use it": lambda me: _claims(azp="x"),
     },
 )
-def token_audience(bench: CheckedApp, make) -> None:
-    _refused(bench, make(bench.client_id))
+def wrong_audience(checked: CheckedApp, make) -> None:
+    _refused(checked, make(checked.client_id))
 
 
 row(
@@ -337,18 +346,18 @@ row(
         "i made ten years ago": lambda now: _claims(iat=now - 10 * 365 * 86_400),
     },
 )
-def out_of_time(bench: CheckedApp, make) -> None:
-    _refused(bench, make(int(time.time())))
+def wrong_times(checked: CheckedApp, make) -> None:
+    _refused(checked, make(int(time.time())))
 
 
 @variants("RP-49", {"j a minute old": lambda now: _claims(iat=now - 60)})
-def in_time(bench: CheckedApp, make) -> None:
-    _accepted(bench, make(int(time.time())))
+def recent_id_token(checked: CheckedApp, make) -> None:
+    _accepted(checked, make(int(time.time())))
 
 
 @variants("RP-49", {"k an endless end": '{"exp": 1e400, "iss": "x"}'})
-def endless(bench: CheckedApp, payload: str) -> None:
-    _refused(bench, _id_token(payload=payload))
+def infinite_exp(checked: CheckedApp, payload: str) -> None:
+    _refused(checked, _id_token(payload=payload))
 
 
 row(
@@ -370,18 +379,18 @@ row(
         "e a list": _claims(nonce=["another"]),
     },
 )
-def wrong_nonce(bench: CheckedApp, change: dict[str, Any]) -> None:
-    _refused(bench, change)
+def wrong_nonce(checked: CheckedApp, change: dict[str, Any]) -> None:
+    _refused(checked, change)
 
 
 @variants("RP-50", {"f of a login before": None})
-def nonce_of_before(bench: CheckedApp) -> None:
-    _refused(bench, _claims(nonce=bench.token_claims["nonce"]))
+def nonce_replay(checked: CheckedApp) -> None:
+    _refused(checked, _claims(nonce=checked.id_token_claims["nonce"]))
 
 
 @variants("RP-50", {"g and discovery says that there is none": None}, needs="own process")
-def nonce_unsupported(bench: CheckedApp) -> None:
-    with fresh(bench, lambda metadata: {**metadata, "nonce_supported": False}) as started:
+def nonce_unsupported(checked: CheckedApp) -> None:
+    with restarted_app(checked, lambda metadata: {**metadata, "nonce_supported": False}) as started:
         _refused(started, _claims(nonce="another"))
         _refused(started, _id_token(remove=["nonce"]))
 
@@ -407,8 +416,8 @@ row(
         "g at_hash of another token": _claims(at_hash="AAAAAAAAAAAAAAAAAAAAAA"),
     },
 )
-def of_nobody(bench: CheckedApp, change: dict[str, Any]) -> None:
-    _refused(bench, change)
+def unusable_sub(checked: CheckedApp, change: dict[str, Any]) -> None:
+    _refused(checked, change)
 
 
 row(
@@ -430,13 +439,13 @@ row(
         "e azp ours": lambda me: _claims(azp=me),
     },
 )
-def unusual(bench: CheckedApp, make) -> None:
-    _accepted(bench, make(bench.client_id))
+def unusual_id_token(checked: CheckedApp, make) -> None:
+    _accepted(checked, make(checked.client_id))
 
 
 @variants("RP-52", {"f no kid, and one key": _id_token(header={"kid": None})})
-def without_kid(bench: CheckedApp, change: dict[str, Any]) -> None:
-    _accepted(bench, change)
+def without_kid(checked: CheckedApp, change: dict[str, Any]) -> None:
+    _accepted(checked, change)
 
 
 row(
@@ -449,34 +458,36 @@ row(
 
 
 @variants("RP-53", {"a a new key": {}, "b a new key, the old one gone": {"withdraw": True}})
-def rotation(bench: CheckedApp, how: dict[str, Any]) -> None:
-    accepts(bench, browser := bench.new_browser(), bench.log_in(browser))
-    bench.provider.rotate_keys(bench.dialect, **how)
-    accepts(bench, browser := bench.new_browser(), bench.log_in(browser))
+def key_rotation(checked: CheckedApp, how: dict[str, Any]) -> None:
+    assert_logged_in(checked, browser := checked.new_browser(), checked.log_in(browser))
+    checked.provider.rotate_keys(checked.dialect, **how)
+    assert_logged_in(checked, browser := checked.new_browser(), checked.log_in(browser))
 
 
 @variants("RP-53", {"b a token of the key that is gone": "soon-gone"}, needs="own process")
-def withdrawn_key(bench: CheckedApp, kid: str) -> None:
-    path = jwks_path(bench)
+def withdrawn_key(checked: CheckedApp, kid: str) -> None:
+    path = jwks_path(checked)
     public = {**own_key().as_dict(private=False), "kid": kid, "alg": "RS256", "use": "sig"}
-    keys = [public, *published_keys(bench)["keys"]]
+    keys = [public, *published_keys(checked)["keys"]]
     change = _id_token(header={"kid": kid}, key=_private())
-    bench.relay.plan("path", path, relay.reply_with(json.dumps({"keys": keys}).encode()))
+    checked.relay.set_behaviour("path", path, relay.respond_with(json.dumps({"keys": keys}).encode()))
     try:
-        _accepted(bench, change)
+        _accepted(checked, change)
     finally:
-        bench.relay.forget("path", path)
-    bench.provider.rotate_keys(bench.dialect, withdraw=True)
-    accepts(bench, browser := bench.new_browser(), bench.log_in(browser))  # from here on the app knows the new keys
-    _refused(bench, change)
+        checked.relay.clear_behaviour("path", path)
+    checked.provider.rotate_keys(checked.dialect, withdraw=True)
+    assert_logged_in(
+        checked, browser := checked.new_browser(), checked.log_in(browser)
+    )  # from here on the app knows the new keys
+    _refused(checked, change)
 
 
 @variants("RP-53", {"c a new key under the old name": None})
-def same_kid(bench: CheckedApp) -> None:
-    bench.provider.rotate_keys(bench.dialect, same_kid=True)
-    survives(bench, browser := bench.new_browser(), bench.log_in(browser))
-    bench.provider.rotate_keys(bench.dialect)
-    accepts(bench, browser := bench.new_browser(), bench.log_in(browser))
+def new_key_with_old_kid(checked: CheckedApp) -> None:
+    checked.provider.rotate_keys(checked.dialect, same_kid=True)
+    assert_handled(checked, browser := checked.new_browser(), checked.log_in(browser))
+    checked.provider.rotate_keys(checked.dialect)
+    assert_logged_in(checked, browser := checked.new_browser(), checked.log_in(browser))
 
 
 ALIEN = {"kty": "XYZ", "kid": "alien", "alg": "RS256", "use": "sig"}
@@ -485,67 +496,67 @@ ALIEN = {"kty": "XYZ", "kid": "alien", "alg": "RS256", "use": "sig"}
 @variants(
     "RP-53",
     {
-        "d status 500": relay.reply_with(b'{"keys": []}', status="500 Internal Server Error"),
-        "d a page": relay.reply_with(b"<h1>Hello</h1>"),
-        "d empty": relay.reply_with(b'{"keys": []}'),
-        "d null": relay.reply_with(b"null"),
-        "d a list": relay.reply_with(b"[]"),
-        "d keys that are none": relay.reply_with(b'{"keys": [null, 1, {}]}'),
-        "d reset": relay.reset,
+        "d status 500": relay.respond_with(b'{"keys": []}', status="500 Internal Server Error"),
+        "d a page": relay.respond_with(b"<h1>Hello</h1>"),
+        "d empty": relay.respond_with(b'{"keys": []}'),
+        "d null": relay.respond_with(b"null"),
+        "d a list": relay.respond_with(b"[]"),
+        "d keys that are none": relay.respond_with(b'{"keys": [null, 1, {}]}'),
+        "d reset": relay.reset_connection,
     },
     needs="own process",
 )
-def key_set_away(bench: CheckedApp, act) -> None:
-    path = jwks_path(bench)
-    bench.relay.plan("path", path, act)
-    bench.provider.rotate_keys(bench.dialect)
+def key_set_unavailable(checked: CheckedApp, act) -> None:
+    path = jwks_path(checked)
+    checked.relay.set_behaviour("path", path, act)
+    checked.provider.rotate_keys(checked.dialect)
     try:
-        refuses(bench, browser := bench.new_browser(), bench.log_in(browser))
+        assert_refused(checked, browser := checked.new_browser(), checked.log_in(browser))
     finally:
-        bench.relay.forget("path", path)
-    accepts(bench, browser := bench.new_browser(), bench.log_in(browser))
+        checked.relay.clear_behaviour("path", path)
+    assert_logged_in(checked, browser := checked.new_browser(), checked.log_in(browser))
 
 
 @variants("RP-53", {"d an unknown kind of key beside the right one": [ALIEN]}, needs="own process")
-def alien_key(bench: CheckedApp, more: list[dict[str, Any]]) -> None:
-    bench.provider.rotate_keys(bench.dialect)
-    path = jwks_path(bench)
-    bench.relay.plan(
-        "path", path, relay.reply_with(json.dumps({"keys": more + published_keys(bench)["keys"]}).encode())
+def unknown_key_type(checked: CheckedApp, more: list[dict[str, Any]]) -> None:
+    checked.provider.rotate_keys(checked.dialect)
+    path = jwks_path(checked)
+    checked.relay.set_behaviour(
+        "path", path, relay.respond_with(json.dumps({"keys": more + published_keys(checked)["keys"]}).encode())
     )
     try:
-        survives(bench, browser := bench.new_browser(), bench.log_in(browser))
+        assert_handled(checked, browser := checked.new_browser(), checked.log_in(browser))
     finally:
-        bench.relay.forget("path", path)
-    accepts(bench, browser := bench.new_browser(), bench.log_in(browser))
+        checked.relay.clear_behaviour("path", path)
+    assert_logged_in(checked, browser := checked.new_browser(), checked.log_in(browser))
 
 
 @variants("RP-53", {"e a secret among the keys": None}, needs="own process")
-def secret_among_keys(bench: CheckedApp) -> None:
+def secret_among_keys(checked: CheckedApp) -> None:
     secret = base64.urlsafe_b64encode(b"everybody reads this").decode().rstrip("=")
-    path = jwks_path(bench)
-    keys = [{"kty": "oct", "k": secret, "kid": "published", "alg": "HS256"}, *published_keys(bench)["keys"]]
-    bench.relay.plan("path", path, relay.reply_with(json.dumps({"keys": keys}).encode()))
+    path = jwks_path(checked)
+    keys = [{"kty": "oct", "k": secret, "kid": "published", "alg": "HS256"}, *published_keys(checked)["keys"]]
+    checked.relay.set_behaviour("path", path, relay.respond_with(json.dumps({"keys": keys}).encode()))
     try:
         change = _id_token(header={"alg": "HS256", "kid": "published"}, key={"kty": "oct", "k": secret})
-        browser = bench.new_browser()
-        answer = bench.ask(browser)
-        bench.inject_fault("token", **change)
-        refuses(bench, browser, bench.deliver(browser, answer))
+        browser = checked.new_browser()
+        response = checked.authorization_response(browser)
+        checked.inject_fault("token", **change)
+        assert_refused(checked, browser, checked.send_callback(browser, response))
     finally:
-        bench.relay.forget("path", path)
+        checked.relay.clear_behaviour("path", path)
 
 
 @variants("RP-53", {"f twenty keys that nobody has": 20})
-def unknown_kids(bench: CheckedApp, number: int) -> None:
-    path = jwks_path(bench)
-    bench.forget()
+def unknown_kids(checked: CheckedApp, number: int) -> None:
+    path = jwks_path(checked)
+    checked.ignore_earlier_messages()
     for count in range(number):
-        browser = bench.new_browser()
-        answer = bench.ask(browser)
-        bench.inject_fault("token", id_token={"header": {"kid": f"unknown-{count}"}})
-        refuses(bench, browser, bench.deliver(browser, answer))
-    fetched = sum(message["request"]["path"] == path for message in bench.messages())
+        browser = checked.new_browser()
+        response = checked.authorization_response(browser)
+        checked.inject_fault("token", id_token={"header": {"kid": f"unknown-{count}"}})
+        assert_refused(checked, browser, checked.send_callback(browser, response))
+    fetched = sum(message["request"]["path"] == path for message in checked.messages())
     if fetched > 5:
         raise AttackWorked(f"{number} tokens made the app fetch the keys {fetched} times")
 
@@ -560,7 +571,7 @@ row(
 
 
 @variants("RP-54")
-def other_after_refresh(bench: CheckedApp) -> None:
+def other_subject_after_refresh(checked: CheckedApp) -> None:
     raise AssertionError("no app uses refresh tokens")
 
 
@@ -568,29 +579,31 @@ def other_after_refresh(bench: CheckedApp) -> None:
 
 
 @contextmanager
-def fresh(
-    bench: CheckedApp, change: Callable[[dict[str, Any]], dict[str, Any]] | None = None, act: relay.Act | None = None
+def restarted_app(
+    checked: CheckedApp,
+    change: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
+    act: relay.Behaviour | None = None,
 ) -> Iterator[CheckedApp]:
     """Start the app once more, with a relay of its own that changes the discovery document."""
-    own = relay.Relay(bench.provider.port)
-    home = bench.app.home.with_name(f"{bench.app.home.name}-{own.port}")
-    shutil.copytree(bench.app.home, home, ignore=shutil.ignore_patterns("*.log", "__pycache__", "flask_session"))
+    own = relay.Relay(checked.provider.port)
+    home = checked.app.home.with_name(f"{checked.app.home.name}-{own.port}")
+    shutil.copytree(checked.app.home, home, ignore=shutil.ignore_patterns("*.log", "__pycache__", "flask_session"))
     port = free_port()
-    settings = {name: value.replace(bench.relay.url, own.url) for name, value in bench.app.environment.items()}
-    app = App(bench.folder, f"http://localhost:{port}", home, {**settings, "PORT": str(port)})
-    path = discovery_path(bench)
+    settings = {name: value.replace(checked.relay.url, own.url) for name, value in checked.app.environment.items()}
+    app = App(checked.folder, f"http://localhost:{port}", home, {**settings, "PORT": str(port)})
+    path = discovery_path(checked)
 
     def changed(connection, request, forward) -> None:
         body = forward().partition(b"\r\n\r\n")[2]
-        relay.send(connection, json.dumps(change(json.loads(body))).encode())
+        relay.send_response(connection, json.dumps(change(json.loads(body))).encode())
 
     if act or change:
-        own.plan("path", path, act or changed)
+        own.set_behaviour("path", path, act or changed)
     try:
         start(app)
-        started = replace(bench, url=app.url, app=app, relay=own, others=[])
-        for name in ("dialect", "client_id", "profiles", "keys", "successful_login"):  # the same as there
-            started.__dict__[name] = getattr(bench, name)
+        started = replace(checked, url=app.url, app=app, relay=own, others=[])
+        for name in ("dialect", "client_id", "profiles", "person_keys", "successful_login"):  # the same as there
+            started.__dict__[name] = getattr(checked, name)
         yield started
     finally:
         app.stop()
@@ -607,20 +620,24 @@ row(
 
 
 @variants("RP-55", {"a another issuer": EVIL, "b with a slash more": "/"})
-def other_metadata(bench: CheckedApp, issuer: str) -> None:
+def discovery_of_another_issuer(checked: CheckedApp, issuer: str) -> None:
     def change(metadata: dict[str, Any]) -> dict[str, Any]:
         return {**metadata, "issuer": issuer if issuer != "/" else metadata["issuer"] + "/"}
 
-    with fresh(bench, change) as started:
+    with restarted_app(checked, change) as started:
         browser = started.new_browser()
-        page = browser.open(started.login_address, stop_at="elsewhere")
-        check_that(page)
+        page = browser.open(started.login_url, stop_at="elsewhere")
+        assert_no_crash(page)
         if not page.location:
             return  # it does not even begin
-        answer = started.approve(browser, page.location)
-        own = issuer if issuer != "/" else f"{bench.token_claims['iss'].replace(bench.relay.url, started.relay.url)}/"
+        response = started.authorize(browser, page.location)
+        own = (
+            issuer
+            if issuer != "/"
+            else f"{checked.id_token_claims['iss'].replace(checked.relay.url, started.relay.url)}/"
+        )
         started.inject_fault("token", **_claims(iss=own))
-        refuses(started, browser, started.deliver(browser, answer))
+        assert_refused(started, browser, started.send_callback(browser, response))
         started.clear_faults()
 
 
@@ -637,17 +654,17 @@ row(
 @variants(
     "RP-56",
     {
-        "a reset": relay.reset,
-        "b status 500": relay.reply_with(b"{}", status="500 Internal Server Error"),
-        "c a page": relay.reply_with(b"<h1>Hello</h1>"),
-        "d empty": relay.reply_with(b"{}"),
-        "e null": relay.reply_with(b"null"),
-        "e a list": relay.reply_with(b"[]"),
+        "a reset": relay.reset_connection,
+        "b status 500": relay.respond_with(b"{}", status="500 Internal Server Error"),
+        "c a page": relay.respond_with(b"<h1>Hello</h1>"),
+        "d empty": relay.respond_with(b"{}"),
+        "e null": relay.respond_with(b"null"),
+        "e a list": relay.respond_with(b"[]"),
     },
     slow="together",
 )
-def no_metadata(bench: CheckedApp, act) -> None:
-    with fresh(bench, act=act) as started:
+def discovery_unavailable(checked: CheckedApp, act) -> None:
+    with restarted_app(checked, act=act) as started:
         _fails_and_recovers(started)
 
 
@@ -660,24 +677,24 @@ def no_metadata(bench: CheckedApp, act) -> None:
     },
     slow="together",
 )
-def strange_metadata(bench: CheckedApp, changes: dict[str, Any]) -> None:
+def malformed_discovery(checked: CheckedApp, changes: dict[str, Any]) -> None:
     def change(metadata: dict[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in {**metadata, **changes}.items() if value is not ...}
 
-    with fresh(bench, change) as started:
+    with restarted_app(checked, change) as started:
         browser = started.new_browser()
-        page = browser.open(started.login_address, stop_at="elsewhere")
-        check_that(page)
+        page = browser.open(started.login_url, stop_at="elsewhere")
+        assert_no_crash(page)
         if page.location:
-            refuses(started, browser, started.deliver(browser, started.approve(browser, page.location)))
+            assert_refused(started, browser, started.send_callback(browser, started.authorize(browser, page.location)))
 
 
 def _fails_and_recovers(started: CheckedApp) -> None:
-    page = check_that(started.new_browser().open(f"{started.url}/"))
-    address = next(address for words, address in page.read.links if words.startswith("Log in with"))
+    page = assert_no_crash(started.new_browser().open(f"{started.url}/"))
+    address = next(address for words, address in page.parsed.links if words.startswith("Log in with"))
     page = started.new_browser().open(f"{started.url}{address}", stop_at="elsewhere")
-    check_that(page)
+    assert_no_crash(page)
     if page.location:
         raise AttackWorked("a login begins without a discovery document")
-    started.relay.forget("path", discovery_path(started))
-    accepts(started, browser := started.new_browser(), started.log_in(browser))
+    started.relay.clear_behaviour("path", discovery_path(started))
+    assert_logged_in(started, browser := started.new_browser(), started.log_in(browser))

@@ -7,7 +7,7 @@ import hashlib
 import re
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from .browser import Browser, Page, where
+from .browser import Browser, Page, target_host
 from .cases_responses import PUBLIC, public_browser
 from .catalogue import row, variants
 from .checked_app import (
@@ -17,13 +17,13 @@ from .checked_app import (
     AttackWorked,
     CheckedApp,
     NotApplicable,
-    accepts,
-    changed,
-    check_that,
+    assert_handled,
+    assert_logged_in,
+    assert_no_crash,
+    assert_no_token_request,
+    assert_refused,
     parameters,
-    refuses,
-    survives,
-    without_token_request,
+    with_parameters,
 )
 from .relay import Request
 
@@ -44,21 +44,21 @@ row(
 
 
 @variants("RP-01")
-def goes_well(bench: CheckedApp) -> None:
-    asked = bench.request
+def normal_login(checked: CheckedApp) -> None:
+    asked = checked.request_parameters
     if asked.get("response_type") != "code":
         raise AttackWorked(f"response_type is {asked.get('response_type')}")
-    if not asked.get("redirect_uri", "").startswith(f"{bench.url}/"):
+    if not asked.get("redirect_uri", "").startswith(f"{checked.url}/"):
         raise AttackWorked(f"redirect_uri is {asked.get('redirect_uri')}")
     if not asked.get("state"):
         raise AttackWorked("no state")
     if {"client_secret", "code_verifier"} & set(asked):
         raise AttackWorked("a secret in the authorization request")
-    if ("openid" in asked.get("scope", "").split()) and not bench.has_id_token:
+    if ("openid" in asked.get("scope", "").split()) and not checked.has_id_token:
         raise AttackWorked("the scope asks for an ID token that the app does not use")
     for person in (ADA, GRACE):
-        browser = bench.new_browser()
-        accepts(bench, browser, bench.log_in(browser, person), person)
+        browser = checked.new_browser()
+        assert_logged_in(checked, browser, checked.log_in(browser, person), person)
 
 
 row(
@@ -70,17 +70,17 @@ row(
 
 
 @variants("RP-02", {"a fifty visitors, and one who starts five times": None})
-def is_fresh(bench: CheckedApp) -> None:
-    one = bench.new_browser()
-    browsers = [bench.new_browser() for _ in range(50)] + [one] * 5
-    asked = [parameters(bench.begin(browser)) for browser in browsers]
+def predictable_state(checked: CheckedApp) -> None:
+    one = checked.new_browser()
+    browsers = [checked.new_browser() for _ in range(50)] + [one] * 5
+    asked = [parameters(checked.begin_login(browser)) for browser in browsers]
     _all_random(asked)
 
 
 @variants("RP-02", {"b where random numbers are always the same": None}, needs="own process")
-def from_the_system(bench: CheckedApp) -> None:
-    browsers = [public_browser(bench) for _ in range(3)]
-    address = bench.login_address.replace(bench.url, PUBLIC)
+def state_from_predictable_random(checked: CheckedApp) -> None:
+    browsers = [public_browser(checked) for _ in range(3)]
+    address = checked.login_url.replace(checked.url, PUBLIC)
     _all_random([parameters(browser.open(address, stop_at="elsewhere").location) for browser in browsers])
 
 
@@ -118,13 +118,17 @@ row(
         "h with a letter beyond ASCII": lambda state: "é" + state[1:],
     },
 )
-def wrong_state(bench: CheckedApp, change) -> None:
-    browser = bench.new_browser()
-    answer = bench.ask(browser)
-    bench.forget()
-    refuses(bench, browser, bench.deliver(browser, changed(answer, state=change(parameters(answer)["state"]))))
-    without_token_request(bench)
-    accepts(bench, browser, bench.deliver(browser, answer))
+def wrong_state(checked: CheckedApp, change) -> None:
+    browser = checked.new_browser()
+    response = checked.authorization_response(browser)
+    checked.ignore_earlier_messages()
+    assert_refused(
+        checked,
+        browser,
+        checked.send_callback(browser, with_parameters(response, state=change(parameters(response)["state"]))),
+    )
+    assert_no_token_request(checked)
+    assert_logged_in(checked, browser, checked.send_callback(browser, response))
 
 
 row(
@@ -136,13 +140,13 @@ row(
 
 
 @variants("RP-04", {"a absent": lambda: None, "b empty": lambda: "", "c nonsense": lambda: "nonsense"})
-def nobody_asked(bench: CheckedApp, state) -> None:
-    answer = bench.ask(bench.new_browser(), MALLORY)
-    bench.forget()
-    victim = bench.new_browser()
-    bench.home(victim)
-    refuses(bench, victim, bench.deliver(victim, changed(answer, state=state())))
-    without_token_request(bench)
+def unsolicited_response(checked: CheckedApp, state) -> None:
+    response = checked.authorization_response(checked.new_browser(), MALLORY)
+    checked.ignore_earlier_messages()
+    victim = checked.new_browser()
+    checked.home_page(victim)
+    assert_refused(checked, victim, checked.send_callback(victim, with_parameters(response, state=state())))
+    assert_no_token_request(checked)
 
 
 row(
@@ -155,13 +159,13 @@ row(
 
 
 @variants("RP-05")
-def login_csrf(bench: CheckedApp) -> None:
-    attacker, victim = bench.new_browser(), bench.new_browser()
-    answer = bench.ask(attacker, MALLORY)
-    bench.forget()
-    refuses(bench, victim, bench.deliver(victim, answer))
-    without_token_request(bench)
-    accepts(bench, attacker, bench.deliver(attacker, answer), MALLORY)
+def login_csrf(checked: CheckedApp) -> None:
+    attacker, victim = checked.new_browser(), checked.new_browser()
+    response = checked.authorization_response(attacker, MALLORY)
+    checked.ignore_earlier_messages()
+    assert_refused(checked, victim, checked.send_callback(victim, response))
+    assert_no_token_request(checked)
+    assert_logged_in(checked, attacker, checked.send_callback(attacker, response), MALLORY)
 
 
 row(
@@ -173,14 +177,14 @@ row(
 
 
 @variants("RP-06")
-def other_session(bench: CheckedApp) -> None:
-    victim = bench.new_browser()
-    own = bench.ask(victim, ADA)
-    answer = bench.ask(bench.new_browser(), MALLORY)
-    bench.forget()
-    refuses(bench, victim, bench.deliver(victim, answer))
-    without_token_request(bench)
-    accepts(bench, victim, bench.deliver(victim, own), ADA)
+def state_of_another_session(checked: CheckedApp) -> None:
+    victim = checked.new_browser()
+    own = checked.authorization_response(victim, ADA)
+    response = checked.authorization_response(checked.new_browser(), MALLORY)
+    checked.ignore_earlier_messages()
+    assert_refused(checked, victim, checked.send_callback(victim, response))
+    assert_no_token_request(checked)
+    assert_logged_in(checked, victim, checked.send_callback(victim, own), ADA)
 
 
 row(
@@ -192,19 +196,19 @@ row(
 
 
 @variants("RP-07", {"a still logged in": False, "b logged out since": True})
-def state_twice(bench: CheckedApp, leaves: bool) -> None:
-    browser = bench.new_browser()
-    answer = bench.ask(browser, ADA)
-    accepts(bench, browser, bench.deliver(browser, answer))
+def state_replay(checked: CheckedApp, leaves: bool) -> None:
+    browser = checked.new_browser()
+    response = checked.authorization_response(browser, ADA)
+    assert_logged_in(checked, browser, checked.send_callback(browser, response))
     kept = dict(browser.cookies)
     if leaves:
         browser.cookies = {**kept, **browser.cookies}
-        bench.log_out(browser, stop_at="elsewhere")
-    second = bench.ask(bench.new_browser(), GRACE)
-    bench.forget()
-    page = bench.deliver(browser, changed(second, state=parameters(answer)["state"]))
-    refuses(bench, browser, page, None if leaves else ADA)
-    without_token_request(bench)
+        checked.log_out(browser, stop_at="elsewhere")
+    second = checked.authorization_response(checked.new_browser(), GRACE)
+    checked.ignore_earlier_messages()
+    page = checked.send_callback(browser, with_parameters(second, state=parameters(response)["state"]))
+    assert_refused(checked, browser, page, None if leaves else ADA)
+    assert_no_token_request(checked)
 
 
 row(
@@ -217,25 +221,25 @@ row(
 
 
 @variants("RP-08", {"a two tabs": None})
-def two_tabs(bench: CheckedApp) -> None:
-    browser = bench.new_browser()
-    older = bench.ask(browser, ADA)
-    newer = bench.ask(browser, ADA)
-    survives(bench, browser, bench.deliver(browser, older))
-    page = bench.deliver(browser, newer)
-    check_that(page)
-    if bench.who(browser) is None:
-        accepts(bench, browser, bench.log_in(browser, ADA))
+def two_tabs(checked: CheckedApp) -> None:
+    browser = checked.new_browser()
+    older = checked.authorization_response(browser, ADA)
+    newer = checked.authorization_response(browser, ADA)
+    assert_handled(checked, browser, checked.send_callback(browser, older))
+    page = checked.send_callback(browser, newer)
+    assert_no_crash(page)
+    if checked.logged_in_name(browser) is None:
+        assert_logged_in(checked, browser, checked.log_in(browser, ADA))
 
 
 @variants("RP-08", {"b two hundred": 200})
-def many_tabs(bench: CheckedApp, number: int) -> None:
-    browser = bench.new_browser()
+def many_logins_begun(checked: CheckedApp, number: int) -> None:
+    browser = checked.new_browser()
     for _ in range(number):
-        bench.begin(browser)
+        checked.begin_login(browser)
     if browser.dropped:
         raise AttackWorked(f"the cookie {browser.dropped[0]} outgrew what browsers keep")
-    accepts(bench, browser, bench.log_in(browser))
+    assert_logged_in(checked, browser, checked.log_in(browser))
 
 
 @variants(
@@ -244,19 +248,19 @@ def many_tabs(bench: CheckedApp, number: int) -> None:
     needs="own process",
     slow="alone",
 )
-def left_lying(bench: CheckedApp, how: tuple[int, bool]) -> None:
+def state_expiry(checked: CheckedApp, how: tuple[int, bool]) -> None:
     seconds, is_good = how
-    browser = bench.new_browser()
-    answer = bench.ask(browser)
-    with bench.later(seconds):
-        page = bench.deliver(browser, answer)
+    browser = checked.new_browser()
+    response = checked.authorization_response(browser)
+    with checked.clock_ahead(seconds):
+        page = checked.send_callback(browser, response)
         if is_good:
-            accepts(bench, browser, page)
+            assert_logged_in(checked, browser, page)
         else:
-            refuses(bench, browser, page)
-            if parameters(answer)["code"] in str(bench.asked("token")):
+            assert_refused(checked, browser, page)
+            if parameters(response)["code"] in str(checked.requests_to("token")):
                 raise AttackWorked("the app went on to the token endpoint")
-    accepts(bench, browser := bench.new_browser(), bench.log_in(browser))
+    assert_logged_in(checked, browser := checked.new_browser(), checked.log_in(browser))
 
 
 row(
@@ -270,27 +274,29 @@ FORGED = "Call-555-0100-now"
 
 
 @variants("RP-09", {"a while a login is under way": None})
-def forged_error(bench: CheckedApp) -> None:
-    browser = bench.new_browser()
-    answer = bench.ask(browser)
+def forged_error(checked: CheckedApp) -> None:
+    browser = checked.new_browser()
+    response = checked.authorization_response(browser)
     for state in ("wrong", None):
-        forged = changed(answer, state=state, code=None, error="access_denied", error_description=FORGED)
-        page = bench.deliver(browser, forged)
-        refuses(bench, browser, page)
-        if FORGED in page.source or FORGED in bench.home(browser).source:
+        forged = with_parameters(response, state=state, code=None, error="access_denied", error_description=FORGED)
+        page = checked.send_callback(browser, forged)
+        assert_refused(checked, browser, page)
+        if FORGED in page.source or FORGED in checked.home_page(browser).source:
             raise AttackWorked("the page says what the attacker has written")
-    accepts(bench, browser, bench.deliver(browser, answer))
+    assert_logged_in(checked, browser, checked.send_callback(browser, response))
 
 
 @variants("RP-09", {"b while somebody is logged in": None})
-def forged_error_later(bench: CheckedApp) -> None:
-    browser = bench.new_browser()
-    answer = bench.ask(browser)
-    bench.deliver(browser, answer)
-    bench.forget()
-    page = bench.deliver(browser, changed(answer, code=None, error="access_denied", error_description=FORGED))
-    refuses(bench, browser, page, ADA)
-    without_token_request(bench)
+def forged_error_while_logged_in(checked: CheckedApp) -> None:
+    browser = checked.new_browser()
+    response = checked.authorization_response(browser)
+    checked.send_callback(browser, response)
+    checked.ignore_earlier_messages()
+    page = checked.send_callback(
+        browser, with_parameters(response, code=None, error="access_denied", error_description=FORGED)
+    )
+    assert_refused(checked, browser, page, ADA)
+    assert_no_token_request(checked)
     if FORGED in page.source:
         raise AttackWorked("the page says what the attacker has written")
 
@@ -304,42 +310,44 @@ row(
 
 
 @variants("RP-10", {"a with no login in progress": None})
-def identity_swap(bench: CheckedApp) -> None:
-    browser = bench.new_browser()
-    bench.log_in(browser, ADA)
-    answer = bench.ask(bench.new_browser(), MALLORY)
-    bench.forget()
-    refuses(bench, browser, bench.deliver(browser, answer), ADA)
-    without_token_request(bench)
+def login_csrf_while_logged_in(checked: CheckedApp) -> None:
+    browser = checked.new_browser()
+    checked.log_in(browser, ADA)
+    response = checked.authorization_response(checked.new_browser(), MALLORY)
+    checked.ignore_earlier_messages()
+    assert_refused(checked, browser, checked.send_callback(browser, response), ADA)
+    assert_no_token_request(checked)
 
 
 @variants("RP-10", {"b with another login, or a linking, in progress": None})
-def identity_swap_in_progress(bench: CheckedApp) -> None:
-    browser = bench.new_browser()
-    person = bench.add_person(f"Hedy Lamarr {bench.name}".strip())  # a new account, so there is a login to link
-    bench.log_in(browser, person)
-    other, page = _begin_while_logged_in(bench, browser)
+def login_csrf_during_another_login(checked: CheckedApp) -> None:
+    browser = checked.new_browser()
+    person = checked.add_person(f"Hedy Lamarr {checked.name}".strip())  # a new account, so there is a login to link
+    checked.log_in(browser, person)
+    other, page = _begin_while_logged_in(checked, browser)
     if "client_id=" not in page.location:
         raise NotApplicable("a user who is logged in cannot begin another login")
-    answer = other.ask(other.new_browser(), MALLORY)
-    bench.forget()
-    other.forget()
-    refuses(bench, browser, other.deliver(browser, answer), person)
-    without_token_request(other)
-    other.keys[person] = bench.keys[person]
-    accepts(bench, browser, other.deliver(browser, other.approve(browser, page.location, person)), person)
-    if not other.asked("token"):
+    response = other.authorization_response(other.new_browser(), MALLORY)
+    checked.ignore_earlier_messages()
+    other.ignore_earlier_messages()
+    assert_refused(checked, browser, other.send_callback(browser, response), person)
+    assert_no_token_request(other)
+    other.person_keys[person] = checked.person_keys[person]
+    assert_logged_in(
+        checked, browser, other.send_callback(browser, other.authorize(browser, page.location, person)), person
+    )
+    if not other.requests_to("token"):
         raise AttackWorked("the login that the user has begun is refused as well")
 
 
-def _begin_while_logged_in(bench: CheckedApp, browser: Browser) -> tuple[CheckedApp, Page]:
+def _begin_while_logged_in(checked: CheckedApp, browser: Browser) -> tuple[CheckedApp, Page]:
     """Begin a linking where there is one, else another login. Returns the provider's bench, and the redirect."""
-    home = bench.home(browser)
-    can_link = any(words.startswith("Link") for form in home.read.forms for words in form["buttons"])
-    if can_link and bench.others:
-        address = bench.button(home, "Link")
-        return bench.others[0], check_that(browser.open(address, method="POST", form={}, stop_at="elsewhere"))
-    return bench, check_that(browser.open(bench.login_address, stop_at="elsewhere"))
+    home = checked.home_page(browser)
+    can_link = any(words.startswith("Link") for form in home.parsed.forms for words in form["buttons"])
+    if can_link and checked.others:
+        address = checked.form_url(home, "Link")
+        return checked.others[0], assert_no_crash(browser.open(address, method="POST", form={}, stop_at="elsewhere"))
+    return checked, assert_no_crash(browser.open(checked.login_url, stop_at="elsewhere"))
 
 
 row(
@@ -351,12 +359,12 @@ row(
 
 
 @variants("RP-11", {"a as a picture": "GET", "b as a form": "POST"})
-def forced_logout(bench: CheckedApp, method: str) -> None:
-    browser = bench.new_browser()
-    page = bench.log_in(browser, ADA)
-    address = bench.button(bench.home(browser), "Log out")
+def logout_csrf(checked: CheckedApp, method: str) -> None:
+    browser = checked.new_browser()
+    page = checked.log_in(browser, ADA)
+    address = checked.form_url(checked.home_page(browser), "Log out")
     page = browser.open(address, method=method, form={} if method == "POST" else None, from_another_site=True)
-    refuses(bench, browser, page, ADA)
+    assert_refused(checked, browser, page, ADA)
 
 
 # B. The code
@@ -370,14 +378,14 @@ row(
 
 
 @variants("RP-12", {"a in the same browser": False, "b in another": True})
-def replay(bench: CheckedApp, elsewhere: bool) -> None:
-    browser = bench.new_browser()
-    answer = bench.ask(browser)
-    bench.deliver(browser, answer)
-    bench.forget()
-    other = bench.new_browser() if elsewhere else browser
-    refuses(bench, other, bench.deliver(other, answer), None if elsewhere else ADA)
-    without_token_request(bench)
+def replay(checked: CheckedApp, elsewhere: bool) -> None:
+    browser = checked.new_browser()
+    response = checked.authorization_response(browser)
+    checked.send_callback(browser, response)
+    checked.ignore_earlier_messages()
+    other = checked.new_browser() if elsewhere else browser
+    assert_refused(checked, other, checked.send_callback(other, response), None if elsewhere else ADA)
+    assert_no_token_request(checked)
 
 
 row(
@@ -390,24 +398,24 @@ row(
 
 
 @variants("RP-13", {"a PKCE": None})
-def code_injection(bench: CheckedApp) -> None:
-    stolen = parameters(bench.ask(bench.new_browser(), ADA))["code"]
-    attacker = bench.new_browser()
-    own = bench.ask(attacker, MALLORY)
-    bench.forget()
-    refuses(bench, attacker, bench.deliver(attacker, changed(own, code=stolen)))
-    if any(bench.asked(endpoint) for endpoint in bench.profile_endpoints):
+def code_injection(checked: CheckedApp) -> None:
+    stolen = parameters(checked.authorization_response(checked.new_browser(), ADA))["code"]
+    attacker = checked.new_browser()
+    own = checked.authorization_response(attacker, MALLORY)
+    checked.ignore_earlier_messages()
+    assert_refused(checked, attacker, checked.send_callback(attacker, with_parameters(own, code=stolen)))
+    if any(checked.requests_to(endpoint) for endpoint in checked.profile_endpoints):
         raise AttackWorked("the stolen code opened somebody's profile")
 
 
 @variants("RP-13", {"b the nonce, at a provider that ignores PKCE": None}, needs=("id token", "own process"))
-def code_injection_by_nonce(bench: CheckedApp) -> None:
-    stolen = parameters(_ask_without_pkce(bench, bench.new_browser(), ADA))["code"]
-    attacker = bench.new_browser()
-    own = bench.ask(attacker, MALLORY)
-    bench.forget()
-    refuses(bench, attacker, bench.deliver(attacker, changed(own, code=stolen)))
-    if any(bench.asked(endpoint) for endpoint in bench.profile_endpoints):
+def code_injection_without_pkce(checked: CheckedApp) -> None:
+    stolen = parameters(_response_without_pkce(checked, checked.new_browser(), ADA))["code"]
+    attacker = checked.new_browser()
+    own = checked.authorization_response(attacker, MALLORY)
+    checked.ignore_earlier_messages()
+    assert_refused(checked, attacker, checked.send_callback(attacker, with_parameters(own, code=stolen)))
+    if any(checked.requests_to(endpoint) for endpoint in checked.profile_endpoints):
         raise AttackWorked("the stolen code opened somebody's profile")
 
 
@@ -420,25 +428,29 @@ row(
 
 
 @variants("RP-14", {"a a code that it does not know": "nonsense", "b a code that was used": "used"})
-def refused_code(bench: CheckedApp, code: str) -> None:
-    browser = bench.new_browser()
+def invalid_code(checked: CheckedApp, code: str) -> None:
+    browser = checked.new_browser()
     if code == "used":
-        answer = bench.ask(browser)
-        bench.deliver(browser, answer)
-        code, browser = parameters(answer)["code"], bench.new_browser()
-    refuses(bench, browser, bench.deliver(browser, changed(bench.ask(browser), code=code)))
-    accepts(bench, browser, bench.log_in(browser))
+        response = checked.authorization_response(browser)
+        checked.send_callback(browser, response)
+        code, browser = parameters(response)["code"], checked.new_browser()
+    assert_refused(
+        checked,
+        browser,
+        checked.send_callback(browser, with_parameters(checked.authorization_response(browser), code=code)),
+    )
+    assert_logged_in(checked, browser, checked.log_in(browser))
 
 
 @variants("RP-14", {"c the person says no": None})
-def denied(bench: CheckedApp) -> None:
-    browser = bench.new_browser()
-    somebody = bench.add_person("Somebody New")
-    answer = bench.approve(browser, bench.begin(browser), somebody, "deny")
-    bench.forget()
-    refuses(bench, browser, bench.deliver(browser, answer))
-    without_token_request(bench)
-    accepts(bench, browser, bench.log_in(browser))
+def access_denied(checked: CheckedApp) -> None:
+    browser = checked.new_browser()
+    somebody = checked.add_person("Somebody New")
+    response = checked.authorize(browser, checked.begin_login(browser), somebody, "deny")
+    checked.ignore_earlier_messages()
+    assert_refused(checked, browser, checked.send_callback(browser, response))
+    assert_no_token_request(checked)
+    assert_logged_in(checked, browser, checked.log_in(browser))
 
 
 @variants(
@@ -446,13 +458,13 @@ def denied(bench: CheckedApp) -> None:
     {f"{letter} {error}": error for letter, error in zip("defg", (
         "login_required", "server_error", "temporarily_unavailable", "invalid_scope"), strict=True)},
 )  # fmt: skip
-def sent_back(bench: CheckedApp, error: str) -> None:
-    browser = bench.new_browser()
-    answer = bench.ask(browser)
-    bench.forget()
-    refuses(bench, browser, bench.deliver(browser, changed(answer, code=None, error=error)))
-    without_token_request(bench)
-    accepts(bench, browser, bench.log_in(browser))
+def error_response(checked: CheckedApp, error: str) -> None:
+    browser = checked.new_browser()
+    response = checked.authorization_response(browser)
+    checked.ignore_earlier_messages()
+    assert_refused(checked, browser, checked.send_callback(browser, with_parameters(response, code=None, error=error)))
+    assert_no_token_request(checked)
+    assert_logged_in(checked, browser, checked.log_in(browser))
 
 
 row(
@@ -476,36 +488,38 @@ row(
         "i with an empty error": {"error": ""},
     },
 )
-def malformed(bench: CheckedApp, change: dict[str, str | None]) -> None:
-    browser = bench.new_browser()
-    answer = changed(bench.ask(browser), **change)
+def malformed_response(checked: CheckedApp, change: dict[str, str | None]) -> None:
+    browser = checked.new_browser()
+    response = with_parameters(checked.authorization_response(browser), **change)
     if change.get("code") == "%ED%A0%80":
-        answer = answer.replace("%25ED%25A0%2580", "%ED%A0%80")
-    bench.forget()
-    page = bench.deliver(browser, answer)
+        response = response.replace("%25ED%25A0%2580", "%ED%A0%80")
+    checked.ignore_earlier_messages()
+    page = checked.send_callback(browser, response)
     if change.get("error") == "":
-        survives(bench, browser, page)
-        if bench.who(browser) is not None:
+        assert_handled(checked, browser, page)
+        if checked.logged_in_name(browser) is not None:
             return
     else:
-        refuses(bench, browser, page)
+        assert_refused(checked, browser, page)
         if "error" in change or not change["code"]:
-            without_token_request(bench)
-    accepts(bench, browser, bench.log_in(browser))
+            assert_no_token_request(checked)
+    assert_logged_in(checked, browser, checked.log_in(browser))
 
 
 @variants("RP-15", {"f with more than it needs": None})
-def more_parameters(bench: CheckedApp) -> None:
-    browser = bench.new_browser()
-    answer = changed(bench.ask(browser), session_state="x", authuser="0", prompt="none", unknown="1")
-    accepts(bench, browser, bench.deliver(browser, answer))
+def unknown_parameters(checked: CheckedApp) -> None:
+    browser = checked.new_browser()
+    response = with_parameters(
+        checked.authorization_response(browser), session_state="x", authuser="0", prompt="none", unknown="1"
+    )
+    assert_logged_in(checked, browser, checked.send_callback(browser, response))
 
 
 @variants("RP-15", {"j with no query at all": None})
-def bare_callback(bench: CheckedApp) -> None:
-    browser = bench.new_browser()
-    bench.begin(browser)
-    refuses(bench, browser, browser.open(bench.callback))
+def callback_without_query(checked: CheckedApp) -> None:
+    browser = checked.new_browser()
+    checked.begin_login(browser)
+    assert_refused(checked, browser, browser.open(checked.redirect_uri))
 
 
 row(
@@ -526,41 +540,41 @@ row(
         "a code twice, wrong last": ("code", -1),
     },
 )
-def repeated(bench: CheckedApp, where_: tuple[str, int]) -> None:
-    _repeat(bench, *where_)
+def repeated_parameter(checked: CheckedApp, where_: tuple[str, int]) -> None:
+    _repeat(checked, *where_)
 
 
 @variants("RP-16", {"a iss twice, wrong first": ("iss", 0), "a iss twice, wrong last": ("iss", -1)}, needs="iss")
-def repeated_issuer(bench: CheckedApp, where_: tuple[str, int]) -> None:
-    _repeat(bench, *where_)
+def repeated_iss(checked: CheckedApp, where_: tuple[str, int]) -> None:
+    _repeat(checked, *where_)
 
 
-def _repeat(bench: CheckedApp, name: str, place: int) -> None:
-    browser = bench.new_browser()
-    answer = bench.ask(browser)
-    fields = parse_qsl(urlsplit(answer).query)
+def _repeat(checked: CheckedApp, name: str, place: int) -> None:
+    browser = checked.new_browser()
+    response = checked.authorization_response(browser)
+    fields = parse_qsl(urlsplit(response).query)
     fields.insert(0 if place == 0 else len(fields), (name, f"https://{EVIL}"))
-    page = bench.deliver(browser, urlunsplit(urlsplit(answer)._replace(query=urlencode(fields))))
-    refuses(bench, browser, page)
+    page = checked.send_callback(browser, urlunsplit(urlsplit(response)._replace(query=urlencode(fields))))
+    assert_refused(checked, browser, page)
 
 
 @variants("RP-16", {"b HEAD, by what scans links": "HEAD", "c POST, as a form": "POST"})
-def other_method(bench: CheckedApp, method: str) -> None:
-    browser = bench.new_browser()
-    answer = bench.ask(browser)
-    scanner = bench.new_browser()
-    page = scanner.open(answer, method=method, form={} if method == "POST" else None, from_another_site=True)
-    refuses(bench, scanner, page)
-    accepts(bench, browser, bench.deliver(browser, answer))
+def other_method(checked: CheckedApp, method: str) -> None:
+    browser = checked.new_browser()
+    response = checked.authorization_response(browser)
+    scanner = checked.new_browser()
+    page = scanner.open(response, method=method, form={} if method == "POST" else None, from_another_site=True)
+    assert_refused(checked, scanner, page)
+    assert_logged_in(checked, browser, checked.send_callback(browser, response))
 
 
 @variants("RP-16", {"d a slash more at the end": "/", "d a slash more at the start": ""})
-def other_path(bench: CheckedApp, end: str) -> None:
-    browser = bench.new_browser()
-    answer = bench.ask(browser)
-    address = urlsplit(answer)
+def other_path(checked: CheckedApp, end: str) -> None:
+    browser = checked.new_browser()
+    response = checked.authorization_response(browser)
+    address = urlsplit(response)
     path = address.path + end if end else "/" + address.path
-    survives(bench, browser, browser.open(f"{bench.url}{path}?{address.query}"))
+    assert_handled(checked, browser, browser.open(f"{checked.url}{path}?{address.query}"))
 
 
 row(
@@ -579,19 +593,19 @@ row(
         "c somebody's data": {"email": "ada@example.com", "sub": "1", "id": "1", "user": "ada", "code": None},
     },
 )
-def token_injection(bench: CheckedApp, change: dict[str, str | None]) -> None:
-    victim = bench.new_browser()
-    bench.log_in(victim, ADA)
-    sent = [message["reply"]["json"] for message in bench.messages() if message["endpoint"] == "token"]
+def token_injection(checked: CheckedApp, change: dict[str, str | None]) -> None:
+    victim = checked.new_browser()
+    checked.log_in(victim, ADA)
+    sent = [message["reply"]["json"] for message in checked.messages() if message["endpoint"] == "token"]
     token = next((reply["access_token"] for reply in reversed(sent) if reply and "access_token" in reply), "x")
-    browser = bench.new_browser()
-    answer = bench.ask(browser, MALLORY)
+    browser = checked.new_browser()
+    response = checked.authorization_response(browser, MALLORY)
     change = {name: token if value == "x" else value for name, value in change.items()}
-    refuses(bench, browser, bench.deliver(browser, changed(answer, **change)))
-    answer = bench.ask(browser, MALLORY)
-    page = bench.deliver(browser, changed(answer, **{**change, "code": parameters(answer)["code"]}))
-    check_that(page)
-    found = bench.who(browser)
+    assert_refused(checked, browser, checked.send_callback(browser, with_parameters(response, **change)))
+    response = checked.authorization_response(browser, MALLORY)
+    page = checked.send_callback(browser, with_parameters(response, **{**change, "code": parameters(response)["code"]}))
+    assert_no_crash(page)
+    found = checked.logged_in_name(browser)
     if found is not None and not found.startswith(MALLORY):
         raise AttackWorked(f"logged in as {found}, who has not consented")
 
@@ -605,36 +619,38 @@ row(
 
 
 @variants("RP-18", {"a after a login": True, "b after a refusal": False})
-def landing_page(bench: CheckedApp, good: bool) -> None:
-    browser = bench.new_browser()
-    answer = bench.ask(browser)
-    code = parameters(answer)["code"]
+def code_leak_by_referrer(checked: CheckedApp, good: bool) -> None:
+    browser = checked.new_browser()
+    response = checked.authorization_response(browser)
+    code = parameters(response)["code"]
     if good:
-        page = bench.deliver(browser, answer, follow=False)
+        page = checked.send_callback(browser, response, follow=False)
         if page.status not in (302, 303) or code in page.location or "state=" in page.location:
             raise AttackWorked(
                 f"the callback answers with status {page.status} {page.location}: the code stays visible"
             )
     else:
-        page = bench.deliver(browser, changed(answer, state="wrong"))
-    check_that(page)
+        page = checked.send_callback(browser, with_parameters(response, state="wrong"))
+    assert_no_crash(page)
     if page.headers.get("Referrer-Policy") not in ("no-referrer", "same-origin", "strict-origin"):
         raise AttackWorked("no Referrer-Policy: links and pictures of the page carry the code to other sites")
     if "no-store" not in page.headers.get("Cache-Control", ""):
         raise AttackWorked("no Cache-Control: no-store")
-    foreign = [address for address in page.read.addresses if where(address, page.url) != urlsplit(bench.url).netloc]
+    foreign = [
+        address for address in page.parsed.urls if target_host(address, page.url) != urlsplit(checked.url).netloc
+    ]
     if foreign and page.status >= 400:
         raise AttackWorked(f"the page of a refused login loads {foreign[0][:100]}")
 
 
 @variants("RP-18", {"c in the log": None}, needs="own process")
-def code_in_log(bench: CheckedApp) -> None:
-    browser = bench.new_browser()
-    answer = bench.ask(browser)
-    bench.deliver(browser, answer)
+def code_in_log(checked: CheckedApp) -> None:
+    browser = checked.new_browser()
+    response = checked.authorization_response(browser)
+    checked.send_callback(browser, response)
     # The development server writes down every address; what serves the public can be told not to.
-    lines = [line for line in bench.app.log.splitlines() if not re.search(r'"(GET|HEAD|POST|.*GET) .* HTTP/1', line)]
-    if any(parameters(answer)["code"] in line for line in lines):
+    lines = [line for line in checked.app.log.splitlines() if not re.search(r'"(GET|HEAD|POST|.*GET) .* HTTP/1', line)]
+    if any(parameters(response)["code"] in line for line in lines):
         raise AttackWorked("the app writes the code into its log")
 
 
@@ -659,21 +675,27 @@ row(
         "d with a name before it": {"Host": f"localhost@{EVIL}"},
     },
 )
-def poisoned_host(bench: CheckedApp, headers: dict[str, str]) -> None:
-    for address in (bench.login_address, f"{bench.url}/"):
-        page = bench.new_browser().open(address, headers=headers, follow=False)
-        check_that(page)
-        sent = parameters(page.location).get("redirect_uri", bench.callback) if page.location else bench.callback
-        if sent != bench.callback:
+def host_header_injection(checked: CheckedApp, headers: dict[str, str]) -> None:
+    for address in (checked.login_url, f"{checked.url}/"):
+        page = checked.new_browser().open(address, headers=headers, follow=False)
+        assert_no_crash(page)
+        sent = (
+            parameters(page.location).get("redirect_uri", checked.redirect_uri)
+            if page.location
+            else checked.redirect_uri
+        )
+        if sent != checked.redirect_uri:
             raise AttackWorked(f"redirect_uri became {sent}")
-        if any(EVIL in link for link in (*page.read.addresses, page.location)):
+        if any(EVIL in link for link in (*page.parsed.urls, page.location)):
             raise AttackWorked("the page leads to the attacker's host")
 
 
 @variants("RP-19", {"e the same twice": None})
-def same_redirect_uri(bench: CheckedApp) -> None:
-    sent = next(message for message in bench.back_channel() if message["endpoint"] == "token")["request"]["form"]
-    if sent.get("redirect_uri") != bench.callback:
+def redirect_uri_of_token_request(checked: CheckedApp) -> None:
+    sent = next(message for message in checked.back_channel_messages() if message["endpoint"] == "token")["request"][
+        "form"
+    ]
+    if sent.get("redirect_uri") != checked.redirect_uri:
         raise AttackWorked(f"the token request has redirect_uri {sent.get('redirect_uri')}")
 
 
@@ -708,67 +730,67 @@ TARGETS = (
 NAMES = ("next", "redirect", "redirect_uri", "return_to", "continue", "url", "came_from")
 
 
-def _stays(bench: CheckedApp, page: Page) -> None:
-    check_that(page)
-    for _, target in page.hops:
-        if where(target, bench.url) not in (urlsplit(bench.url).netloc, bench.provider_host):
+def _assert_stays(checked: CheckedApp, page: Page) -> None:
+    assert_no_crash(page)
+    for _, target in page.redirects:
+        if target_host(target, checked.url) not in (urlsplit(checked.url).netloc, checked.provider_host):
             raise AttackWorked(f"sent to {target[:120]}")
 
 
 @variants("RP-20", {f"a next={target[:24]!r}": target for target in TARGETS})
-def open_redirect(bench: CheckedApp, target: str) -> None:
-    browser = bench.new_browser()
+def open_redirect(checked: CheckedApp, target: str) -> None:
+    browser = checked.new_browser()
     # every name at once: an app knows one of them at most
     query = urlencode(dict.fromkeys(NAMES, target))
-    joint = "&" if urlsplit(bench.login_address).query else "?"
-    page = browser.open(f"{bench.login_address}{joint}{query}", stop_at="elsewhere")
-    check_that(page)
-    if page.location and where(page.location, bench.url) != bench.provider_host:
+    joint = "&" if urlsplit(checked.login_url).query else "?"
+    page = browser.open(f"{checked.login_url}{joint}{query}", stop_at="elsewhere")
+    assert_no_crash(page)
+    if page.location and target_host(page.location, checked.url) != checked.provider_host:
         raise AttackWorked(f"sent to {page.location[:120]}")
-    answer = bench.approve(browser, page.location, ADA)
-    page = bench.deliver(browser, answer, stop_at="elsewhere")
-    _stays(bench, page)
+    response = checked.authorize(browser, page.location, ADA)
+    page = checked.send_callback(browser, response, stop_at="elsewhere")
+    _assert_stays(checked, page)
 
 
 @variants("RP-20", {"b at the log out": None})
-def open_redirect_at_logout(bench: CheckedApp) -> None:
+def open_redirect_at_logout(checked: CheckedApp) -> None:
     for target in TARGETS[:3]:
-        browser = bench.new_browser()
-        bench.log_in(browser)
-        address = bench.button(bench.home(browser), "Log out")
+        browser = checked.new_browser()
+        checked.log_in(browser)
+        address = checked.form_url(checked.home_page(browser), "Log out")
         query = urlencode(dict.fromkeys((*NAMES, "post_logout_redirect_uri"), target))
         page = browser.open(f"{address}?{query}", method="POST", form={}, stop_at="elsewhere")
-        check_that(page)
-        for _, address in page.hops:
-            if EVIL in where(address, bench.url) or EVIL in address:
+        assert_no_crash(page)
+        for _, address in page.redirects:
+            if EVIL in target_host(address, checked.url) or EVIL in address:
                 raise AttackWorked(f"sent to {address[:120]}")
 
 
 @variants("RP-20", {"c a way back that begins with slashes": None})
-def slashes_in_path(bench: CheckedApp) -> None:
-    path = urlsplit(bench.login_address).path
+def open_redirect_by_path(checked: CheckedApp) -> None:
+    path = urlsplit(checked.login_url).path
     for before in (f"//{EVIL}/..", "//", "/\\", f"/{EVIL}//.."):
-        browser = bench.new_browser()
-        page = browser.open(f"{bench.url}{before}{path}", stop_at="elsewhere")
-        check_that(page)
+        browser = checked.new_browser()
+        page = browser.open(f"{checked.url}{before}{path}", stop_at="elsewhere")
+        assert_no_crash(page)
         if not page.location:
             continue
-        if where(page.location, bench.url) == EVIL:
+        if target_host(page.location, checked.url) == EVIL:
             raise AttackWorked(f"sent to {page.location[:120]}")
         if "client_id" in page.location:
-            page = bench.deliver(browser, bench.approve(browser, page.location), stop_at="elsewhere")
-            _stays(bench, page)
+            page = checked.send_callback(browser, checked.authorize(browser, page.location), stop_at="elsewhere")
+            _assert_stays(checked, page)
 
 
-@variants("RP-20", {"d the page first asked for comes back unchanged": "a=1&b=%20&c=%2F%2Fx"}, needs="way back")
-def way_back(bench: CheckedApp, query: str) -> None:
-    browser = bench.new_browser()
-    wanted = f"{bench.login_address}?{query}"
-    page = bench.deliver(browser, bench.approve(browser, bench.begin(browser, wanted)))
+@variants("RP-20", {"d the page first asked for comes back unchanged": "a=1&b=%20&c=%2F%2Fx"}, needs="return url")
+def return_url(checked: CheckedApp, query: str) -> None:
+    browser = checked.new_browser()
+    wanted = f"{checked.login_url}?{query}"
+    page = checked.send_callback(browser, checked.authorize(browser, checked.begin_login(browser, wanted)))
     same = parse_qsl(urlsplit(page.url).query) == parse_qsl(query)
     if urlsplit(page.url).path == urlsplit(wanted).path and not same:
         raise AttackWorked(f"{wanted} came back as {page.url}")
-    check_that(page)
+    assert_no_crash(page)
 
 
 row(
@@ -780,21 +802,21 @@ row(
 
 
 @variants("RP-21", {"a the provider always says no": True, "b the browser keeps no cookies": False})
-def circles(bench: CheckedApp, always_no: bool) -> None:
-    browser = bench.new_browser()
-    request = bench.begin(browser)
-    answer = bench.approve(browser, request)
+def redirect_loop(checked: CheckedApp, always_no: bool) -> None:
+    browser = checked.new_browser()
+    request = checked.begin_login(browser)
+    response = checked.authorize(browser, request)
     if always_no:
-        bench.inject_fault("authorization", set={"error": "login_required"}, remove=["code"], times=30)
-        answer = changed(answer, code=None, error="login_required")
+        checked.inject_fault("authorization", set={"error": "login_required"}, remove=["code"], times=30)
+        response = with_parameters(response, code=None, error="login_required")
     else:
         browser.takes_cookies = False
         browser.cookies = {key: cookie for key, cookie in browser.cookies.items() if cookie.name == "fake_provider"}
-    page = bench.deliver(browser, answer)
-    check_that(page)
-    if len(page.hops) > 10:
-        raise AttackWorked(f"{len(page.hops)} redirects")
-    bench.clear_faults()
+    page = checked.send_callback(browser, response)
+    assert_no_crash(page)
+    if len(page.redirects) > 10:
+        raise AttackWorked(f"{len(page.redirects)} redirects")
+    checked.clear_faults()
 
 
 # D. PKCE
@@ -808,35 +830,35 @@ row(
 
 
 @variants("RP-22", {"a well-formed": None})
-def pkce_shape(bench: CheckedApp) -> None:
-    browser = bench.new_browser()
-    bench.forget()
-    asked = bench.begin(browser)
-    bench.deliver(browser, bench.approve(browser, asked))
-    _check_verifier(bench, parameters(asked))
-    verifier = bench.asked("token")[0]["request"]["form"]["code_verifier"]
-    front = [message for message in bench.messages() if message["channel"] == "front"]
+def pkce_parameters(checked: CheckedApp) -> None:
+    browser = checked.new_browser()
+    checked.ignore_earlier_messages()
+    asked = checked.begin_login(browser)
+    checked.send_callback(browser, checked.authorize(browser, asked))
+    _check_verifier(checked, parameters(asked))
+    verifier = checked.requests_to("token")[0]["request"]["form"]["code_verifier"]
+    front = [message for message in checked.messages() if message["channel"] == "front"]
     if verifier in str(front):
         raise AttackWorked("the verifier went through the browser")
 
 
 @variants("RP-22", {"b two at once": None})
-def pkce_of_two(bench: CheckedApp) -> None:
-    browsers = [bench.new_browser() for _ in range(2)]
-    asked = [bench.begin(browser) for browser in browsers]
-    answers = [bench.approve(*pair) for pair in zip(browsers, asked, strict=True)]
-    for browser, request, answer in list(zip(browsers, asked, answers, strict=True))[::-1]:
-        bench.forget()
-        accepts(bench, browser, bench.deliver(browser, answer))
-        _check_verifier(bench, parameters(request))
+def pkce_of_two_logins(checked: CheckedApp) -> None:
+    browsers = [checked.new_browser() for _ in range(2)]
+    asked = [checked.begin_login(browser) for browser in browsers]
+    responses = [checked.authorize(*pair) for pair in zip(browsers, asked, strict=True)]
+    for browser, request, response in list(zip(browsers, asked, responses, strict=True))[::-1]:
+        checked.ignore_earlier_messages()
+        assert_logged_in(checked, browser, checked.send_callback(browser, response))
+        _check_verifier(checked, parameters(request))
 
 
-def _check_verifier(bench: CheckedApp, asked: dict[str, str]) -> None:
+def _check_verifier(checked: CheckedApp, asked: dict[str, str]) -> None:
     if "code_challenge" not in asked:
         raise AttackWorked("no code_challenge")
     if asked.get("code_challenge_method") != "S256":
         raise AttackWorked(f"code_challenge_method {asked.get('code_challenge_method')}")
-    sent = bench.asked("token")
+    sent = checked.requests_to("token")
     verifier = sent[0]["request"]["form"].get("code_verifier", "") if sent else ""
     if not UNRESERVED.fullmatch(verifier):
         raise AttackWorked(f"a verifier of {len(verifier)} characters, or with others than those allowed")
@@ -861,29 +883,29 @@ OURS = "v" * 43  # a verifier that the relay puts in place of any other: as if t
 @variants(
     "RP-23",
     {
-        "a nobody asked": lambda own, foreign: changed(foreign, state=None),
+        "a nobody asked": lambda own, foreign: with_parameters(foreign, state=None),
         "b another browser's answer": lambda own, foreign: foreign,
-        "c another state": lambda own, foreign: changed(foreign, state="wrong"),
+        "c another state": lambda own, foreign: with_parameters(foreign, state="wrong"),
     },
     needs="own process",
 )
-def without_pkce(bench: CheckedApp, make) -> None:
-    victim, attacker = bench.new_browser(), bench.new_browser()
-    own, foreign = _ask_without_pkce(bench, victim, ADA), _ask_without_pkce(bench, attacker, MALLORY)
-    bench.forget()
-    refuses(bench, victim, bench.deliver(victim, make(own, foreign)))
-    without_token_request(bench)
-    accepts(bench, victim, bench.deliver(victim, own))
+def csrf_without_pkce(checked: CheckedApp, make) -> None:
+    victim, attacker = checked.new_browser(), checked.new_browser()
+    own, foreign = _response_without_pkce(checked, victim, ADA), _response_without_pkce(checked, attacker, MALLORY)
+    checked.ignore_earlier_messages()
+    assert_refused(checked, victim, checked.send_callback(victim, make(own, foreign)))
+    assert_no_token_request(checked)
+    assert_logged_in(checked, victim, checked.send_callback(victim, own))
 
 
-def _ask_without_pkce(bench: CheckedApp, browser, person: str) -> str:
-    request = bench.begin(browser)
+def _response_without_pkce(checked: CheckedApp, browser, person: str) -> str:
+    request = checked.begin_login(browser)
     if "code_challenge" in request:
-        request = changed(request, code_challenge=challenge_of(OURS))
-    answer = bench.approve(browser, request, person)
+        request = with_parameters(request, code_challenge=challenge_of(OURS))
+    response = checked.authorize(browser, request, person)
     if "code_challenge" in request:
-        bench.relay.plan("token", parameters(answer)["code"], _with_our_verifier)
-    return answer
+        checked.relay.set_behaviour("token", parameters(response)["code"], _with_our_verifier)
+    return response
 
 
 def _with_our_verifier(connection, request: Request, forward) -> None:

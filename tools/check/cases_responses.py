@@ -22,14 +22,14 @@ from .checked_app import (
     AttackWorked,
     CheckedApp,
     NotApplicable,
-    accepts,
-    changed,
-    check_that,
-    memory_of,
+    assert_handled,
+    assert_logged_in,
+    assert_no_crash,
+    assert_no_token_request,
+    assert_refused,
     parameters,
-    refuses,
-    survives,
-    without_token_request,
+    peak_memory,
+    with_parameters,
 )
 
 EVIL = "https://evil.example"
@@ -57,21 +57,27 @@ row(
         "c empty": lambda iss: "",
     },
 )
-def wrong_issuer(bench: CheckedApp, change) -> None:
-    browser = bench.new_browser()
-    answer = bench.ask(browser)
-    bench.forget()
-    refuses(bench, browser, bench.deliver(browser, changed(answer, iss=change(parameters(answer)["iss"]))))
-    without_token_request(bench)
-    accepts(bench, browser, bench.log_in(browser))
+def wrong_iss(checked: CheckedApp, change) -> None:
+    browser = checked.new_browser()
+    response = checked.authorization_response(browser)
+    checked.ignore_earlier_messages()
+    assert_refused(
+        checked,
+        browser,
+        checked.send_callback(browser, with_parameters(response, iss=change(parameters(response)["iss"]))),
+    )
+    assert_no_token_request(checked)
+    assert_logged_in(checked, browser, checked.log_in(browser))
 
 
 @variants("RP-24", {"d on a refusal": EVIL})
-def wrong_issuer_of_error(bench: CheckedApp, iss: str) -> None:
-    browser = bench.new_browser()
-    answer = bench.ask(browser)
-    page = bench.deliver(browser, changed(answer, code=None, iss=iss, error="x", error_description="Call-555"))
-    refuses(bench, browser, page)
+def wrong_iss_of_error_response(checked: CheckedApp, iss: str) -> None:
+    browser = checked.new_browser()
+    response = checked.authorization_response(browser)
+    page = checked.send_callback(
+        browser, with_parameters(response, code=None, iss=iss, error="x", error_description="Call-555")
+    )
+    assert_refused(checked, browser, page)
     if "Call-555" in page.source:
         raise AttackWorked("the page says what another provider has written")
 
@@ -86,17 +92,17 @@ row(
 
 
 @variants("RP-25")
-def other_callback(bench: CheckedApp) -> None:
-    for other in bench.others:
-        browser = bench.new_browser()
-        answer = parameters(bench.ask(browser, MALLORY))
+def callback_of_another_provider(checked: CheckedApp) -> None:
+    for other in checked.others:
+        browser = checked.new_browser()
+        response = parameters(checked.authorization_response(browser, MALLORY))
         if other.has_iss:
-            answer["iss"] = other.answer["iss"]
+            response["iss"] = other.response_parameters["iss"]
         else:
-            answer.pop("iss", None)
-        other.forget()
-        refuses(bench, browser, bench.deliver(browser, f"{other.callback}?{urlencode(answer)}"))
-        without_token_request(other)
+            response.pop("iss", None)
+        other.ignore_earlier_messages()
+        assert_refused(checked, browser, checked.send_callback(browser, f"{other.redirect_uri}?{urlencode(response)}"))
+        assert_no_token_request(other)
 
 
 row(
@@ -109,19 +115,19 @@ row(
 
 
 @variants("RP-26")
-def mix_up(bench: CheckedApp) -> None:
-    for honest in bench.others:
-        browser = bench.new_browser()
-        begun = parameters(bench.begin(browser))  # at the evil one, which redirects to the honest one:
-        asked = honest.begin(bench.new_browser())
+def mix_up(checked: CheckedApp) -> None:
+    for honest in checked.others:
+        browser = checked.new_browser()
+        begun = parameters(checked.begin_login(browser))  # at the evil one, which redirects to the honest one:
+        asked = honest.begin_login(checked.new_browser())
         binding = {name: begun.get(name) for name in ("state", "code_challenge", "code_challenge_method", "nonce")}
-        answer = honest.approve(browser, changed(asked, **binding), ADA)
-        for address in (answer, f"{bench.callback}?{urlsplit(answer).query}"):
-            bench.forget()
-            refuses(bench, browser, bench.deliver(browser, address))
-            if parameters(answer)["code"] in str(bench.asked("token")):
+        response = honest.authorize(browser, with_parameters(asked, **binding), ADA)
+        for address in (response, f"{checked.redirect_uri}?{urlsplit(response).query}"):
+            checked.ignore_earlier_messages()
+            assert_refused(checked, browser, checked.send_callback(browser, address))
+            if parameters(response)["code"] in str(checked.requests_to("token")):
                 raise AttackWorked("the other provider was handed the code")
-            browser = bench.new_browser()
+            browser = checked.new_browser()
 
 
 row(
@@ -134,31 +140,31 @@ row(
 
 
 @variants("RP-27")
-def overwritten(bench: CheckedApp) -> None:
-    for other in bench.others:
-        browser = bench.new_browser()
-        first = bench.ask(browser, ADA)
-        second = other.ask(browser, GRACE)
-        page = check_that(bench.deliver(browser, first))
-        if (bench.who(browser) or ADA)[: len(ADA)] != ADA:
-            raise AttackWorked(f"the first login ends as {bench.who(browser)}")
-        if bench.who(browser) is None:
-            page = check_that(bench.deliver(browser, second))
-            accepts(bench, browser, page, GRACE)
+def session_overwriting(checked: CheckedApp) -> None:
+    for other in checked.others:
+        browser = checked.new_browser()
+        first = checked.authorization_response(browser, ADA)
+        second = other.authorization_response(browser, GRACE)
+        page = assert_no_crash(checked.send_callback(browser, first))
+        if (checked.logged_in_name(browser) or ADA)[: len(ADA)] != ADA:
+            raise AttackWorked(f"the first login ends as {checked.logged_in_name(browser)}")
+        if checked.logged_in_name(browser) is None:
+            page = assert_no_crash(checked.send_callback(browser, second))
+            assert_logged_in(checked, browser, page, GRACE)
 
 
 # F. The token endpoint
 
 
-def with_token_fault(bench: CheckedApp, change: dict[str, Any], oracle=refuses) -> None:
+def with_token_fault(checked: CheckedApp, change: dict[str, Any], oracle=assert_refused) -> None:
     """Log in while the next token reply is changed; who is refused must not be asked about either."""
-    browser = bench.new_browser()
-    answer = bench.ask(browser)
-    bench.forget()
-    bench.inject_fault("token", **change)
-    page = bench.deliver(browser, answer)
-    oracle(bench, browser, page)
-    if oracle is refuses and any(bench.asked(endpoint) for endpoint in bench.profile_endpoints):
+    browser = checked.new_browser()
+    response = checked.authorization_response(browser)
+    checked.ignore_earlier_messages()
+    checked.inject_fault("token", **change)
+    page = checked.send_callback(browser, response)
+    oracle(checked, browser, page)
+    if oracle is assert_refused and any(checked.requests_to(endpoint) for endpoint in checked.profile_endpoints):
         raise AttackWorked("the app went on to ask for the profile")
 
 
@@ -182,8 +188,8 @@ row(
         "d an error beside the token": {"set": {"error": "invalid_grant"}},
     },
 )
-def dressed_up(bench: CheckedApp, change: dict[str, Any]) -> None:
-    with_token_fault(bench, change)
+def error_with_token(checked: CheckedApp, change: dict[str, Any]) -> None:
+    with_token_fault(checked, change)
 
 
 row(
@@ -211,20 +217,22 @@ HTML = {"headers": {"Content-Type": "text/html"}}
         "j nested in a member": {"body": '{"access_token":' + '{"a":' * 100_000},
     },
 )
-def no_token_reply(bench: CheckedApp, change: dict[str, Any]) -> None:
-    with_token_fault(bench, change)
+def malformed_token_response(checked: CheckedApp, change: dict[str, Any]) -> None:
+    with_token_fault(checked, change)
 
 
 @variants("RP-29", {"e with a byte order mark": "\ufeff", "m with white space around": "\r\n\t "})
-def before_the_reply(bench: CheckedApp, before: str) -> None:
-    with_token_fault(bench, {"body": before + json.dumps({"access_token": "x", "token_type": "bearer"})}, survives)
+def prefixed_token_response(checked: CheckedApp, before: str) -> None:
+    with_token_fault(
+        checked, {"body": before + json.dumps({"access_token": "x", "token_type": "bearer"})}, assert_handled
+    )
 
 
 @variants("RP-29", {"l as a form": None})
-def as_form(bench: CheckedApp) -> None:
+def form_encoded_token_response(checked: CheckedApp) -> None:
     form = {"access_token": "x", "token_type": "bearer", "scope": ""}
     change = {"body": urlencode(form), "headers": {"Content-Type": "application/x-www-form-urlencoded"}}
-    with_token_fault(bench, change, survives)
+    with_token_fault(checked, change, assert_handled)
 
 
 row(
@@ -248,11 +256,11 @@ row(
         "h not a number": {"body": '{"access_token": NaN, "token_type": "bearer"}'},
     },
 )
-def no_token(bench: CheckedApp, change: dict[str, Any]) -> None:
-    browser = bench.new_browser()
-    answer = bench.ask(browser)
-    bench.inject_fault("token", **change)
-    refuses(bench, browser, bench.deliver(browser, answer))
+def malformed_access_token(checked: CheckedApp, change: dict[str, Any]) -> None:
+    browser = checked.new_browser()
+    response = checked.authorization_response(browser)
+    checked.inject_fault("token", **change)
+    assert_refused(checked, browser, checked.send_callback(browser, response))
 
 
 row(
@@ -273,14 +281,16 @@ row(
         "b null": {"set": {"token_type": None}},
     },
 )
-def unknown_type(bench: CheckedApp, change: dict[str, Any]) -> None:
-    with_token_fault(bench, change)
+def unknown_token_type(checked: CheckedApp, change: dict[str, Any]) -> None:
+    with_token_fault(checked, change)
 
 
 @variants("RP-31", {"c bearer": "bearer", "c BEARER": "BEARER"})
-def known_type(bench: CheckedApp, token_type: str) -> None:
+def bearer_in_any_case(checked: CheckedApp, token_type: str) -> None:
     with_token_fault(
-        bench, {"set": {"token_type": token_type}}, lambda bench, browser, page: accepts(bench, browser, page, ADA)
+        checked,
+        {"set": {"token_type": token_type}},
+        lambda checked, browser, page: assert_logged_in(checked, browser, page, ADA),
     )
 
 
@@ -299,14 +309,14 @@ row(
         for letter, value in zip("abcdefghi", ("3600", 0, -1, 1.5, 10**18, "abc", None, True, [1]), strict=True)
     },
 )
-def lifetime(bench: CheckedApp, change: dict[str, Any]) -> None:
-    with_token_fault(bench, change, survives)
+def odd_expires_in(checked: CheckedApp, change: dict[str, Any]) -> None:
+    with_token_fault(checked, change, assert_handled)
 
 
 @variants("RP-32", {"j expires_in 1e400": '"expires_in": 1e400', "k expires_in missing": '"unused": 0'})
-def lifetime_in_raw(bench: CheckedApp, member: str) -> None:
+def raw_expires_in(checked: CheckedApp, member: str) -> None:
     body = json.dumps({"access_token": "x", "token_type": "bearer"})[:-1] + f", {member}}}"
-    with_token_fault(bench, {"body": body}, survives)
+    with_token_fault(checked, {"body": body}, assert_handled)
 
 
 @variants(
@@ -319,8 +329,8 @@ def lifetime_in_raw(bench: CheckedApp, member: str) -> None:
         "p scope null": {"set": {"scope": None}},
     },
 )
-def scope(bench: CheckedApp, change: dict[str, Any]) -> None:
-    with_token_fault(bench, change, survives)
+def odd_scope(checked: CheckedApp, change: dict[str, Any]) -> None:
+    with_token_fault(checked, change, assert_handled)
 
 
 row(
@@ -331,62 +341,62 @@ row(
     "ASVS 13.1.3 and 13.2.6",
 )
 BELOW_HTTP = {
-    "a never": relay.never,
-    "b a byte a second": relay.a_byte_a_second,
-    "d reset in the middle": relay.reset,
-    "e without end": relay.without_end,
-    "f a gzip bomb": relay.a_gzip_bomb,
+    "a never": relay.never_respond,
+    "b a byte a second": relay.one_byte_per_second,
+    "d reset in the middle": relay.reset_connection,
+    "e without end": relay.endless_body,
+    "f a gzip bomb": relay.gzip_bomb,
 }
 
 
-@variants("RP-33", {**BELOW_HTTP, "c refused": relay.refuse}, needs="own process", slow="together")
-def below_http(bench: CheckedApp, act) -> None:
+@variants("RP-33", {**BELOW_HTTP, "c refused": relay.refuse_connection}, needs="own process", slow="together")
+def transport_fault(checked: CheckedApp, act) -> None:
     with ThreadPoolExecutor(2) as both:
-        results = [both.submit(_below_http, bench, stage, act) for stage in ("token", "profile")]
+        results = [both.submit(_transport_fault, checked, stage, act) for stage in ("token", "profile")]
         for result in results:
             result.result()
 
 
-def _below_http(bench: CheckedApp, stage: str, act) -> None:
-    browser = bench.new_browser()
-    answer = bench.ask(browser)
-    code = parameters(answer)["code"]
-    before = memory_of(bench.app)
-    bench.relay.plan(stage, code, act)
+def _transport_fault(checked: CheckedApp, stage: str, act) -> None:
+    browser = checked.new_browser()
+    response = checked.authorization_response(browser)
+    code = parameters(response)["code"]
+    before = peak_memory(checked.app)
+    checked.relay.set_behaviour(stage, code, act)
     began = time.monotonic()
-    page = bench.deliver(browser, answer)
+    page = checked.send_callback(browser, response)
     took = time.monotonic() - began
-    bench.relay.forget(stage, code)
+    checked.relay.clear_behaviour(stage, code)
     if took > TIMEOUT:
         raise TimedOut(f"{stage}: an answer after {took:.0f} seconds")
-    refuses(bench, browser, page)
-    after = memory_of(bench.app)
-    huge = act in (relay.without_end, relay.a_gzip_bomb)
+    assert_refused(checked, browser, page)
+    after = peak_memory(checked.app)
+    huge = act in (relay.endless_body, relay.gzip_bomb)
     if huge and before is not None and after is not None and after - before > MAX_MEMORY:
         raise AttackWorked(f"{stage}: the app took {(after - before) // 1_000_000} MB of memory")
 
 
 @variants("RP-33", {"g ten that hang, and one that does not": 10}, needs="own process", slow="together")
-def many_hang(bench: CheckedApp, number: int) -> None:
-    def hang(browser: Browser, answer: str) -> None:
+def many_hanging_logins(checked: CheckedApp, number: int) -> None:
+    def hang(browser: Browser, response: str) -> None:
         with suppress(TimedOut):
-            bench.deliver(browser, answer)
+            checked.send_callback(browser, response)
 
     def never(connection, request, forward) -> None:
         held.append(request)
-        relay.never(connection, request, forward)
+        relay.never_respond(connection, request, forward)
 
     threads: list[threading.Thread] = []
     held: list[relay.Request] = []
-    for browser in [bench.new_browser() for _ in range(number)]:
-        answer = bench.ask(browser)
-        bench.relay.plan("token", parameters(answer)["code"], never)
-        threads.append(threading.Thread(target=hang, args=[browser, answer], daemon=True))
+    for browser in [checked.new_browser() for _ in range(number)]:
+        response = checked.authorization_response(browser)
+        checked.relay.set_behaviour("token", parameters(response)["code"], never)
+        threads.append(threading.Thread(target=hang, args=[browser, response], daemon=True))
     for thread in threads:
         thread.start()
     wait_for(lambda: held, "a login that waits for its token")
     began = time.monotonic()
-    accepts(bench, browser := bench.new_browser(), bench.log_in(browser))
+    assert_logged_in(checked, browser := checked.new_browser(), checked.log_in(browser))
     if time.monotonic() - began > TIMEOUT:  # one after the other, the ten alone take fifty seconds
         raise TimedOut("others wait for a provider that does not answer")
     for thread in threads:
@@ -394,34 +404,34 @@ def many_hang(bench: CheckedApp, number: int) -> None:
 
 
 @variants("RP-33", {"i away, and somebody is logged in": 9})
-def away_later(bench: CheckedApp, times: int) -> None:
-    browser = bench.new_browser()
-    landing = bench.log_in(browser)
-    for endpoint in bench.profile_endpoints:
-        bench.provider.inject_fault(endpoint, dialect=bench.dialect, status=503, times=times)
-    page = check_that(browser.open(landing.url))
+def provider_down_while_logged_in(checked: CheckedApp, times: int) -> None:
+    browser = checked.new_browser()
+    landing = checked.log_in(browser)
+    for endpoint in checked.profile_endpoints:
+        checked.provider.inject_fault(endpoint, dialect=checked.dialect, status=503, times=times)
+    page = assert_no_crash(browser.open(landing.url))
     if page.status != 200:
         raise AttackWorked(f"{landing.url} ends with status {page.status}")
-    refuses(bench, browser, page, ADA)
-    bench.clear_faults()
+    assert_refused(checked, browser, page, ADA)
+    checked.clear_faults()
 
 
 @variants("RP-33", {"h never, as the provider's fault": 30})
-def never_by_fault(bench: CheckedApp, delay: int) -> None:
-    if bench.app is not None:
+def hanging_provider_from_outside(checked: CheckedApp, delay: int) -> None:
+    if checked.app is not None:
         raise NotApplicable("done below HTTP")
     with ThreadPoolExecutor(2) as both:  # side by side, so that the timeouts of the app are waited for only once
         waiting = []
         for endpoint in ("token", "profile"):
-            browser = bench.new_browser()
-            answer = bench.ask(browser)
-            bench.inject_fault(endpoint, delay=delay)
-            waiting.append((browser, both.submit(bench.deliver, browser, answer)))
-            wait_for(lambda: not bench.provider.has_faults or waiting[-1][1].done(), "a request to be delayed")
+            browser = checked.new_browser()
+            response = checked.authorization_response(browser)
+            checked.inject_fault(endpoint, delay=delay)
+            waiting.append((browser, both.submit(checked.send_callback, browser, response)))
+            wait_for(lambda: not checked.provider.has_faults or waiting[-1][1].done(), "a request to be delayed")
         pages = [(browser, page.result()) for browser, page in waiting]
     for browser, page in pages:
-        refuses(bench, browser, page)
-    bench.clear_faults()
+        assert_refused(checked, browser, page)
+    checked.clear_faults()
 
 
 row(
@@ -440,19 +450,19 @@ row(
         for status in (301, 302, 303, 307, 308)
     },
 )
-def redirecting(bench: CheckedApp, what: tuple[str, int]) -> None:
+def redirecting_endpoint(checked: CheckedApp, what: tuple[str, int]) -> None:
     endpoint, status = what
-    browser = bench.new_browser()
-    answer = bench.ask(browser)
-    before = len(bench.collector.requests)
-    bench.inject_fault(endpoint, status=status, headers={"Location": f"{bench.collector.url}/{endpoint}"})
-    page = bench.deliver(browser, answer)
-    reached = bench.collector.requests[before:]
+    browser = checked.new_browser()
+    response = checked.authorization_response(browser)
+    before = len(checked.collector.requests)
+    checked.inject_fault(endpoint, status=status, headers={"Location": f"{checked.collector.url}/{endpoint}"})
+    page = checked.send_callback(browser, response)
+    reached = checked.collector.requests[before:]
     if reached:
         found = {"code", "client_secret", "code_verifier"} & set(reached[0].fields)
         found |= {"access token"} if "authorization" in reached[0].headers else set()
         raise AttackWorked(f"followed, with {' and '.join(sorted(found)) or 'nothing secret'}")
-    refuses(bench, browser, page)
+    assert_refused(checked, browser, page)
 
 
 row(
@@ -465,8 +475,8 @@ row(
 
 
 @variants("RP-35", {"a what goes where": None})
-def hygiene(bench: CheckedApp) -> None:
-    for message in bench.back_channel():
+def secrets_in_requests(checked: CheckedApp) -> None:
+    for message in checked.back_channel_messages():
         asked = message["request"]
         if message["endpoint"] == "token":
             ways = ["client_secret" in asked["form"], "Basic" in asked["headers"].get("Authorization", "")]
@@ -483,8 +493,8 @@ def hygiene(bench: CheckedApp) -> None:
 
 
 @variants("RP-35", {"b a secret with odd characters": "a:b%c+d é&e=ü\"'"}, needs="own process")
-def odd_secret(bench: CheckedApp, secret: str) -> None:
-    sent = public_token_requests(bench)[0]["request"]
+def secret_with_special_characters(checked: CheckedApp, secret: str) -> None:
+    sent = public_token_requests(checked)[0]["request"]
     if "client_secret" in sent["form"]:
         arrived = sent["form"]["client_secret"]
     else:
@@ -494,29 +504,29 @@ def odd_secret(bench: CheckedApp, secret: str) -> None:
         raise AttackWorked(f"{secret} arrives as {arrived}")
 
 
-def public_token_requests(bench: CheckedApp) -> list[dict[str, Any]]:
+def public_token_requests(checked: CheckedApp) -> list[dict[str, Any]]:
     """What the public instance sends to the token endpoint, when it gets a code of nobody's."""
-    browser = public_browser(bench)
-    page = browser.open(bench.login_address.replace(bench.url, PUBLIC), stop_at="elsewhere")
+    browser = public_browser(checked)
+    page = browser.open(checked.login_url.replace(checked.url, PUBLIC), stop_at="elsewhere")
     asked = parameters(page.location)
-    answer = {"code": "nobodys", "state": asked.get("state", "")}
-    if bench.has_iss:
-        answer["iss"] = bench.answer["iss"]
-    bench.forget()
+    response = {"code": "nobodys", "state": asked.get("state", "")}
+    if checked.has_iss:
+        response["iss"] = checked.response_parameters["iss"]
+    checked.ignore_earlier_messages()
     path = urlsplit(asked["redirect_uri"]).path
-    check_that(browser.open(f"{PUBLIC}{path}?{urlencode(answer)}", from_another_site=True))
-    return bench.asked("token")
+    assert_no_crash(browser.open(f"{PUBLIC}{path}?{urlencode(response)}", from_another_site=True))
+    return checked.requests_to("token")
 
 
 PUBLIC = "https://app.example.com"
 
 
-def public_browser(bench: CheckedApp):
+def public_browser(checked: CheckedApp):
     """A browser that finds the public instance of the app."""
-    if bench.public is None:
+    if checked.public is None:
         raise NotApplicable("the suite has started no second instance")
-    browser = bench.new_browser()
-    port = urlsplit(bench.public.url).port
+    browser = checked.new_browser()
+    port = urlsplit(checked.public.url).port
     browser.shortcuts = {**browser.shortcuts, "app.example.com": ("127.0.0.1", port)}
     return browser
 
@@ -524,15 +534,15 @@ def public_browser(bench: CheckedApp):
 # G. The profile
 
 
-def _with_profile_fault(bench: CheckedApp, change: dict[str, Any], oracle=refuses, name: str = ADA) -> None:
-    browser = bench.new_browser()
-    answer = bench.ask(browser)
-    bench.inject_fault("profile", **change)
-    page = bench.deliver(browser, answer)
-    if oracle is accepts:
-        accepts(bench, browser, page, name)
+def _with_profile_fault(checked: CheckedApp, change: dict[str, Any], oracle=assert_refused, name: str = ADA) -> None:
+    browser = checked.new_browser()
+    response = checked.authorization_response(browser)
+    checked.inject_fault("profile", **change)
+    page = checked.send_callback(browser, response)
+    if oracle is assert_logged_in:
+        assert_logged_in(checked, browser, page, name)
     else:
-        oracle(bench, browser, page)
+        oracle(checked, browser, page)
 
 
 row(
@@ -559,20 +569,20 @@ row(
         "b an error": {"body": '{"error": "invalid_token"}'},
     },
 )
-def no_profile(bench: CheckedApp, change: dict[str, Any]) -> None:
-    _with_profile_fault(bench, change)
+def malformed_profile(checked: CheckedApp, change: dict[str, Any]) -> None:
+    _with_profile_fault(checked, change)
 
 
 @variants("RP-36", {"c what else it asks": None})
-def other_endpoints(bench: CheckedApp) -> None:
-    if len(bench.profile_endpoints) < 2:
+def faults_of_other_endpoints(checked: CheckedApp) -> None:
+    if len(checked.profile_endpoints) < 2:
         raise NotApplicable("it asks one endpoint about a person")
     for change in ({"status": 401}, {"status": 500}, {"body": "[" * 100_000}, {"body": "null"}, {"body": "5"}):
-        for endpoint in bench.profile_endpoints[1:]:
-            browser = bench.new_browser()
-            answer = bench.ask(browser)
-            bench.inject_fault(endpoint, **change)
-            survives(bench, browser, bench.deliver(browser, answer))
+        for endpoint in checked.profile_endpoints[1:]:
+            browser = checked.new_browser()
+            response = checked.authorization_response(browser)
+            checked.inject_fault(endpoint, **change)
+            assert_handled(checked, browser, checked.send_callback(browser, response))
 
 
 row(
@@ -598,8 +608,8 @@ row(
         "j a fraction": (1.5,),
     },
 )
-def no_subject(bench: CheckedApp, value: tuple[Any]) -> None:
-    _with_profile_fault(bench, {"body": json.dumps(with_subject(bench.profile, value[0]))})
+def unusable_subject(checked: CheckedApp, value: tuple[Any]) -> None:
+    _with_profile_fault(checked, {"body": json.dumps(with_subject(checked.profile, value[0]))})
 
 
 def with_subject(profile: Any, value: Any) -> Any:
@@ -627,10 +637,10 @@ row(
 
 
 @variants("RP-38")
-def other_subject(bench: CheckedApp) -> None:
-    if not bench.profile_endpoints:
+def userinfo_subject_mismatch(checked: CheckedApp) -> None:
+    if not checked.profile_endpoints:
         raise NotApplicable("it reads the ID token alone")
-    _with_profile_fault(bench, {"body": json.dumps(with_subject(bench.profile, "somebody-else"))})
+    _with_profile_fault(checked, {"body": json.dumps(with_subject(checked.profile, "somebody-else"))})
 
 
 row(
@@ -641,47 +651,47 @@ row(
 )
 
 
-def _thin(profile: dict[str, Any], value: Any) -> Any:
+def _minimal(profile: dict[str, Any], value: Any) -> Any:
     if isinstance(profile.get("data"), dict) and "id" in profile["data"]:
-        return {**profile, "data": _thin(profile["data"], value)}
+        return {**profile, "data": _minimal(profile["data"], value)}
     kept = {name: profile[name] for name in ("id", "sub", "login", "username") if name in profile}
     others = {name: value for name in profile if name not in kept}
     return kept if value is ... else {**others, **kept}
 
 
 @variants("RP-39", {"a nothing but who it is": (...,), "b null": (None,), "c numbers": (7,), "c lists": ([],)})
-def thin(bench: CheckedApp, value: tuple[Any]) -> None:
-    browser = bench.new_browser()
-    answer = bench.ask(browser, GRACE)
-    bench.inject_fault("profile", body=json.dumps(_thin(bench.profile, value[0])))
-    page = bench.deliver(browser, answer)
+def minimal_profile(checked: CheckedApp, value: tuple[Any]) -> None:
+    browser = checked.new_browser()
+    response = checked.authorization_response(browser, GRACE)
+    checked.inject_fault("profile", body=json.dumps(_minimal(checked.profile, value[0])))
+    page = checked.send_callback(browser, response)
     if value[0] is None or value[0] is ...:
-        check_that(page)
-        if bench.who(browser) is None:
+        assert_no_crash(page)
+        if checked.logged_in_name(browser) is None:
             raise AttackWorked(f"not let in: status {page.status}, {page.text[:100]}")
     else:
-        survives(bench, browser, page)
+        assert_handled(checked, browser, page)
 
 
 @variants("RP-39", {"d a name in another script": "Владимир 漢字 🎈"})
-def other_script(bench: CheckedApp, name: str) -> None:
-    person = bench.add_person(name)
-    browser = bench.new_browser()
-    accepts(bench, browser, bench.log_in(browser, person), name)
+def name_in_another_script(checked: CheckedApp, name: str) -> None:
+    person = checked.add_person(name)
+    browser = checked.new_browser()
+    assert_logged_in(checked, browser, checked.log_in(browser, person), name)
 
 
 @variants("RP-39", {"e no address at all": "[]", "f null for a list": "null", "g an odd list": '[1, {"email": null}]'})
-def thin_emails(bench: CheckedApp, body: str) -> None:
-    if len(bench.profile_endpoints) < 2 or not isinstance(bench.profiles[bench.profile_endpoints[1]], list):
+def minimal_emails(checked: CheckedApp, body: str) -> None:
+    if len(checked.profile_endpoints) < 2 or not isinstance(checked.profiles[checked.profile_endpoints[1]], list):
         raise NotApplicable("it asks for no list of addresses")
-    browser = bench.new_browser()
-    answer = bench.ask(browser)
-    bench.inject_fault(bench.profile_endpoints[1], body=body)
-    page = bench.deliver(browser, answer)
+    browser = checked.new_browser()
+    response = checked.authorization_response(browser)
+    checked.inject_fault(checked.profile_endpoints[1], body=body)
+    page = checked.send_callback(browser, response)
     if body == "[]":
-        accepts(bench, browser, page)
+        assert_logged_in(checked, browser, page)
     else:
-        survives(bench, browser, page)
+        assert_handled(checked, browser, page)
 
 
 row(
@@ -717,25 +727,25 @@ def _hostile(profile: Any, text: str) -> Any:
         "j an address with an event": 'https://example.com/" onload="alert(1)',
     },
 )
-def hostile_text(bench: CheckedApp, text: str) -> None:
-    browser = bench.new_browser()
-    bench.log_in(browser, GRACE)
-    normal = set(bench.home(browser).read.elements) | {("img", ("alt", "src"))}
-    browser = bench.new_browser()
-    answer = bench.ask(browser, GRACE)
-    for endpoint, profile in bench.profiles.items():
-        bench.inject_fault(endpoint, body=json.dumps(_hostile(profile, text)))
-    pages = [bench.deliver(browser, answer), bench.home(browser)]
+def xss_by_profile(checked: CheckedApp, text: str) -> None:
+    browser = checked.new_browser()
+    checked.log_in(browser, GRACE)
+    normal = set(checked.home_page(browser).parsed.elements) | {("img", ("alt", "src"))}
+    browser = checked.new_browser()
+    response = checked.authorization_response(browser, GRACE)
+    for endpoint, profile in checked.profiles.items():
+        checked.inject_fault(endpoint, body=json.dumps(_hostile(profile, text)))
+    pages = [checked.send_callback(browser, response), checked.home_page(browser)]
     for page in pages:
-        check_that(page)
-        new = [tag for tag, names in page.read.elements if tag in ("script", "iframe", "b") or _has_event(names)]
-        odd = [address for address in page.read.addresses if _is_odd(address)]
+        assert_no_crash(page)
+        new = [tag for tag, names in page.parsed.elements if tag in ("script", "iframe", "b") or _has_event(names)]
+        odd = [address for address in page.parsed.urls if _is_odd(address)]
         if new or odd:
             raise AttackWorked(f"the page has {new or odd}")
         if "49" in page.text and "7*7" in text:
             raise AttackWorked("the page has worked out a template")
-    strange = [element for element in pages[1].read.elements if element not in normal]
-    if bench.who(browser) is not None and strange:
+    strange = [element for element in pages[1].parsed.elements if element not in normal]
+    if checked.logged_in_name(browser) is not None and strange:
         raise AttackWorked(f"the page has {strange[0]}, which another person's has not")
 
 
@@ -766,19 +776,19 @@ row(
         "d a long name that fits": lambda: {"name": "é漢🎈" * 3_000, "email": "x" * 9_000 + "@example.com"},
     },
 )
-def endless_profile(bench: CheckedApp, make) -> None:
-    browser = bench.new_browser()
-    answer = bench.ask(browser, GRACE)
+def oversized_profile(checked: CheckedApp, make) -> None:
+    browser = checked.new_browser()
+    response = checked.authorization_response(browser, GRACE)
     more = make()
-    for endpoint, profile in bench.profiles.items():
+    for endpoint, profile in checked.profiles.items():
         body = profile
         if isinstance(profile, dict):
             inner = next((name for name in ("data", "profile") if isinstance(profile.get(name), dict)), None)
             body = {**profile, inner: {**profile[inner], **more}} if inner else {**profile, **more}
-        bench.inject_fault(endpoint, body=json.dumps(body))
-    page = bench.deliver(browser, answer)
-    survives(bench, browser, page)
+        checked.inject_fault(endpoint, body=json.dumps(body))
+    page = checked.send_callback(browser, response)
+    assert_handled(checked, browser, page)
     if browser.dropped:
         raise AttackWorked(f"the cookie {browser.dropped[0]} outgrew what browsers keep")
-    if page.status == 200 and bench.who(browser) is None:
+    if page.status == 200 and checked.logged_in_name(browser) is None:
         raise AttackWorked("a login that seems to work, and nobody is logged in")

@@ -34,13 +34,13 @@ from .checked_app import (
     CheckedApp,
     Crashed,
     NotApplicable,
-    accepts,
-    changed,
-    check_that,
+    assert_handled,
+    assert_logged_in,
+    assert_no_crash,
+    assert_refused,
     parameters,
-    refuses,
     start,
-    survives,
+    with_parameters,
 )
 from .relay import Collector
 
@@ -55,20 +55,20 @@ row(
 
 
 @variants("RP-57", {"a one that has begun a login": True, "b one that an attacker has made up": False})
-def fixation(bench: CheckedApp, begun: bool) -> None:
-    name = bench.cookie_name
-    attacker, victim = bench.new_browser(), bench.new_browser()
-    bench.begin(attacker)
-    if begun and attacker.value(name) is None:
+def session_fixation(checked: CheckedApp, begun: bool) -> None:
+    name = checked.cookie_name
+    attacker, victim = checked.new_browser(), checked.new_browser()
+    checked.begin_login(attacker)
+    if begun and attacker.cookie_value(name) is None:
         raise NotApplicable("there is no session before the login")
-    value = attacker.value(name) if begun else "planted-session-number"
-    planted = Cookie(bench.host, name, value, {"path": "/"})
-    victim.cookies[bench.host, name] = planted
-    accepts(bench, victim, bench.log_in(victim, ADA))
-    if victim.value(name) == planted.value:
+    value = attacker.cookie_value(name) if begun else "planted-session-number"
+    planted = Cookie(checked.host, name, value, {"path": "/"})
+    victim.cookies[checked.host, name] = planted
+    assert_logged_in(checked, victim, checked.log_in(victim, ADA))
+    if victim.cookie_value(name) == planted.value:
         raise AttackWorked("the cookie is the same after the login")
-    attacker.cookies[bench.host, name] = planted
-    if bench.who(attacker) is not None:
+    attacker.cookies[checked.host, name] = planted
+    if checked.logged_in_name(attacker) is not None:
         raise AttackWorked("the planted session is logged in")
 
 
@@ -82,10 +82,10 @@ row(
 
 
 @variants("RP-58", {"a on this machine": None})
-def cookie_flags(bench: CheckedApp) -> None:
-    browser = bench.new_browser()
-    accepts(bench, browser, bench.log_in(browser))
-    _check_flags(browser.cookies[bench.host, bench.cookie_name])
+def cookie_flags(checked: CheckedApp) -> None:
+    browser = checked.new_browser()
+    assert_logged_in(checked, browser, checked.log_in(browser))
+    _check_flags(browser.cookies[checked.host, checked.cookie_name])
 
 
 def _check_flags(cookie: Cookie) -> None:
@@ -98,10 +98,10 @@ def _check_flags(cookie: Cookie) -> None:
 
 
 @variants("RP-58", {"b at a public address": None}, needs="own process")
-def public_cookie(bench: CheckedApp) -> None:
-    browser = public_browser(bench)
-    check_that(browser.open(bench.login_address.replace(bench.url, PUBLIC), stop_at="elsewhere"))
-    cookies = browser.of("app.example.com")
+def cookie_flags_over_https(checked: CheckedApp) -> None:
+    browser = public_browser(checked)
+    assert_no_crash(browser.open(checked.login_url.replace(checked.url, PUBLIC), stop_at="elsewhere"))
+    cookies = browser.cookies_of("app.example.com")
     if not cookies:
         raise AttackWorked("no cookie keeps the state")
     for cookie in cookies:
@@ -111,10 +111,10 @@ def public_cookie(bench: CheckedApp) -> None:
 
 
 @variants("RP-58", {"c its name": "__Host-"}, needs="own process")
-def host_prefix(bench: CheckedApp, prefix: str) -> None:
-    browser = public_browser(bench)
-    check_that(browser.open(bench.login_address.replace(bench.url, PUBLIC), stop_at="elsewhere"))
-    names = [cookie.name for cookie in browser.of("app.example.com")]
+def host_prefix(checked: CheckedApp, prefix: str) -> None:
+    browser = public_browser(checked)
+    assert_no_crash(browser.open(checked.login_url.replace(checked.url, PUBLIC), stop_at="elsewhere"))
+    names = [cookie.name for cookie in browser.cookies_of("app.example.com")]
     if not names or not all(name.startswith(prefix) for name in names):
         raise AttackWorked(f"without {prefix} before its name, a cookie can come from another host of the same domain")
 
@@ -128,14 +128,16 @@ row(
 
 
 @variants("RP-59")
-def readable_cookie(bench: CheckedApp) -> None:
-    bench.forget()
-    browser = bench.new_browser()
-    bench.log_in(browser)
-    replies = [message["reply"]["body"] for message in bench.messages() if message["endpoint"] == "token"]
+def tokens_in_cookie(checked: CheckedApp) -> None:
+    checked.ignore_earlier_messages()
+    browser = checked.new_browser()
+    checked.log_in(browser)
+    replies = [message["reply"]["body"] for message in checked.messages() if message["endpoint"] == "token"]
     secrets = {str(value) for reply in replies for name, value in _members(reply) if name.endswith("token")}
-    secrets |= bench.secrets
-    shown = " ".join(readable(cookie.value) for cookie in browser.of(bench.host) if cookie.name != "fake_provider")
+    secrets |= checked.secrets
+    shown = " ".join(
+        readable(cookie.value) for cookie in browser.cookies_of(checked.host) if cookie.name != "fake_provider"
+    )
     if any(secret in shown for secret in secrets if len(secret) > 5):
         raise AttackWorked("a token or the secret stands readable in the cookie")
 
@@ -168,28 +170,28 @@ row(
 
 
 @variants("RP-60", {"a a copy of the cookie": None})
-def old_cookie(bench: CheckedApp) -> None:
-    browser = bench.new_browser()
-    bench.log_in(browser)
-    copy = bench.new_browser()
+def session_replay_after_logout(checked: CheckedApp) -> None:
+    browser = checked.new_browser()
+    checked.log_in(browser)
+    copy = checked.new_browser()
     copy.cookies = dict(browser.cookies)
-    bench.log_out(browser, stop_at="elsewhere")
-    found = bench.who(copy)
+    checked.log_out(browser, stop_at="elsewhere")
+    found = checked.logged_in_name(copy)
     if found is not None:
         raise AttackWorked(f"a copy of the cookie is still {found}")
 
 
 @variants("RP-60", {"b the pages": None})
-def after_logout(bench: CheckedApp) -> None:
-    browser = bench.new_browser()
-    bench.log_in(browser)
-    page = bench.home(browser)
+def cached_pages_after_logout(checked: CheckedApp) -> None:
+    browser = checked.new_browser()
+    checked.log_in(browser)
+    page = checked.home_page(browser)
     if "no-store" not in page.headers.get("Cache-Control", ""):
         raise AttackWorked("the back button shows the person's page: no Cache-Control: no-store")
-    check_that(bench.log_out(browser, stop_at="elsewhere"))
-    if bench.who(browser) is not None:
+    assert_no_crash(checked.log_out(browser, stop_at="elsewhere"))
+    if checked.logged_in_name(browser) is not None:
         raise AttackWorked("still logged in")
-    bench.begin(browser)
+    checked.begin_login(browser)
 
 
 row(
@@ -203,29 +205,29 @@ row(
 
 
 @variants("RP-61", {"a the request": None})
-def provider_logout(bench: CheckedApp) -> None:
-    browser = bench.new_browser()
-    bench.log_in(browser)
-    page = bench.log_out(browser, stop_at="elsewhere")
+def provider_logout(checked: CheckedApp) -> None:
+    browser = checked.new_browser()
+    checked.log_in(browser)
+    page = checked.log_out(browser, stop_at="elsewhere")
     sent = parameters(page.location)
     if "id_token_hint" not in sent and "client_id" not in sent:
         raise AttackWorked("the provider is not told who leaves")
-    if not sent.get("post_logout_redirect_uri", "").startswith(f"{bench.url}/"):
+    if not sent.get("post_logout_redirect_uri", "").startswith(f"{checked.url}/"):
         raise AttackWorked(f"post_logout_redirect_uri is {sent.get('post_logout_redirect_uri')}")
     if not sent.get("state"):
         raise AttackWorked("no state")
-    if bench.who(browser) is not None:
+    if checked.logged_in_name(browser) is not None:
         raise AttackWorked("the app's own session goes on until the provider has answered")
 
 
 @variants("RP-61", {"b a forged return": {"state": "wrong"}, "c a return without state": {}})
-def forged_return(bench: CheckedApp, query: dict[str, str]) -> None:
-    browser = bench.new_browser()
-    bench.log_in(browser)
-    other = bench.new_browser()
-    bench.log_in(other)
-    address = parameters(bench.log_out(other, stop_at="elsewhere").location)["post_logout_redirect_uri"]
-    refuses(bench, browser, bench.deliver(browser, f"{address}?{urlencode(query)}"), ADA)
+def forged_logout_callback(checked: CheckedApp, query: dict[str, str]) -> None:
+    browser = checked.new_browser()
+    checked.log_in(browser)
+    other = checked.new_browser()
+    checked.log_in(other)
+    address = parameters(checked.log_out(other, stop_at="elsewhere").location)["post_logout_redirect_uri"]
+    assert_refused(checked, browser, checked.send_callback(browser, f"{address}?{urlencode(query)}"), ADA)
 
 
 row(
@@ -241,10 +243,10 @@ KNOWN_KEYS = (
 
 
 @variants("RP-62", {"a a cookie signed with a known key": None}, needs="cookie session")
-def known_key(bench: CheckedApp) -> None:
-    browser = bench.new_browser()
-    bench.log_in(browser)
-    value = browser.value(bench.cookie_name)
+def known_secret_key(checked: CheckedApp) -> None:
+    browser = checked.new_browser()
+    checked.log_in(browser)
+    value = browser.cookie_value(checked.cookie_name)
     for key in KNOWN_KEYS:
         signer = TimestampSigner(key, salt="cookie-session", key_derivation="hmac")
         with suppress(BadSignature):
@@ -253,12 +255,12 @@ def known_key(bench: CheckedApp) -> None:
 
 
 @variants("RP-62", {"b public, and without a key": None}, needs="own process", slow="together")
-def no_key(bench: CheckedApp) -> None:
-    environment = {**bench.app.environment, "URL": PUBLIC, "PORT": str(free_port())}
+def missing_secret_key(checked: CheckedApp) -> None:
+    environment = {**checked.app.environment, "URL": PUBLIC, "PORT": str(free_port())}
     environment.pop("SECRET_KEY", None)
     process = subprocess.Popen(
         [sys.executable, "app.py"],
-        cwd=bench.app.home,
+        cwd=checked.app.home,
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -286,7 +288,7 @@ LOGINS = 15  # of each of the four
 
 
 @variants("RP-63", {"a four people at once": None}, needs="own process", slow="alone")
-def bleeding(bench: CheckedApp) -> None:
+def users_mixed_up(checked: CheckedApp) -> None:
     over = threading.Event()
 
     def log_in_again_and_again(person: str) -> None:
@@ -294,17 +296,17 @@ def bleeding(bench: CheckedApp) -> None:
             for _ in range(LOGINS):
                 if over.is_set():
                     return
-                browser = bench.new_browser()
-                answer = bench.ask(browser, person)
-                bench.relay.plan("profile", parameters(answer)["code"], _a_little_later)
-                accepts(bench, browser, bench.deliver(browser, answer), person)
+                browser = checked.new_browser()
+                response = checked.authorization_response(browser, person)
+                checked.relay.set_behaviour("profile", parameters(response)["code"], _respond_a_little_later)
+                assert_logged_in(checked, browser, checked.send_callback(browser, response), person)
         except BaseException:
             over.set()
             raise
 
     def look() -> None:
         while not over.wait(0.02):
-            if (found := bench.who(bench.new_browser())) is not None:
+            if (found := checked.logged_in_name(checked.new_browser())) is not None:
                 raise AttackWorked(f"an anonymous visitor is {found}")
 
     with ThreadPoolExecutor(5) as pool:
@@ -317,18 +319,20 @@ def bleeding(bench: CheckedApp) -> None:
 
 
 @variants("RP-63", {"b a stranger, after a login that failed half-way": None})
-def of_nobody(bench: CheckedApp) -> None:
-    browser, stranger = bench.new_browser(), bench.new_browser()
-    answer = bench.ask(browser, GRACE)
-    bench.inject_fault("profile", status=500)
-    refuses(bench, browser, bench.deliver(browser, answer))
-    page = check_that(stranger.open(bench.login_address, stop_at="elsewhere"))
+def stranger_after_failed_login(checked: CheckedApp) -> None:
+    browser, stranger = checked.new_browser(), checked.new_browser()
+    response = checked.authorization_response(browser, GRACE)
+    checked.inject_fault("profile", status=500)
+    assert_refused(checked, browser, checked.send_callback(browser, response))
+    page = assert_no_crash(stranger.open(checked.login_url, stop_at="elsewhere"))
     if "client_id=" not in page.location:
         raise AttackWorked(f"a stranger begins no login, and is shown: {page.text[:200]}")
-    accepts(bench, stranger, bench.deliver(stranger, bench.approve(stranger, page.location, ADA)))
+    assert_logged_in(
+        checked, stranger, checked.send_callback(stranger, checked.authorize(stranger, page.location, ADA))
+    )
 
 
-def _a_little_later(connection, request, forward) -> None:
+def _respond_a_little_later(connection, request, forward) -> None:
     time.sleep(0.05)
     connection.sendall(forward())
 
@@ -345,34 +349,34 @@ row(
 
 
 @variants("RP-64", {"a the same user name": False, "b the same number": True})
-def same_name(bench: CheckedApp, same_subject: bool) -> None:
-    for other in bench.others:
-        victim, attacker = bench.new_browser(), bench.new_browser()
-        bench.log_in(victim, GRACE)
+def same_username_at_another_provider(checked: CheckedApp, same_subject: bool) -> None:
+    for other in checked.others:
+        victim, attacker = checked.new_browser(), checked.new_browser()
+        checked.log_in(victim, GRACE)
         profile = named(other.profile, MALLORY)
-        profile = with_username(profile, username_of(bench.profile) or "grace")
+        profile = with_username(profile, username_of(checked.profile) or "grace")
         own = subject_of(profile)
-        subject = subject_of(bench.profile) if same_subject else "900001"
+        subject = subject_of(checked.profile) if same_subject else "900001"
         profile = with_subject(profile, int(subject) if isinstance(own, int) else str(subject))
-        answer = other.ask(attacker, MALLORY)
+        response = other.authorization_response(attacker, MALLORY)
         other.inject_fault("profile", body=json.dumps(profile))
-        check_that(other.deliver(attacker, answer))
-        _each_their_own(bench, {victim: GRACE, attacker: MALLORY})
+        assert_no_crash(other.send_callback(attacker, response))
+        _each_their_own(checked, {victim: GRACE, attacker: MALLORY})
 
 
 @variants("RP-64", {"c the same name, and then another": None})
-def renamed(bench: CheckedApp) -> None:
-    for other in bench.others:
-        victim, attacker = bench.new_browser(), bench.new_browser()
-        bench.log_in(victim, GRACE)
+def renamed_user(checked: CheckedApp) -> None:
+    for other in checked.others:
+        victim, attacker = checked.new_browser(), checked.new_browser()
+        checked.log_in(victim, GRACE)
         own = subject_of(other.profile)
         for name in (GRACE, MALLORY):
             attacker = other.new_browser()
-            answer = other.ask(attacker, MALLORY)
+            response = other.authorization_response(attacker, MALLORY)
             profile = with_subject(named(other.profile, name), _like(own, "900002"))
             other.inject_fault("profile", body=json.dumps(with_username(profile, "grace")))
-            check_that(other.deliver(attacker, answer))
-        _each_their_own(bench, {victim: GRACE, attacker: MALLORY})
+            assert_no_crash(other.send_callback(attacker, response))
+        _each_their_own(checked, {victim: GRACE, attacker: MALLORY})
 
 
 def named(profile: Any, name: str) -> Any:
@@ -396,9 +400,9 @@ def username_of(profile: Any) -> str | None:
     return next((found[key] for key in ("login", "username", "preferred_username") if key in found), None)
 
 
-def _each_their_own(bench: CheckedApp, people: dict[Any, str]) -> None:
+def _each_their_own(checked: CheckedApp, people: dict[Any, str]) -> None:
     for browser, person in people.items():
-        found = bench.who(browser)
+        found = checked.logged_in_name(browser)
         others = set(people.values()) - {person}
         if found is not None and any(found.startswith(other) for other in others):
             raise AttackWorked(f"{person} has become {found}")
@@ -423,13 +427,13 @@ ADDRESS = "ada@example.com"
         "f verified, and here first": {"email": ADDRESS, "email_verified": True, "first": True},
     },
 )
-def same_email(bench: CheckedApp, claims: dict[str, Any]) -> None:
-    for other in (bench, *bench.others):
-        people = {bench.new_browser(): ADA, bench.new_browser(): MALLORY}
+def account_takeover_by_email(checked: CheckedApp, claims: dict[str, Any]) -> None:
+    for other in (checked, *checked.others):
+        people = {checked.new_browser(): ADA, checked.new_browser(): MALLORY}
         victim, attacker = people
         if not claims.get("first"):
-            bench.log_in(victim, ADA)
-        answer = other.ask(attacker, MALLORY)
+            checked.log_in(victim, ADA)
+        response = other.authorization_response(attacker, MALLORY)
         members = {name: value for name, value in claims.items() if name != "first" and value is not None}
         body = with_subject(named(other.profile, MALLORY), _like(subject_of(other.profile), "4000006"))
         other.inject_fault("profile", body=json.dumps({**body, **members}))
@@ -437,14 +441,14 @@ def same_email(bench: CheckedApp, claims: dict[str, Any]) -> None:
             proved = claims.get("email_verified") is True
             addresses = [{"email": ADDRESS, "primary": True, "verified": proved, "visibility": None}]
             other.provider.inject_fault(other.profile_endpoints[1], dialect=other.dialect, body=json.dumps(addresses))
-        page = check_that(other.deliver(attacker, answer))
+        page = assert_no_crash(other.send_callback(attacker, response))
         other.clear_faults()
         if claims.get("first"):
-            bench.log_in(victim, ADA)
-        _each_their_own(bench, people)
+            checked.log_in(victim, ADA)
+        _each_their_own(checked, people)
         if other.has_id_token:  # there the name comes from the token, too
             continue
-        accepts(bench, attacker, page, MALLORY)
+        assert_logged_in(checked, attacker, page, MALLORY)
 
 
 def _like(subject: Any, number: str) -> Any:
@@ -460,43 +464,43 @@ row(
 
 
 @variants("RP-66", {"a another address and name": None})
-def changed_name(bench: CheckedApp) -> None:
-    if bench.has_id_token:
+def changed_email_and_name(checked: CheckedApp) -> None:
+    if checked.has_id_token:
         raise NotApplicable("the name comes from the ID token, see RP-52")
-    browser = bench.new_browser()
-    bench.log_in(browser, GRACE)
-    body = with_username(named({**bench.profile, "email": "new@example.com"}, "Grace Murray"), "murray")
-    browser = bench.new_browser()
-    answer = bench.ask(browser, GRACE)
-    bench.inject_fault("profile", body=json.dumps(body))
-    accepts(bench, browser, bench.deliver(browser, answer), "Grace Murray")
+    browser = checked.new_browser()
+    checked.log_in(browser, GRACE)
+    body = with_username(named({**checked.profile, "email": "new@example.com"}, "Grace Murray"), "murray")
+    browser = checked.new_browser()
+    response = checked.authorization_response(browser, GRACE)
+    checked.inject_fault("profile", body=json.dumps(body))
+    assert_logged_in(checked, browser, checked.send_callback(browser, response), "Grace Murray")
 
 
 @variants(
     "RP-66", {"d a capital": ("abc", "Abc"), "d a space": ("abc", "abc "), "d two ways to write é": ("é", "e\u0301")}
 )
-def nearly_the_same(bench: CheckedApp, subjects: tuple[str, str]) -> None:
-    if bench.has_id_token:
+def similar_subjects(checked: CheckedApp, subjects: tuple[str, str]) -> None:
+    if checked.has_id_token:
         raise NotApplicable("the subject comes from the ID token")
-    people = {bench.new_browser(): "Nora First", bench.new_browser(): "Otto Second"}
+    people = {checked.new_browser(): "Nora First", checked.new_browser(): "Otto Second"}
     for (browser, name), subject in zip(people.items(), subjects, strict=True):
-        answer = bench.ask(browser, GRACE)
-        bench.inject_fault("profile", body=json.dumps(with_subject(named(bench.profile, name), subject)))
-        survives(bench, browser, bench.deliver(browser, answer))
-    _each_their_own(bench, people)
+        response = checked.authorization_response(browser, GRACE)
+        checked.inject_fault("profile", body=json.dumps(with_subject(named(checked.profile, name), subject)))
+        assert_handled(checked, browser, checked.send_callback(browser, response))
+    _each_their_own(checked, people)
 
 
 @variants("RP-66", {"e a number, and the same as a text": (900_003, "900003")})
-def number_or_text(bench: CheckedApp, subjects: tuple[int, str]) -> None:
+def subject_as_number_or_text(checked: CheckedApp, subjects: tuple[int, str]) -> None:
     number, text = subjects
-    first = bench.new_browser()
+    first = checked.new_browser()
     names = {}
     for name, subject in (("Ida First", number), ("Ida Second", number), ("Ida Third", text)):
-        browser = first if not names else bench.new_browser()
-        answer = bench.ask(browser, GRACE)
-        bench.inject_fault("profile", body=json.dumps(with_subject(named(bench.profile, name), subject)))
-        survives(bench, browser, bench.deliver(browser, answer))
-        names[name] = bench.who(first), bench.who(browser)
+        browser = first if not names else checked.new_browser()
+        response = checked.authorization_response(browser, GRACE)
+        checked.inject_fault("profile", body=json.dumps(with_subject(named(checked.profile, name), subject)))
+        assert_handled(checked, browser, checked.send_callback(browser, response))
+        names[name] = checked.logged_in_name(first), checked.logged_in_name(browser)
     if not (names["Ida Second"][0] or "").startswith("Ida Second"):
         raise NotApplicable("it keeps no accounts by numbers: a session is all there is")
     if names["Ida Third"][1] is not None and names["Ida Third"][0] != names["Ida Third"][1]:
@@ -513,56 +517,56 @@ row(
 
 
 @variants("RP-67", {"a by nobody": None})
-def link_by_nobody(bench: CheckedApp) -> None:
-    browser = bench.new_browser()
-    bench.log_in(browser, bench.add_person(f"Lise Meitner of {bench.dialect}"))
-    address = bench.button(bench.home(browser), "Link")
-    stranger = bench.new_browser()
-    page = check_that(stranger.open(address, method="POST", form={}, stop_at="elsewhere"))
+def linking_csrf(checked: CheckedApp) -> None:
+    browser = checked.new_browser()
+    checked.log_in(browser, checked.add_person(f"Lise Meitner of {checked.dialect}"))
+    address = checked.form_url(checked.home_page(browser), "Link")
+    stranger = checked.new_browser()
+    page = assert_no_crash(stranger.open(address, method="POST", form={}, stop_at="elsewhere"))
     if page.location and "client_id=" in page.location:
         raise AttackWorked("a stranger begins to link")
-    page = check_that(browser.open(address, method="POST", form={}, from_another_site=True, stop_at="elsewhere"))
+    page = assert_no_crash(browser.open(address, method="POST", form={}, from_another_site=True, stop_at="elsewhere"))
     if page.location and "client_id=" in page.location:
         raise AttackWorked("another site's form begins to link")
-    page = check_that(browser.open(address, from_another_site=True, stop_at="elsewhere"))
+    page = assert_no_crash(browser.open(address, from_another_site=True, stop_at="elsewhere"))
     if page.location and "client_id=" in page.location:
         raise AttackWorked("a picture on another site begins to link")
 
 
 @variants("RP-67", {"b somebody else's": None})
-def link_of_another(bench: CheckedApp) -> None:
-    for other in bench.others:
-        owner, taker = bench.new_browser(), bench.new_browser()
+def linking_of_another_users_login(checked: CheckedApp) -> None:
+    for other in checked.others:
+        owner, taker = checked.new_browser(), checked.new_browser()
         # nobody has met them before, by whatever name an app remembers people
-        own, thief = f"Otto Hahn of {other.dialect}", f"Niels Bohr of {bench.dialect}"
+        own, thief = f"Otto Hahn of {other.dialect}", f"Niels Bohr of {checked.dialect}"
         other.log_in(owner, other.add_person(own))
-        bench.log_in(taker, bench.add_person(thief))
-        address = bench.button(bench.home(taker), "Link")
+        checked.log_in(taker, checked.add_person(thief))
+        address = checked.form_url(checked.home_page(taker), "Link")
         page = taker.open(address, method="POST", form={}, stop_at="elsewhere")
-        answer = other.approve(taker, page.location, own)
-        check_that(other.deliver(taker, answer))
-        again = bench.new_browser()
+        response = other.authorize(taker, page.location, own)
+        assert_no_crash(other.send_callback(taker, response))
+        again = checked.new_browser()
         other.log_in(again, own)
-        found = bench.who(again)
+        found = checked.logged_in_name(again)
         if found is None or not found.startswith(own):
             raise AttackWorked(f"the login of {own} now leads to {found or 'nobody'}")
-        found = bench.who(taker)
+        found = checked.logged_in_name(taker)
         if found is not None and not found.startswith(thief):
             raise AttackWorked(f"{thief} has become {found}")
 
 
 @variants("RP-67", {"c the last one": None})
-def unlink_last(bench: CheckedApp) -> None:
-    browser = bench.new_browser()
-    person = bench.add_person(f"Marie Curie of {bench.dialect}")
-    bench.log_in(browser, person)
-    page = bench.home(browser)
-    forms = [form for form in page.read.forms if any(words.startswith("Unlink") for words in form["buttons"])]
+def unlinking_the_last_login(checked: CheckedApp) -> None:
+    browser = checked.new_browser()
+    person = checked.add_person(f"Marie Curie of {checked.dialect}")
+    checked.log_in(browser, person)
+    page = checked.home_page(browser)
+    forms = [form for form in page.parsed.forms if any(words.startswith("Unlink") for words in form["buttons"])]
     for form in forms:
-        check_that(browser.open(f"{bench.url}{form.get('action')}", method="POST", form=form["fields"]))
-    bench.log_out(browser, stop_at="elsewhere")
-    again = bench.new_browser()
-    accepts(bench, again, bench.log_in(again, person), person)
+        assert_no_crash(browser.open(f"{checked.url}{form.get('action')}", method="POST", form=form["fields"]))
+    checked.log_out(browser, stop_at="elsewhere")
+    again = checked.new_browser()
+    assert_logged_in(checked, again, checked.log_in(again, person), person)
 
 
 # L. Error pages and logs
@@ -586,56 +590,56 @@ HOSTILE = (
 
 
 @variants("RP-68", {f"a {text[:20]!r}": text for text in HOSTILE})
-def hostile_error(bench: CheckedApp, text: str) -> None:
-    browser = bench.new_browser()
-    answer = bench.ask(browser)
+def error_injection(checked: CheckedApp, text: str) -> None:
+    browser = checked.new_browser()
+    response = checked.authorization_response(browser)
     fields = ("error",) if len(text) > 10_000 else ("error", "error_description", "error_uri", "error_reason")
-    page = bench.deliver(browser, changed(answer, code=None, **dict.fromkeys(fields, text)))
-    refuses(bench, browser, page)
-    if any(name.startswith("on") for _, names in page.read.elements for name in names) or "<h1>\n" in page.source:
+    page = checked.send_callback(browser, with_parameters(response, code=None, **dict.fromkeys(fields, text)))
+    assert_refused(checked, browser, page)
+    if any(name.startswith("on") for _, names in page.parsed.elements for name in names) or "<h1>\n" in page.source:
         raise AttackWorked("the error became a part of the page")
     if (
-        any(tag in ("script", "iframe") for tag, _ in page.read.elements)
+        any(tag in ("script", "iframe") for tag, _ in page.parsed.elements)
         or page.headers.get("Set-Cookie", "")[:2] == "a="
     ):
         raise AttackWorked("the error became a part of the page")
-    if any(address.lower().startswith("javascript:") for address in page.read.addresses):
+    if any(address.lower().startswith("javascript:") for address in page.parsed.urls):
         raise AttackWorked("the error became a link")
-    if bench.app is not None:
-        lines = bench.app.log.splitlines()
+    if checked.app is not None:
+        lines = checked.app.log.splitlines()
         if any(line.startswith("FORGED") or "\x1b[2J" in line for line in lines):
             raise AttackWorked("the error makes lines of its own in the log")
 
 
 @variants("RP-68", {"b what the token endpoint says": "x\nFORGED LINE\x1b[2J"})
-def hostile_refusal(bench: CheckedApp, text: str) -> None:
-    browser = bench.new_browser()
-    answer = bench.ask(browser)
+def error_injection_by_token_endpoint(checked: CheckedApp, text: str) -> None:
+    browser = checked.new_browser()
+    response = checked.authorization_response(browser)
     error = {"error": text, "error_description": "<script>alert(1)</script>" + text}
-    bench.inject_fault("token", status=400, body=json.dumps(error))
-    page = bench.deliver(browser, answer)
-    refuses(bench, browser, page)
-    if any(tag == "script" for tag, _ in page.read.elements):
+    checked.inject_fault("token", status=400, body=json.dumps(error))
+    page = checked.send_callback(browser, response)
+    assert_refused(checked, browser, page)
+    if any(tag == "script" for tag, _ in page.parsed.elements):
         raise AttackWorked("the error became a part of the page")
-    if bench.app is not None and any(
-        line.startswith("FORGED") or "\x1b[2J" in line for line in bench.app.log.splitlines()
+    if checked.app is not None and any(
+        line.startswith("FORGED") or "\x1b[2J" in line for line in checked.app.log.splitlines()
     ):
         raise AttackWorked("the error makes lines of its own in the log")
 
 
 @variants("RP-68", {"c the log of all libraries": None}, needs="own process", slow="together")
-def talkative_log(bench: CheckedApp) -> None:
-    bench.forget()
-    browser = bench.new_browser()
-    start = len(bench.app.log)
-    answer = bench.ask(browser)
-    check_that(bench.deliver(browser, answer))
-    code = parameters(answer)["code"]
+def secrets_in_debug_log(checked: CheckedApp) -> None:
+    checked.ignore_earlier_messages()
+    browser = checked.new_browser()
+    start = len(checked.app.log)
+    response = checked.authorization_response(browser)
+    assert_no_crash(checked.send_callback(browser, response))
+    code = parameters(response)["code"]
     log = "\n".join(
-        line for line in bench.app.log[start:].splitlines() if not re.search(r'"(?:.*GET|HEAD|POST) .* HTTP/1', line)
+        line for line in checked.app.log[start:].splitlines() if not re.search(r'"(?:.*GET|HEAD|POST) .* HTTP/1', line)
     )
-    found = {"the client secret"} if any(secret in log for secret in bench.secrets) else set()
-    for message in bench.messages():
+    found = {"the client secret"} if any(secret in log for secret in checked.secrets) else set()
+    for message in checked.messages():
         if message["endpoint"] == "token" and message["request"]["form"].get("code") == code:
             sent, reply = message["request"]["form"], _members(message["reply"]["body"])
             found |= {"the code"} if code in log else set()
@@ -656,20 +660,20 @@ socket.getaddrinfo = lambda host, *args, **options: real(
 
 
 @variants("RP-68", {"e plain http, to another machine": None}, needs=("own process", "plain http"))
-def plain_http(bench: CheckedApp) -> None:
+def plain_http_provider(checked: CheckedApp) -> None:
     with ExitStack() as stack:
         other = Collector()
         stack.callback(other.stop)
         site = Path(stack.enter_context(TemporaryDirectory()))
         (site / "sitecustomize.py").write_text(ELSEWHERE, "utf-8")
         settings = {
-            name: value.replace(bench.relay.url, f"http://provider.example:{other.port}")
-            for name, value in bench.app.environment.items()
+            name: value.replace(checked.relay.url, f"http://provider.example:{other.port}")
+            for name, value in checked.app.environment.items()
         }
         port = free_port()
         settings.update(URL=PUBLIC, SECRET_KEY="k" * 40, PORT=str(port), PYTHONPATH=str(site))
-        app = App(bench.folder, f"http://localhost:{port}", site, settings)
-        app.home = Path(shutil.copytree(bench.app.home, site / "app", ignore=shutil.ignore_patterns("*.log")))
+        app = App(checked.folder, f"http://localhost:{port}", site, settings)
+        app.home = Path(shutil.copytree(checked.app.home, site / "app", ignore=shutil.ignore_patterns("*.log")))
         stack.callback(app.stop)
         try:
             start(app)
@@ -679,21 +683,21 @@ def plain_http(bench: CheckedApp) -> None:
             if "INSECURE_TRANSPORT" in str(error):
                 return  # it says what is wrong
             raise
-        browser = bench.new_browser()
+        browser = checked.new_browser()
         browser.shortcuts = {"app.example.com": ("127.0.0.1", port)}
-        page = check_that(browser.open(bench.login_address.replace(bench.url, PUBLIC), stop_at="elsewhere"))
+        page = assert_no_crash(browser.open(checked.login_url.replace(checked.url, PUBLIC), stop_at="elsewhere"))
         asked = parameters(page.location)
         if "redirect_uri" in asked:
-            answer = changed(asked["redirect_uri"], code="a-code", state=asked["state"])
-            check_that(browser.open(answer, from_another_site=True))
+            response = with_parameters(asked["redirect_uri"], code="a-code", state=asked["state"])
+            assert_no_crash(browser.open(response, from_another_site=True))
         if any("a-code" in request.fields.values() for request in other.requests):
             raise AttackWorked("code and secret went to another machine over plain http")
 
 
 @variants("RP-68", {"d the debugger": None})
-def debugger(bench: CheckedApp) -> None:
+def exposed_debugger(checked: CheckedApp) -> None:
     for path in ("/console", "/?__debugger__=yes&cmd=resource&f=debugger.js"):
-        page = check_that(bench.new_browser().open(f"{bench.url}{path}"))
+        page = assert_no_crash(checked.new_browser().open(f"{checked.url}{path}"))
         if "debugger" in page.source.lower() or (path == "/console" and page.status == 200):
             raise AttackWorked("Werkzeug's debugger answers: whoever opens it runs programs")
 
@@ -718,5 +722,5 @@ row(
 
 @variants("RP-69")
 @variants("RP-70")
-def oauth1(bench: CheckedApp) -> None:
+def oauth1(checked: CheckedApp) -> None:
     raise NotApplicable("OAuth 1.0a")

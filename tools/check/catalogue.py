@@ -1,4 +1,4 @@
-"""What a case is: a row of the table, its variants, what it needs, and how a verdict comes about."""
+"""The table of attacks: its rows, their variants, the features that they need, and how verdicts are reached."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from typing import Any
 from .browser import TimedOut, TooManyRedirects
 from .checked_app import ADA, AttackWorked, CheckedApp, Crashed, NotApplicable
 
-# Why a case does not concern an app that lacks something.
+Case = Callable[..., None]  # called with the checked app, and with the data of a variant where it has some
+
+# By feature: why a row or variant that needs it does not concern an app without it.
 NEEDS = {
     "iss": "its provider does not send iss",
     "several providers": "it has one provider",
     "id token": "it reads no ID token: plain OAuth 2.0",
-    "way back": "it always returns to its home page",
+    "return url": "it always returns to its home page",
     "linking": "it links no accounts",
     "cookie session": "its sessions are on the server, the cookie is a random number",
     "provider logout": "it does not log out at its provider",
@@ -29,7 +31,7 @@ NEEDS = {
 
 
 class Verdict(Enum):
-    """What is said of an app and a case; a later one outweighs an earlier one."""
+    """The result of an attack on an app; of several variants, the verdict that is last in this list counts."""
 
     NOT_APPLICABLE = "N/A"
     PASS = "PASS"
@@ -37,7 +39,7 @@ class Verdict(Enum):
     HANG = "HANG"
     CRASH = "CRASH"
     FAIL = "FAIL"
-    BROKEN = "BROKEN"  # not the app's fault: the case itself does not work, or its control
+    BROKEN = "BROKEN"  # not the app's fault: the case itself failed, or the login without an attack after it
 
     @property
     def is_good(self) -> bool:
@@ -46,7 +48,7 @@ class Verdict(Enum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """A verdict and the sentence behind it."""
+    """A verdict and its reason."""
 
     verdict: Verdict
     sentence: str = ""
@@ -54,13 +56,14 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to do it; `name` begins with its letter, if it has one: `a absent`.
+    """One way to run an attack; `name` begins with its letter, if it has one: `a absent`.
 
-    `slow` is for those that wait: they run `together`, on an instance of the app of their own, or there `alone`.
+    `slow` marks a variant that waits. It runs on the verbose instance of the app: `together` with the other slow ones,
+    or `alone`.
     """
 
     name: str
-    run: Callable[..., None]
+    run: Case
     data: Any
     needs: tuple[str, ...]
     slow: str
@@ -68,7 +71,7 @@ class Variant:
 
 @dataclass
 class Row:
-    """One row of the table."""
+    """One row of the table: an attack."""
 
     id: str
     title: str
@@ -79,18 +82,20 @@ class Row:
 
 
 ROWS: dict[str, Row] = {}
-ONE = {"": None}  # of a case without variants
+NO_VARIANTS = {"": None}  # of a row with a single case
 
 
 def row(id: str, title: str, plain: str, source: str, needs: str | tuple[str, ...] = ()) -> None:
-    """Add a row to the table; its variants follow by `variants`."""
+    """Add a row to the table; `variants` adds its variants."""
     ROWS[id] = Row(id, title, plain, source, (needs,) if isinstance(needs, str) else needs)
 
 
-def variants(id: str, data: Mapping[str, Any] = ONE, needs: str | tuple[str, ...] = (), slow: str = ""):
-    """Make a function the way to run these variants of a row: it is called with the bench and a variant's data."""
+def variants(
+    id: str, data: Mapping[str, Any] = NO_VARIANTS, needs: str | tuple[str, ...] = (), slow: str = ""
+) -> Callable[[Case], Case]:
+    """Add variants to a row: the decorated function runs each, with the checked app and the variant's data."""
 
-    def add(function: Callable[..., None]) -> Callable[..., None]:
+    def add(function: Case) -> Case:
         wanted = (needs,) if isinstance(needs, str) else needs
         for name, value in data.items():
             ROWS[id].variants.append(Variant(name, function, value, wanted, slow))
@@ -99,16 +104,16 @@ def variants(id: str, data: Mapping[str, Any] = ONE, needs: str | tuple[str, ...
     return add
 
 
-def try_variant(bench: CheckedApp, row: Row, variant: Variant) -> Outcome:
-    """Run one variant and judge it."""
+def try_variant(checked: CheckedApp, row: Row, variant: Variant) -> Outcome:
+    """Run one variant and return its outcome."""
     try:
         for feature in (*row.needs, *variant.needs):
-            if not bench.has(feature):
+            if not checked.has_feature(feature):
                 return Outcome(Verdict.NOT_APPLICABLE, NEEDS[feature])
         if variant.data is None:
-            variant.run(bench)
+            variant.run(checked)
         else:
-            variant.run(bench, variant.data)
+            variant.run(checked, variant.data)
     except AttackWorked as error:
         return Outcome(Verdict.FAIL, str(error))
     except Crashed as error:
@@ -119,31 +124,32 @@ def try_variant(bench: CheckedApp, row: Row, variant: Variant) -> Outcome:
         return Outcome(Verdict.HANG, str(error))
     except NotApplicable as error:
         return Outcome(Verdict.NOT_APPLICABLE, str(error))
-    except Exception as error:  # a case that breaks is no verdict on the app
+    except Exception as error:  # an error of the case itself says nothing about the app
         return Outcome(Verdict.BROKEN, f"{type(error).__name__}: {error}")
     return Outcome(Verdict.PASS)
 
 
-def control(bench: CheckedApp) -> Outcome:
-    """The same machinery without a fault: somebody new logs in, and is who they are."""
+def control(checked: CheckedApp) -> Outcome:
+    """Log in without an attack, in a new browser: the app must accept it, or a refusal before proves nothing."""
     try:
-        bench.clear_faults()
-        browser = bench.new_browser()
-        bench.log_in(browser, ADA)
-        found = bench.who(browser)
+        checked.clear_faults()
+        browser = checked.new_browser()
+        checked.log_in(browser, ADA)
+        found = checked.logged_in_name(browser)
     except (Crashed, TimedOut, TooManyRedirects) as error:
         return Outcome(Verdict.CRASH, f"afterwards, a login that should work: {error}")
     except Exception as error:
         return Outcome(Verdict.BROKEN, f"afterwards, a login that should work: {type(error).__name__}: {error}")
     if found is None or not found.startswith(ADA):
-        return Outcome(Verdict.FAIL, f"afterwards, a login that should work ends as {found or 'nobody'}")
+        return Outcome(Verdict.FAIL, f"afterwards, a login that should work ends with {found or 'no user'} logged in")
     return Outcome(Verdict.PASS)
 
 
 def judge(outcomes: Iterable[tuple[str, Outcome]], declared: set[str]) -> Outcome:
-    """Make the verdict of a row from those of its variants, and from what the app's README declares.
+    """Return the outcome of a row, from those of its variants and from the declarations of the app's README.
 
-    `declared` are letters, or the empty text for the whole row. What is declared has to be so: it is strict.
+    `declared` are letters of variants, or the empty text for the whole row. Declarations are strict: one of an attack
+    that does not work is BROKEN.
     """
     found: list[Outcome] = []
     for name, outcome in outcomes:
@@ -155,19 +161,19 @@ def judge(outcomes: Iterable[tuple[str, Outcome]], declared: set[str]) -> Outcom
     order = list(Verdict)
     worst = max(found, key=lambda outcome: order.index(outcome.verdict), default=Outcome(Verdict.BROKEN, "no variants"))
     if declared and worst.verdict in (Verdict.PASS, Verdict.NOT_APPLICABLE):
-        return Outcome(Verdict.BROKEN, "declared in the README, and yet it passes: take the declaration out")
+        return Outcome(Verdict.BROKEN, "the README declares it, but the app passes: remove the declaration")
     same = [outcome.sentence for outcome in found if outcome.verdict == worst.verdict and outcome.sentence]
     return Outcome(worst.verdict, "; ".join(dict.fromkeys(same)))
 
 
-def tried(outcomes: Mapping[str, Outcome], declared: set[str]) -> set[str]:
-    """Return what is declared of the variants that were tried: from outside some are not, and prove nothing."""
+def declared_of_tried(outcomes: Mapping[str, Outcome], declared: set[str]) -> set[str]:
+    """Return the declarations of the variants that were tried; from outside, some variants cannot be tried."""
     names = [name for name, outcome in outcomes.items() if outcome.verdict is not Verdict.NOT_APPLICABLE]
     return declared & {"", *map(letter, names)} if names else set()
 
 
 def letter(name: str) -> str:
-    """The letter of a variant, from its name; empty when it has none."""
+    """Return the letter of a variant, from its name; the empty text when it has none."""
     first = name.partition(" ")[0]
     return first if len(first) == 1 else ""
 
@@ -176,15 +182,15 @@ LETTERS = re.compile(r"\b(RP-\d\d)((?: (?:and )?[a-z](?=[,).;:]| and [a-z][,).;:
 
 
 def declarations(folder: Path) -> dict[str, set[str]]:
-    """Return what a README declares under "What this app does not do": letters by row, "" for a whole row.
+    """Return the declarations under "What this app does not do" in a README: letters by row, "" for a whole row.
 
-    It is written as `(RP-33 b, e, f)` or `(RP-33)`; the number may be a link.
+    A declaration is written as `(RP-33 b, e, f)` or `(RP-33)`; the number may be a link.
     """
     readme = folder / "README.md"
     text = readme.read_text("utf-8") if readme.exists() else ""
     section = re.search(r"^#+ What this app does not do$(.*?)(?=^#+ |\Z)", text, re.M | re.S)
-    plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", section.group(1) if section else "")  # links as their words
+    without_links = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", section.group(1) if section else "")  # their words stay
     found: dict[str, set[str]] = {}
-    for id, letters in LETTERS.findall(" ".join(plain.split())):
+    for id, letters in LETTERS.findall(" ".join(without_links.split())):
         found.setdefault(id, set()).update(re.findall(r"\b[a-z]\b", letters) or [""])
     return found

@@ -1,4 +1,4 @@
-"""Every app against every case: apps are started once, side by side, and each is attacked in a thread of its own."""
+"""Runs the attacks on the apps: each app is started once and attacked in a thread of its own, several at once."""
 
 from __future__ import annotations
 
@@ -18,27 +18,39 @@ from fake_provider import RunningProvider, serve
 from tools.check.apps import FACTS, App, find_logins, prepare
 from tools.places import ROOT
 
-from . import (  # noqa: F401 - they fill the table
+from . import (  # noqa: F401 - they add the rows of the table
     cases_id_token,
     cases_request,
     cases_responses,
     cases_session,
 )
 from .browser import TimedOut
-from .catalogue import NEEDS, ROWS, Outcome, Row, Variant, Verdict, control, declarations, judge, tried, try_variant
+from .catalogue import (
+    NEEDS,
+    ROWS,
+    Outcome,
+    Row,
+    Variant,
+    Verdict,
+    control,
+    declarations,
+    declared_of_tried,
+    judge,
+    try_variant,
+)
 from .checked_app import CheckedApp, Crashed, LoginFailed, start
 from .relay import Collector, Relay
 
 for _id in sorted(ROWS):
-    ROWS[_id] = ROWS.pop(_id)  # in the order of their numbers, whatever file they stand in
+    ROWS[_id] = ROWS.pop(_id)  # in the order of their numbers
 
-AT_ONCE = 3  # folders; each keeps its app and its provider busy as well
+MAX_FOLDERS_AT_ONCE = 3  # each keeps its app and its provider busy as well
 ODD_SECRET = "a:b%c+d é&e=ü\"'"
 
-# What the instance that says all it can is started with, and what the one with weak random numbers is. The clock of the
-# first is as many seconds ahead as a file in its folder says: a day goes by without waiting, and without a change in
-# the app. The process that such instances are forked from has no such file.
-TALKATIVE = """
+# The `sitecustomize` of two further instances of an app. The verbose one logs at level DEBUG, and its clock is ahead by
+# the seconds in the file "clock" of its folder, so that a case can test expiry without waiting. The other one has
+# predictable random numbers. The process that the instances are forked from has no file "clock".
+VERBOSE = """
 import datetime, logging, pathlib, time
 logging.basicConfig(level=logging.DEBUG)
 clock = pathlib.Path("clock")
@@ -66,34 +78,37 @@ for name in ("random", "getrandbits", "randbytes", "randint", "randrange", "choi
 Result = dict[tuple[str, str], Outcome]  # by row and folder
 
 
-class Folder:
-    """An app with all that is needed to attack it; its benches are one for each of its providers."""
+class AttackedFolder:
+    """The running instances of one app, with a CheckedApp for each of its providers.
 
-    def __init__(self, folder: str, where: Path, calm: RunningProvider, source: Path = ROOT) -> None:
+    The slow cases run on the verbose instance, with a provider that the folders share.
+    """
+
+    def __init__(self, folder: str, where: Path, shared_provider: RunningProvider, source: Path = ROOT) -> None:
         self.folder = folder
         self.where = where
-        self.calm = calm
+        self.shared_provider = shared_provider
         self.source = source
-        self.benches: list[CheckedApp] = []
-        self.calm_benches: list[CheckedApp] = []
+        self.checked_apps: list[CheckedApp] = []
+        self.slow_checked_apps: list[CheckedApp] = []
 
     def start(
         self, stack: ExitStack, provider: RunningProvider, names: Iterable[str | None], rows: Collection[str]
     ) -> None:
-        """Start the app, and those other instances of it that these rows need."""
+        """Start the app, and the other instances of it that these rows need."""
         relay, collector = Relay(provider.port), Collector()
         stack.callback(relay.stop)
         stack.callback(collector.stop)
         app = self._prepare(relay, "app")
-        public = talkative = None
+        public = verbose = None
         instances = [app]
         if any(variant.slow for id in rows for variant in ROWS[id].variants):
-            calm_relay = Relay(self.calm.port)
-            stack.callback(calm_relay.stop)
-            talkative = self._prepare(calm_relay, "talkative", TALKATIVE)
-            clock = talkative.home / "clock"
+            slow_relay = Relay(self.shared_provider.port)
+            stack.callback(slow_relay.stop)
+            verbose = self._prepare(slow_relay, "verbose", VERBOSE)
+            clock = verbose.home / "clock"
             clock.write_text("0", "utf-8")
-            instances.append(talkative)
+            instances.append(verbose)
         if not {"RP-02", "RP-35", "RP-58"}.isdisjoint(rows):
             public = self._prepare(relay, "public", PREDICTABLE)
             public.environment.update(URL="https://app.example.com", SECRET_KEY="k" * 40)
@@ -106,18 +121,18 @@ class Folder:
         with ThreadPoolExecutor(len(instances)) as pool:
             list(pool.map(start, instances))
         for name in names:
-            bench = CheckedApp(
-                app.url, provider, self.folder, name or "", app, relay, collector, public=public, talkative=talkative
+            checked = CheckedApp(
+                app.url, provider, self.folder, name or "", app, relay, collector, public=public, verbose=verbose
             )
-            self.benches.append(bench)
-            if talkative is not None:
-                calm = replace(
-                    bench, url=talkative.url, provider=self.calm, app=talkative, relay=calm_relay, clock=clock
+            self.checked_apps.append(checked)
+            if verbose is not None:
+                slow = replace(
+                    checked, url=verbose.url, provider=self.shared_provider, app=verbose, relay=slow_relay, clock=clock
                 )
-                self.calm_benches.append(calm)
-        for benches in (self.benches, self.calm_benches):
-            for bench in benches:
-                bench.others = [other for other in benches if other is not bench]
+                self.slow_checked_apps.append(slow)
+        for checked_apps in (self.checked_apps, self.slow_checked_apps):
+            for checked in checked_apps:
+                checked.others = [other for other in checked_apps if other is not checked]
 
     def _prepare(self, relay: Relay, name: str, customize: str = "") -> App:
         app = prepare(self.folder, relay, self.where / name, source=self.source)
@@ -129,34 +144,34 @@ class Folder:
         return app
 
 
-def attack(bench: CheckedApp, rows: Collection[str]) -> dict[str, dict[str, Outcome]]:
-    """Run the variants that do not wait, one after the other, since each breaks what the provider says next."""
+def attack(checked: CheckedApp, rows: Collection[str]) -> dict[str, dict[str, Outcome]]:
+    """Run the variants that are not slow, one after the other, since each changes the provider's next response."""
     found: dict[str, dict[str, Outcome]] = {}
     for row in ROWS.values():
         chosen = [variant for variant in row.variants if not variant.slow]
         if row.id not in rows or not chosen:
             continue
-        found[row.id] = {variant.name: try_variant(bench, row, variant) for variant in chosen}
+        found[row.id] = {variant.name: try_variant(checked, row, variant) for variant in chosen}
         if any(outcome.verdict is not Verdict.NOT_APPLICABLE for outcome in found[row.id].values()):
-            again = control(bench)
-            if again.verdict is not Verdict.PASS:
-                found[row.id]["control"] = again
+            login = control(checked)
+            if login.verdict is not Verdict.PASS:
+                found[row.id]["control"] = login
     return found
 
 
-def attack_slowly(benches: Collection[CheckedApp], rows: Collection[str]) -> list[dict[str, dict[str, Outcome]]]:
-    """Run the variants that wait, all at once, and then, one by one, those that need the app for themselves."""
+def attack_slowly(checked_apps: Collection[CheckedApp], rows: Collection[str]) -> list[dict[str, dict[str, Outcome]]]:
+    """Run the slow variants: those marked `together` all at once, then those marked `alone` one after the other."""
     found: list[dict[str, dict[str, Outcome]]] = []
-    for when in ("together", "alone"):
+    for mode in ("together", "alone"):
         chosen: list[tuple[CheckedApp, Row, Variant]] = [
-            (bench, row, variant)
-            for bench in benches
+            (checked, row, variant)
+            for checked in checked_apps
             for row in ROWS.values()
             if row.id in rows
             for variant in row.variants
-            if variant.slow == when
+            if variant.slow == mode
         ]
-        with ThreadPoolExecutor(max(1, len(chosen)) if when == "together" else 1) as pool:
+        with ThreadPoolExecutor(max(1, len(chosen)) if mode == "together" else 1) as pool:
             outcomes = pool.map(lambda case: try_variant(*case), chosen)
             for (_, row, variant), outcome in zip(chosen, outcomes, strict=True):
                 found.append({row.id: {variant.name: outcome}})
@@ -164,18 +179,18 @@ def attack_slowly(benches: Collection[CheckedApp], rows: Collection[str]) -> lis
 
 
 class Providers:
-    """One provider for what waits, and a few more, each of which one folder at a time has for itself."""
+    """One provider for all slow cases, and several others, each for one folder at a time."""
 
     def __init__(self, stack: ExitStack, number: int) -> None:
         with ThreadPoolExecutor() as pool:
-            self.calm, *others = pool.map(lambda _: stack.enter_context(serve()), range(number + 1))
+            self.shared, *others = pool.map(lambda _: stack.enter_context(serve()), range(number + 1))
         self._free: SimpleQueue[RunningProvider] = SimpleQueue()
         for provider in others:
             self._free.put(provider)
 
     @contextmanager
-    def one(self) -> Iterator[RunningProvider]:
-        """A provider that nobody else has, with nothing left in it of whoever had it before."""
+    def exclusive(self) -> Iterator[RunningProvider]:
+        """Give a provider that no other folder uses, reset to its first state."""
         provider = self._free.get()
         try:
             provider.reset()
@@ -185,9 +200,9 @@ class Providers:
 
 
 def run(wanted: dict[str, Collection[str]], where: Path) -> Result:
-    """Attack these folders with these rows, and return the verdicts."""
-    with ExitStack() as stack, ThreadPoolExecutor(AT_ONCE) as pool:
-        providers = Providers(stack, min(AT_ONCE, len(wanted)))
+    """Attack each folder with its rows, and return the outcomes."""
+    with ExitStack() as stack, ThreadPoolExecutor(MAX_FOLDERS_AT_ONCE) as pool:
+        providers = Providers(stack, min(MAX_FOLDERS_AT_ONCE, len(wanted)))
         results = pool.map(lambda folder: _run_folder(folder, wanted[folder], where / folder, providers, ROOT), wanted)
         return {key: outcome for result in results for key, outcome in result.items()}
 
@@ -195,15 +210,15 @@ def run(wanted: dict[str, Collection[str]], where: Path) -> Result:
 def _run_folder(folder: str, rows: Collection[str], where: Path, providers: Providers, source: Path) -> Result:
     names = FACTS.get(folder, {}).get("providers", [None])
     declared = declarations(source / folder)
-    with providers.one() as provider, ExitStack() as stack:
-        attacked = Folder(folder, where, providers.calm, source)
+    with providers.exclusive() as provider, ExitStack() as stack:
+        attacked = AttackedFolder(folder, where, providers.shared, source)
         attacked.start(stack, provider, names, rows)
-        for bench in attacked.calm_benches:
-            with suppress(Exception):  # whoever needs it will find out what is wrong
-                bench.request, bench.answer, bench.successful_login  # noqa: B018 - learned in peace, before all begins at once
+        for checked in attacked.slow_checked_apps:
+            with suppress(Exception):  # the case that needs the facts reports the error
+                checked.request_parameters, checked.response_parameters, checked.successful_login  # noqa: B018 - facts, before the cases run at once
         with ThreadPoolExecutor(1) as pool:
-            slow = pool.submit(attack_slowly, attacked.calm_benches, rows)
-            quick = [attack(bench, rows) for bench in attacked.benches]
+            slow = pool.submit(attack_slowly, attacked.slow_checked_apps, rows)
+            quick = [attack(checked, rows) for checked in attacked.checked_apps]
             found = [*quick, *slow.result()]
     result: Result = {}
     for id in rows:
@@ -213,9 +228,9 @@ def _run_folder(folder: str, rows: Collection[str], where: Path, providers: Prov
 
 
 def run_copies(copies: dict[str, tuple[str, Path, Collection[str]]], where: Path) -> dict[str, dict[str, Outcome]]:
-    """Attack copies of apps, each given by its folder, the folder above and the rows; return verdicts by row."""
-    with ExitStack() as stack, ThreadPoolExecutor(AT_ONCE) as pool:
-        providers = Providers(stack, AT_ONCE)
+    """Attack copies of apps, each given by its folder, the folder above and the rows; return outcomes by row."""
+    with ExitStack() as stack, ThreadPoolExecutor(MAX_FOLDERS_AT_ONCE) as pool:
+        providers = Providers(stack, MAX_FOLDERS_AT_ONCE)
 
         def run_one(name: str) -> dict[str, Outcome]:
             folder, source, rows = copies[name]
@@ -225,25 +240,25 @@ def run_copies(copies: dict[str, tuple[str, Path, Collection[str]]], where: Path
         return dict(zip(copies, pool.map(run_one, copies), strict=True))
 
 
-def attack_from_outside(bench: CheckedApp, rows: Collection[str], declared: Mapping[str, set[str]]) -> Result:
-    """Attack an app that is running already, of which nothing is known but its URL, and what its README declares."""
+def attack_from_outside(checked: CheckedApp, rows: Collection[str], declared: Mapping[str, set[str]]) -> Result:
+    """Attack a running app of which only the URL is known, and the declarations of its README if there is one."""
     outside = Outcome(Verdict.NOT_APPLICABLE, NEEDS["own process"])
     try:
-        bench.successful_login  # noqa: B018 - without a login that goes well there is nothing to attack
+        checked.successful_login  # noqa: B018 - raises LoginFailed where no login works
     except (LoginFailed, Crashed, TimedOut) as error:
-        nothing = Outcome(Verdict.NOT_APPLICABLE, "no login goes well: see RP-01")
-        return {(id, bench.url): nothing for id in rows} | {("RP-01", bench.url): Outcome(Verdict.FAIL, str(error))}
-    found = attack(bench, rows)
+        untried = Outcome(Verdict.NOT_APPLICABLE, "no login works: see RP-01")
+        return {(id, checked.url): untried for id in rows} | {("RP-01", checked.url): Outcome(Verdict.FAIL, str(error))}
+    found = attack(checked, rows)
     result: Result = {}
     for id in rows:
         outcomes = found.get(id, {"": outside})
-        result[id, bench.url] = judge(outcomes.items(), tried(outcomes, declared.get(id, set())))
+        result[id, checked.url] = judge(outcomes.items(), declared_of_tried(outcomes, declared.get(id, set())))
     return result
 
 
 @contextmanager
 def all_checked_apps(where: Path) -> Iterator[list[CheckedApp]]:
-    """Start every app once, with one provider for all of them, and give a bench for each login."""
+    """Start every app once, all with one provider, and give a CheckedApp for each login."""
     with ExitStack() as stack:
         provider = stack.enter_context(serve())
         apps: dict[str, tuple[App, Relay]] = {}
@@ -254,22 +269,24 @@ def all_checked_apps(where: Path) -> Iterator[list[CheckedApp]]:
             stack.callback(apps[folder][0].stop)
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(lambda pair: start(pair[0]), apps.values()))
-        benches = [
+        checked_apps = [
             CheckedApp(apps[folder][0].url, provider, folder, name or "", apps[folder][0], apps[folder][1], Collector())
             for folder, name in find_logins()
         ]
-        for bench in benches:
-            bench.others = [other for other in benches if other.folder == bench.folder and other is not bench]
-        yield benches
+        for checked in checked_apps:
+            checked.others = [
+                other for other in checked_apps if other.folder == checked.folder and other is not checked
+            ]
+        yield checked_apps
 
 
 def folders() -> list[str]:
-    """The folders of all login apps in the tree."""
+    """Return the folders of all login apps."""
     return list(dict.fromkeys(folder for folder, _ in find_logins()))
 
 
 def main(arguments: list[str]) -> None:
-    """Run by hand: folders and rows as arguments."""
+    """Attack the folders with the rows that the arguments name, or all, and print the outcomes that are not PASS."""
     rows = [word for word in arguments if word.startswith("RP-")] or list(ROWS)
     chosen = [word for word in arguments if not word.startswith("RP-")] or folders()
     began = time.monotonic()

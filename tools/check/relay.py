@@ -1,6 +1,7 @@
-"""Two small servers on loopback: a relay between app and provider that can misbehave below HTTP, and a collector.
+"""Two small servers on loopback: a relay between app and provider that misbehaves below HTTP, and a collector.
 
-The provider's own faults change whole replies. What no reply has, such as a byte a second or none at all, is done here.
+The provider's own faults change whole responses. The relay sends one byte per second, no response at all, or an endless
+one. The collector records the requests that an app sends to the attacker.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from dataclasses import dataclass
 from functools import cache
 from urllib.parse import parse_qsl, urlsplit
 
-HUGE = 40_000_000  # bytes; to take it in shows in the app's memory
-Act = Callable[[socket.socket, "Request", Callable[[], bytes]], None]
+HUGE = 40_000_000  # bytes; an app that reads them all takes visibly more memory
+Behaviour = Callable[[socket.socket, "Request", Callable[[], bytes]], None]
 
 
 @dataclass
 class Request:
-    """One request as it came."""
+    """One request, as it was received."""
 
     method: str
     target: str
@@ -37,7 +38,7 @@ class Request:
 
     @property
     def fields(self) -> dict[str, str]:
-        """The parameters, from the address and from the form."""
+        """The parameters of the query and of the form."""
         pairs = parse_qsl(urlsplit(self.target).query, keep_blank_values=True)
         if "form-urlencoded" in self.headers.get("content-type", ""):
             pairs += parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True)
@@ -45,12 +46,12 @@ class Request:
 
     @property
     def token(self) -> str:
-        """The access token, from the header or from the address."""
+        """The access token of the header or of the query."""
         return self.headers.get("authorization", "").partition(" ")[2] or self.fields.get("access_token", "")
 
 
 class Server:
-    """Accepts connections, one request each, and hands them to `answer` in a thread of their own."""
+    """Accepts connections, one request each, and calls `respond` for each in a thread of its own."""
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
@@ -60,7 +61,7 @@ class Server:
         threading.Thread(target=self._accept, args=[self._listener], daemon=True).start()
 
     def stop(self) -> None:
-        """Listen no longer: from now on connections are refused."""
+        """Stop listening: later connections are refused."""
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)  # wakes up accept()
         self._listener.close()
@@ -78,65 +79,64 @@ class Server:
             connection.settimeout(60)
             request = _read(connection)
             if request is not None:
-                self.answer(connection, request)
+                self.respond(connection, request)
 
-    def answer(self, connection: socket.socket, request: Request) -> None:
+    def respond(self, connection: socket.socket, request: Request) -> None:
         raise NotImplementedError
 
 
 class Collector(Server):
-    """Keeps whatever reaches it, and answers as an attacker would like to be believed."""
+    """Records every request, and responds with a token and a profile of the attacker's."""
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
         super().__init__()
 
-    def answer(self, connection: socket.socket, request: Request) -> None:
+    def respond(self, connection: socket.socket, request: Request) -> None:
         self.requests.append(request)
         profile = {"id": 4_000_006, "sub": "collected", "login": "mallory", "name": "Mallory", "email": "m@example.com"}
         token = {"access_token": "collected", "token_type": "bearer", "expires_in": 3600}
-        send(connection, json.dumps({**profile, **token, "data": profile, "keys": []}).encode())
+        send_response(connection, json.dumps({**profile, **token, "data": profile, "keys": []}).encode())
 
 
 class Relay(Server):
-    """Passes everything on to the provider, unless it was told what to do with this login or this path."""
+    """Forwards requests to the provider, except those with a behaviour of their own, by login or by path."""
 
     def __init__(self, port: int) -> None:
         self.upstream = port
-        self._plans: dict[tuple[str, str], Act] = {}  # by stage and code or path
-        self._codes: dict[str, str] = {}  # the code that each access token was given for
-        self.open_for_requests = True
+        self._behaviours: dict[tuple[str, str], Behaviour] = {}  # by endpoint and code, or by "path" and path
+        self._codes: dict[str, str] = {}  # the authorization code of each access token
         super().__init__()
 
-    def plan(self, stage: str, key: str, act: Act) -> None:
-        """Do this with a request: of the stage `token` or `profile` of the login with this code, or to a `path`."""
-        self._plans[stage, key] = act
+    def set_behaviour(self, kind: str, key: str, behaviour: Behaviour) -> None:
+        """Set the behaviour for a request: of `token` or `profile` in the login with this code, or to a `path`."""
+        self._behaviours[kind, key] = behaviour
 
-    def issued(self, token: str, code: str) -> None:
-        """A token that a plan gives out belongs to the login with this code."""
+    def note_token(self, token: str, code: str) -> None:
+        """Note that an access token, which a behaviour sends, belongs to the login with this code."""
         self._codes[token] = code
 
-    def forget(self, stage: str, key: str) -> None:
-        """Take a plan back."""
-        self._plans.pop((stage, key), None)
+    def clear_behaviour(self, kind: str, key: str) -> None:
+        """Forward these requests again."""
+        self._behaviours.pop((kind, key), None)
 
-    def answer(self, connection: socket.socket, request: Request) -> None:
+    def respond(self, connection: socket.socket, request: Request) -> None:
         fields = request.fields
         code = fields.get("code", "") if request.method == "POST" or "client_secret" in fields else ""
 
         def forward() -> bytes:
-            reply = self._forward(request)
+            response = self._forward(request)
             if code:
-                self._remember(code, reply)
-            return reply
+                self._remember(code, response)
+            return response
 
-        act = (
-            self._plans.get(("token", code))
-            or self._plans.get(("profile", self._codes.get(request.token, "")))
-            or self._plans.get(("path", request.path))
+        behaviour = (
+            self._behaviours.get(("token", code))
+            or self._behaviours.get(("profile", self._codes.get(request.token, "")))
+            or self._behaviours.get(("path", request.path))
         )
-        if act is not None:
-            act(connection, request, forward)
+        if behaviour is not None:
+            behaviour(connection, request, forward)
         else:
             connection.sendall(forward())
 
@@ -148,8 +148,8 @@ class Relay(Server):
                 parts.append(part)
         return b"".join(parts)
 
-    def _remember(self, code: str, reply: bytes) -> None:
-        body = reply.partition(b"\r\n\r\n")[2].decode("utf-8", "replace")
+    def _remember(self, code: str, response: bytes) -> None:
+        body = response.partition(b"\r\n\r\n")[2].decode("utf-8", "replace")
         try:
             token = json.loads(body).get("access_token")
         except (ValueError, AttributeError, RecursionError):
@@ -178,24 +178,24 @@ def _read(connection: socket.socket) -> Request | None:
     return Request(method, target, headers, "\r\n".join(kept).encode("latin-1") + b"\r\n\r\n", body)
 
 
-def send(connection: socket.socket, body: bytes, headers: str = "", status: str = "200 OK") -> None:
-    """Send a reply with a JSON body."""
+def send_response(connection: socket.socket, body: bytes, headers: str = "", status: str = "200 OK") -> None:
+    """Send a response with a JSON body."""
     head = (
         f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n"
     )
     connection.sendall(head.encode() + headers.encode() + b"\r\n" + body)
 
 
-# What a provider can do below HTTP. Each is called with the connection, the request, and a function that passes it on.
+# The behaviours. Each gets the connection, the request, and a function that forwards it and returns the response.
 
 
-def never(connection: socket.socket, request: Request, forward: Callable[[], bytes]) -> None:
-    """Never answer."""
+def never_respond(connection: socket.socket, request: Request, forward: Callable[[], bytes]) -> None:
+    """Send nothing for 40 seconds, which is longer than any timeout here."""
     time.sleep(40)
 
 
-def a_byte_a_second(connection: socket.socket, request: Request, forward: Callable[[], bytes]) -> None:
-    """Answer rightly, and too slowly: one byte of the body a second."""
+def one_byte_per_second(connection: socket.socket, request: Request, forward: Callable[[], bytes]) -> None:
+    """Send the right response, one byte of the body per second."""
     head, _, body = forward().partition(b"\r\n\r\n")
     connection.sendall(head + b"\r\n\r\n")
     for byte in body[:40]:
@@ -203,20 +203,20 @@ def a_byte_a_second(connection: socket.socket, request: Request, forward: Callab
         time.sleep(1)
 
 
-def reset(connection: socket.socket, request: Request, forward: Callable[[], bytes]) -> None:
-    """Break the connection in the middle of the reply."""
-    reply = forward()
-    connection.sendall(reply[: len(reply) - 10])
+def reset_connection(connection: socket.socket, request: Request, forward: Callable[[], bytes]) -> None:
+    """Reset the connection in the middle of the response."""
+    response = forward()
+    connection.sendall(response[: len(response) - 10])
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
-def refuse(connection: socket.socket, request: Request, forward: Callable[[], bytes]) -> None:
-    """Break the connection before a word: as near to a closed port as one gets behind an open one."""
+def refuse_connection(connection: socket.socket, request: Request, forward: Callable[[], bytes]) -> None:
+    """Reset the connection at once, which is the nearest to a closed port that an open one can do."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
-def without_end(connection: socket.socket, request: Request, forward: Callable[[], bytes]) -> None:
-    """Answer with more than anybody can want to keep."""
+def endless_body(connection: socket.socket, request: Request, forward: Callable[[], bytes]) -> None:
+    """Send a body of 40 megabytes."""
     head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {HUGE}\r\nConnection: close\r\n\r\n"
     connection.sendall(head.encode() + b'{"access_token": "')
     piece = b"a" * 1_000_000
@@ -224,17 +224,17 @@ def without_end(connection: socket.socket, request: Request, forward: Callable[[
         connection.sendall(piece)
 
 
-def a_gzip_bomb(connection: socket.socket, request: Request, forward: Callable[[], bytes]) -> None:
-    """Answer with forty kilobytes that become forty megabytes."""
-    send(connection, bomb(), "Content-Encoding: gzip\r\n")
+def gzip_bomb(connection: socket.socket, request: Request, forward: Callable[[], bytes]) -> None:
+    """Send 40 kilobytes that decompress to 40 megabytes."""
+    send_response(connection, compressed_body(), "Content-Encoding: gzip\r\n")
 
 
 @cache
-def bomb() -> bytes:
-    """Forty megabytes, compressed."""
+def compressed_body() -> bytes:
+    """Return 40 megabytes, compressed."""
     return gzip.compress(b'{"access_token": "' + b"a" * HUGE, 9)
 
 
-def reply_with(body: bytes, headers: str = "", status: str = "200 OK") -> Act:
-    """Answer with these bytes."""
-    return lambda connection, request, forward: send(connection, body, headers, status)
+def respond_with(body: bytes, headers: str = "", status: str = "200 OK") -> Behaviour:
+    """Return the behaviour that sends this body."""
+    return lambda connection, request, forward: send_response(connection, body, headers, status)

@@ -784,29 +784,30 @@ def test_every_app_holds_a_class(classroom, tmp_path, login, request, record_pro
     ]
     app = prepare(folder, classroom, tmp_path)
     app.start()
-    bench = CheckedApp(app.url, classroom, folder, provider_name or "")
-    bench.keys = {person["name"]: person["key"] for person in people}
+    checked = CheckedApp(app.url, classroom, folder, provider_name or "")
+    checked.person_keys = {person["name"]: person["key"] for person in people}
     first = time.monotonic()
 
     def log_in(turn, name):
         time.sleep(max(0, first + turn / PACE - time.monotonic()))
         began = time.monotonic()
-        browser = bench.new_browser()
-        asked = bench.begin(browser)
+        browser = checked.new_browser()
+        asked = checked.begin_login(browser)
         browser.open(asked)
-        bench.deliver(browser, bench.approve(browser, asked, name))
-        found = bench.who(browser)
+        checked.send_callback(browser, checked.authorize(browser, asked, name))
+        found = checked.logged_in_name(browser)
         return time.monotonic() - began, "right" if found == name else "wrong" if found else "nobody"
 
     try:
         with ThreadPoolExecutor(number) as pool:
-            logins = list(pool.map(log_in, range(number), bench.keys))
+            logins = list(pool.map(log_in, range(number), checked.person_keys))
     finally:
         app.stop()
     seconds = sorted(took for took, _ in logins)
     record_property(
         "class",
-        f"{bench.name:<28}{number} logins in {time.monotonic() - first:.0f} s, median {median(seconds) * 1000:.0f} ms, "
+        f"{checked.name:<28}{number} logins in {time.monotonic() - first:.0f} s, "
+        f"median {median(seconds) * 1000:.0f} ms, "
         f"95th percentile {seconds[math.ceil(number * 0.95) - 1] * 1000:.0f} ms",
     )
 
