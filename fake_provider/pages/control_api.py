@@ -1,4 +1,4 @@
-"""Look at the messages, break the next one, change keys, start over: for tests, notebooks and the curious."""
+"""The routes by which tests, notebooks and the curious inject faults, change people, keys and lifetimes, and reset."""
 
 from __future__ import annotations
 
@@ -13,31 +13,14 @@ from ..protocol.person import Person
 from ..state.sign_in import available_people
 from ..state.state import State
 from .access import Viewer, require_instructor, require_owner
-from .trace import watch
 
 HEADERS = ("cache-control", "content-type", "location", "retry-after", "www-authenticate")  # in a class
 JSON_PLEASE = "Send it as JSON, with the header Content-Type: application/json."
 
 
 def control_api(state: State) -> Blueprint:
-    """Return the routes `/_trace`, `/_faults`, `/_people`, `/_keys`, `/_lifetimes` and `/_reset`."""
+    """Return the routes `/_faults`, `/_people`, `/_keys`, `/_lifetimes` and `/_reset`."""
     routes = Blueprint("control_api", __name__)
-
-    @routes.get("/_trace")
-    def trace() -> Response:
-        """Return the messages; `client_id`, `dialect` and `after` (a number) narrow them down.
-
-        Programs get JSON, also without an Accept header; who asks for text/html gets a page. In a class both show
-        the apps of the one who asks.
-        """
-        who = require_owner(state, request.args.get("client_id"), request.args.get("dialect"))
-        if request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html":
-            return watch(state, request.args.get("client_id"), request.args.get("dialect"))
-        after = request.args.get("after", 0, int)
-        found = who.own(state.trace.messages(request.args.get("client_id"), request.args.get("dialect"), after))
-        reply = jsonify(messages=[message.as_json() for message in found], forgotten=state.trace.forgotten)
-        reply.headers["Vary"] = "Accept"
-        return reply
 
     @routes.get("/_people")
     def people() -> Response:

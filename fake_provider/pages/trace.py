@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from functools import partial
 
-from flask import Blueprint, Response, abort, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, jsonify, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from ..dialects.table import BY_NAME
@@ -44,11 +44,27 @@ class Drawing:
 
 
 def trace_pages(state: State) -> Blueprint:
-    """Return the routes below `/_trace/`."""
+    """Return the routes `/_trace` and below."""
     routes = Blueprint("trace", __name__, url_prefix="/_trace")
     routes.add_app_template_filter(printable)
     routes.add_app_template_filter(_sentence, "sentence")
     live = EventStream(state.trace, pause=PAUSE_IN_A_CLASS if state.classroom else 0.0)
+
+    @routes.get("")
+    def logins() -> AnyResponse:
+        """Return the messages as JSON, or the page of all logins to a request that accepts text/html.
+
+        `client_id`, `dialect` and `after` (a number) select messages. Without an Accept header the response is JSON.
+        In a class both contain only the apps of the viewer.
+        """
+        client_id, dialect = request.args.get("client_id"), request.args.get("dialect")
+        who = require_owner(state, client_id, dialect)
+        if request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html":
+            return _logins_page(state, client_id, dialect)
+        messages = who.own(state.trace.messages(client_id, dialect, request.args.get("after", 0, int)))
+        response = jsonify(messages=[message.as_json() for message in messages], forgotten=state.trace.forgotten)
+        response.headers["Vary"] = "Accept"
+        return response
 
     @routes.get("/live")
     def news() -> Response:
@@ -105,13 +121,13 @@ def trace_pages(state: State) -> Blueprint:
                 state.pinned_logins.unpin(login.number)
         if len(numbers) == 1:
             return redirect(url_for("trace.login", number=numbers[0]), 303)
-        return redirect(url_for("control_api.trace"), 303)
+        return redirect(url_for("trace.logins"), 303)
 
     return routes
 
 
-def watch(state: State, client_id: str | None, dialect: str | None) -> AnyResponse:
-    """Return the page with the newest login, drawn, and the list of all others."""
+def _logins_page(state: State, client_id: str | None, dialect: str | None) -> AnyResponse:
+    """Return the page with a diagram of the newest login and the list of all logins."""
     chosen = _chosen(state, client_id, dialect)
     newest = _drawing(state, chosen[-1], chosen) if chosen else None
     kept = {login.number for login in state.pinned_logins.all()}
