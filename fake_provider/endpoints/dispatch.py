@@ -173,7 +173,7 @@ class EndpointDispatcher:
             form=form,
             headers=[(name, request.environ[key]) for name, key in headers if key in request.environ],
             status=response.status_code,
-            reply_headers=[header for header in response.headers if header[0] in RECORDED_RESPONSE_HEADERS],
+            response_headers=[header for header in response.headers if header[0] in RECORDED_RESPONSE_HEADERS],
             body=b"" if is_page else response.get_data(),
             fault=None if fault is None else fault.as_json(),
         )

@@ -30,7 +30,7 @@ class Message:
     form: Pairs
     headers: Pairs
     status: int
-    reply_headers: Pairs
+    response_headers: Pairs
     body: str
     fault: dict[str, Any] | None
     number: int
@@ -54,7 +54,7 @@ class Message:
             },
             "reply": {
                 "status": self.status,
-                "headers": _mapping(self.reply_headers),
+                "headers": _mapping(self.response_headers),
                 "json": self._body_as_json(),
                 "body": self.body,
             },
@@ -70,7 +70,7 @@ class Message:
     @cached_property
     def location(self) -> str:
         """Where the reply sends the browser, if anywhere."""
-        return dict(self.reply_headers).get("Location", "")
+        return dict(self.response_headers).get("Location", "")
 
     @cached_property
     def redirected(self) -> Pairs:
@@ -86,7 +86,9 @@ class Message:
         body = self._body_as_json()
         if isinstance(body, dict):
             return body
-        return dict(parse_qsl(self.body)) if dict(self.reply_headers).get("Content-Type", "").startswith(FORM) else {}
+        return (
+            dict(parse_qsl(self.body)) if dict(self.response_headers).get("Content-Type", "").startswith(FORM) else {}
+        )
 
     def _body_as_json(self) -> Any:
         try:
@@ -99,7 +101,7 @@ class Message:
             ("query", self.query),
             ("form", self.form),
             ("header", self.headers),
-            ("reply header", self.reply_headers),
+            ("reply header", self.response_headers),
             ("redirect", self.redirected),
             ("reply", [(name, str(value)) for name, value in self.members.items()]),
         ]

@@ -39,12 +39,12 @@ class Trace:
         """
         if not isinstance(query, bytes) or len(query) > MAX_VALUE:
             query = tuple(_cut(_pairs_of(query)))
-        for name in ("form", "headers", "reply_headers"):
+        for name in ("form", "headers", "response_headers"):
             parts[name] = tuple(_cut(parts[name]))
         if len(self._known) > MAX_CACHED:
             self._known.clear()
         known = self._known.setdefault  # what comes with every login is kept once for all
-        for name in ("path", "headers", "reply_headers"):
+        for name in ("path", "headers", "response_headers"):
             parts[name] = known(parts[name], parts[name])
         body = body[: 4 * MAX_BODY]  # a character has four bytes at most
         kept = _RecordedMessage(query=known(query, query), body=known(body, body), **{"time": time.time(), **parts})
@@ -102,7 +102,7 @@ class _RecordedMessage:
     def message(self, number: int) -> Message:
         """Return what is shown of it."""
         parts = {name: getattr(self, name) for name in self.__slots__}
-        for name in ("form", "headers", "reply_headers"):
+        for name in ("form", "headers", "response_headers"):
             parts[name] = list(parts[name])
         body = parts["body"]
         text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body

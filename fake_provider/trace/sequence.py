@@ -122,7 +122,7 @@ def _request_pairs(message: Message) -> list[tuple[str, Pairs]]:
 
 def _reply_pairs(message: Message) -> list[tuple[str, Pairs]]:
     members = [(name, _text(value)) for name, value in message.members.items()]
-    return [("redirect", message.redirected), ("reply", members), ("reply header", message.reply_headers)]
+    return [("redirect", message.redirected), ("reply", members), ("reply header", message.response_headers)]
 
 
 def _parameters(places: list[tuple[str, Pairs]], secrets: set[str]) -> tuple[Parameter, ...]:

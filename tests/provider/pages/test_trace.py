@@ -213,7 +213,7 @@ def test_what_names_nobody_is_placed_by_its_time(provider):
     trace = Trace()
     early = _message(endpoint="discovery", channel="back", client_id=None, method="GET")
     asked = _message(query=[("state", "s")])
-    answered = _message(query=[("state", "s")], reply_headers=[("Location", "http://localhost/?code=c")])
+    answered = _message(query=[("state", "s")], response_headers=[("Location", "http://localhost/?code=c")])
     for parts in (early, asked, answered, _message(endpoint="keys", channel="back", client_id=None, method="GET")):
         trace.add(**parts)
     late = _message(endpoint="keys", channel="back", client_id=None, method="GET", time=time.time() + 60)
@@ -227,7 +227,7 @@ def test_what_names_nobody_is_placed_by_its_time(provider):
 def _message(**changes):
     parts = {
         "dialect": "google", "endpoint": "authorization", "channel": "front", "client_id": "app", "method": "GET",
-        "path": "/", "query": [], "form": [], "headers": [], "status": 200, "reply_headers": [], "body": "",
+        "path": "/", "query": [], "form": [], "headers": [], "status": 200, "response_headers": [], "body": "",
     }  # fmt: skip
     return {**parts, **changes}
 

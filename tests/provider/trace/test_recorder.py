@@ -13,7 +13,7 @@ MESSAGE = {
     "form": [("code", "c"), ("grant_type", "authorization_code")],
     "headers": [("Accept", "application/json")],
     "status": 200,
-    "reply_headers": [],
+    "response_headers": [],
     "body": '{"access_token": "t"}',
 }
 
@@ -46,7 +46,7 @@ def test_says_what_each_parameter_is_for():
 def test_explains_the_answer_in_a_redirect():
     """What goes back to the app through the browser is explained too."""
     trace = Trace()
-    trace.add(**{**MESSAGE, "body": "", "reply_headers": [("Location", "http://localhost/callback?code=c&state=s")]})
+    trace.add(**{**MESSAGE, "body": "", "response_headers": [("Location", "http://localhost/callback?code=c&state=s")]})
     parameters = trace.messages()[0].as_json()["parameters"]
 
     assert {p["name"]: p["value"] for p in parameters if p["in"] == "redirect"} == {"code": "c", "state": "s"}
