@@ -12,9 +12,9 @@ from ..dialects.table import BY_NAME
 from ..faults.catalogue import profile_endpoint
 from .logins import Login
 from .message import Message
+from .parameters import SECRETS
 from .security_checks import security_checks
 from .sequence import printable
-from .without import SECRETS
 
 PER_APP = frozenset({"client_id", "client_secret", "redirect_uri", "Host", "Referer"})
 PER_LOGIN = frozenset(

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from .parameters import purpose
+from .parameters import PARAMETERS
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -107,9 +107,9 @@ class Message:
         ]
         for place, pairs in places:
             for name, value in pairs:
-                known = purpose(name)
-                if known is not None:
-                    yield {"in": place, "name": name, "value": value, "purpose": known[0], "source": known[1]}
+                info = PARAMETERS.get(name)
+                if info is not None:
+                    yield {"in": place, "name": name, "value": value, "purpose": info.purpose, "source": info.source}
 
 
 def _mapping(pairs: Pairs) -> dict[str, str | list[str]]:

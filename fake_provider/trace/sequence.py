@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 
 from .logins import Login, is_redirect_to_app
 from .message import Message, Pairs
-from .parameters import purpose
-from .without import SECRETS, WITHOUT
+from .parameters import PARAMETERS, SECRETS, ParameterInfo
 
 LANES = ("browser", "app", "provider")
 MIN_SECRET_LENGTH = 8  # characters: what is shorter is found in other texts by chance
+UNKNOWN = ParameterInfo("", "")
 PAGES = {"person": "a page: who are you?", "decision": "a page: do you allow this?"}
 
 
@@ -31,7 +31,7 @@ class Parameter:
     is_secret: bool
     purpose: str
     source: str
-    without: str
+    without_it: str
 
 
 @dataclass(frozen=True)
@@ -129,10 +129,12 @@ def _parameters(places: list[tuple[str, Pairs]], secrets: set[str]) -> tuple[Par
     found = []
     for place, pairs in places:
         for name, value in pairs:
-            words, source = purpose(name) or ("", "")
-            is_secret = name in SECRETS or any(secret in value for secret in secrets)
-            without = WITHOUT.get(name, "") if not place.startswith("reply h") else ""
-            found.append(Parameter(place, printable(name), printable(value), is_secret, words, source, without))
+            info = PARAMETERS.get(name, UNKNOWN)
+            is_secret = info.is_secret or any(secret in value for secret in secrets)
+            without_it = info.without_it if place != "reply header" else ""
+            found.append(
+                Parameter(place, printable(name), printable(value), is_secret, info.purpose, info.source, without_it)
+            )
     return tuple(found)
 
 
