@@ -38,7 +38,7 @@ class Login:
     @property
     def answer(self) -> dict[str, str]:
         """What the provider sent back to the app through the browser."""
-        answers = [dict(message.redirected) for message in self.messages if is_authorization_response(message)]
+        answers = [dict(message.redirect_parameters) for message in self.messages if is_authorization_response(message)]
         return answers[-1] if answers else {}
 
     @property
@@ -58,7 +58,7 @@ class Login:
         if any(message.status < 400 and _carries_token(message) for message in self.back_channel):
             return "profile read"
         if tokens:
-            return "token given" if "access_token" in tokens[-1].members else "no token given"
+            return "token given" if "access_token" in tokens[-1].response_members else "no token given"
         if "error" in self.answer:
             return f"sent back: {self.answer['error'][:60]}"
         if self.answer:
@@ -114,7 +114,7 @@ class Logins:
                 return
             login = found or self._newest.get((message.dialect, message.client_id)) or self._begin(message)
         login.messages.append(message)
-        for text in [*map(message.members.get, TOKENS), dict(message.redirected).get("code")]:
+        for text in [*map(message.response_members.get, TOKENS), dict(message.redirect_parameters).get("code")]:
             if text and isinstance(text, str):
                 self._by_secret[text] = login
 
@@ -140,7 +140,10 @@ class Logins:
     def _of_secret(self, message: Message) -> Login | None:
         bearer = dict(message.headers).get("Authorization", "").partition(" ")[2]
         names = ("code", "refresh_token", "access_token", "token", "id_token_hint")
-        return next(filter(None, map(self._by_secret.get, [bearer, *(message.sent.get(n, "") for n in names)])), None)
+        return next(
+            filter(None, map(self._by_secret.get, [bearer, *(message.request_parameters.get(n, "") for n in names)])),
+            None,
+        )
 
     def _place(self, message: Message) -> None:
         login = self._newest.get(message.dialect)
@@ -155,4 +158,4 @@ def _carries_token(message: Message) -> bool:
     """Tell whether this message asks for something with an access token."""
     if message.method != "GET" or message.endpoint == "token":
         return False
-    return "Authorization" in dict(message.headers) or "access_token" in message.sent
+    return "Authorization" in dict(message.headers) or "access_token" in message.request_parameters

@@ -63,7 +63,7 @@ class Message:
         }
 
     @cached_property
-    def sent(self) -> dict[str, str]:
+    def request_parameters(self) -> dict[str, str]:
         """What came with the request, in the address or in the body."""
         return dict([*self.query, *self.form])
 
@@ -73,7 +73,7 @@ class Message:
         return dict(self.response_headers).get("Location", "")
 
     @cached_property
-    def redirected(self) -> Pairs:
+    def redirect_parameters(self) -> Pairs:
         """The parameters of the redirect."""
         try:
             return parse_qsl(urlsplit(self.location).query, keep_blank_values=True)
@@ -81,7 +81,7 @@ class Message:
             return []
 
     @cached_property
-    def members(self) -> dict[str, Any]:
+    def response_members(self) -> dict[str, Any]:
         """The members of the reply, when it is a JSON object or a form."""
         body = self._body_as_json()
         if isinstance(body, dict):
@@ -102,8 +102,8 @@ class Message:
             ("form", self.form),
             ("header", self.headers),
             ("reply header", self.response_headers),
-            ("redirect", self.redirected),
-            ("reply", [(name, str(value)) for name, value in self.members.items()]),
+            ("redirect", self.redirect_parameters),
+            ("reply", [(name, str(value)) for name, value in self.response_members.items()]),
         ]
         for place, pairs in places:
             for name, value in pairs:

@@ -49,53 +49,55 @@ def failed_checks(login: Login, others: Iterable[Login] = ()) -> list[SecurityCh
 def _asked_with(name: str) -> Callable[[Login, list[Login]], tuple[bool | None, Message | None]]:
     def look(login: Login, earlier: list[Login]) -> tuple[bool | None, Message | None]:
         request = login.request
-        return (None if request is None else bool(request.sent.get(name))), request
+        return (None if request is None else bool(request.request_parameters.get(name))), request
 
     return look
 
 
 def _state_is_long(login: Login, earlier: list[Login]) -> tuple[bool | None, Message | None]:
-    state = login.request.sent.get("state") if login.request else None
+    state = login.request.request_parameters.get("state") if login.request else None
     return (len(state) >= MIN_STATE_LENGTH if state else None), login.request
 
 
 def _fresh(login: Login, earlier: list[Login]) -> tuple[bool | None, Message | None]:
-    used = [other.request.sent for other in earlier if other.request]
+    used = [other.request.request_parameters for other in earlier if other.request]
     if login.request is None:
         return None, None
-    names = [name for name in ("state", "nonce", "code_challenge") if login.request.sent.get(name)]
-    again = any(before.get(name) == login.request.sent[name] for before in used for name in names)
+    names = [name for name in ("state", "nonce", "code_challenge") if login.request.request_parameters.get(name)]
+    again = any(before.get(name) == login.request.request_parameters[name] for before in used for name in names)
     return (not again if names else None), login.request
 
 
 def _nonce(login: Login, earlier: list[Login]) -> tuple[bool | None, Message | None]:
     request = login.request
-    if request is None or "openid" not in request.sent.get("scope", "").split():
+    if request is None or "openid" not in request.request_parameters.get("scope", "").split():
         return None, request
-    return bool(request.sent.get("nonce")), request
+    return bool(request.request_parameters.get("nonce")), request
 
 
 def _code_requests(login: Login) -> list[Message]:
-    return [message for message in login.messages if message.endpoint == "token" and "code" in message.sent]
+    return [
+        message for message in login.messages if message.endpoint == "token" and "code" in message.request_parameters
+    ]
 
 
 def _same_address(login: Login, earlier: list[Login]) -> tuple[bool | None, Message | None]:
     request, tokens = login.request, _code_requests(login)
-    if request is None or not tokens or "redirect_uri" not in request.sent:
+    if request is None or not tokens or "redirect_uri" not in request.request_parameters:
         return None, None
-    return tokens[0].sent.get("redirect_uri") == request.sent["redirect_uri"], tokens[0]
+    return tokens[0].request_parameters.get("redirect_uri") == request.request_parameters["redirect_uri"], tokens[0]
 
 
 def _verifier(login: Login, earlier: list[Login]) -> tuple[bool | None, Message | None]:
     request, tokens = login.request, _code_requests(login)
-    if request is None or not tokens or "code_challenge" not in request.sent:
+    if request is None or not tokens or "code_challenge" not in request.request_parameters:
         return None, None
-    return bool(tokens[0].sent.get("code_verifier")), tokens[0]
+    return bool(tokens[0].request_parameters.get("code_verifier")), tokens[0]
 
 
 def _code_once(login: Login, earlier: list[Login]) -> tuple[bool | None, Message | None]:
     tokens = _code_requests(login)
-    codes = [message.sent["code"] for message in tokens]
+    codes = [message.request_parameters["code"] for message in tokens]
     return (len(set(codes)) == len(codes) if codes else None), tokens[-1] if tokens else None
 
 
@@ -103,7 +105,7 @@ def _authenticated(login: Login, earlier: list[Login]) -> tuple[bool | None, Mes
     tokens = _code_requests(login)
     if not tokens:
         return None, None
-    return "client_secret" in tokens[0].sent or "Authorization" in dict(tokens[0].headers), tokens[0]
+    return "client_secret" in tokens[0].request_parameters or "Authorization" in dict(tokens[0].headers), tokens[0]
 
 
 def _not_in_address(*names: str) -> Callable[[Login, list[Login]], tuple[bool | None, Message | None]]:
@@ -117,7 +119,14 @@ def _not_in_address(*names: str) -> Callable[[Login, list[Login]], tuple[bool | 
 
 def _code_at_home(login: Login, earlier: list[Login]) -> tuple[bool | None, Message | None]:
     later = [message for message in login.back_channel if message.endpoint != "token"]
-    bad = next((message for message in later if "code" in message.sent or "client_secret" in message.sent), None)
+    bad = next(
+        (
+            message
+            for message in later
+            if "code" in message.request_parameters or "client_secret" in message.request_parameters
+        ),
+        None,
+    )
     return (False, bad) if bad else (True if later else None, None)
 
 

@@ -83,7 +83,7 @@ def _steps(login: Login) -> Iterator[Step]:
         )  # fmt: skip
         if is_redirect_to_app(message):
             path = urlsplit(message.location).path
-            names = tuple(name for name, _ in message.redirected)
+            names = tuple(name for name, _ in message.redirect_parameters)
             yield _implied(message, "browser", "app", f"GET {path}", names)
 
 
@@ -121,8 +121,8 @@ def _request_pairs(message: Message) -> list[tuple[str, Pairs]]:
 
 
 def _reply_pairs(message: Message) -> list[tuple[str, Pairs]]:
-    members = [(name, _text(value)) for name, value in message.members.items()]
-    return [("redirect", message.redirected), ("reply", members), ("reply header", message.response_headers)]
+    members = [(name, _text(value)) for name, value in message.response_members.items()]
+    return [("redirect", message.redirect_parameters), ("reply", members), ("reply header", message.response_headers)]
 
 
 def _parameters(places: list[tuple[str, Pairs]], secrets: set[str]) -> tuple[Parameter, ...]:

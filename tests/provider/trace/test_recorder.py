@@ -67,7 +67,7 @@ def test_reads_an_address_and_a_body_as_they_came():
     message = trace.messages()[0]
 
     assert message.query == [("state", "é"), ("code", "\\xff"), ("next", "")]
-    assert message.members == {"name": "Zoë"}
+    assert message.response_members == {"name": "Zoë"}
 
 
 def test_forgets_the_oldest_and_says_so():
