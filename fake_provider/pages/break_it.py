@@ -85,7 +85,7 @@ def _page(state: State, client: Client) -> str:
     broken = [
         (login, find_in_catalogue(message.fault or {}, dialect), app_reaction(login, message, time.time()))
         for login in reversed(logins)
-        if (message := login.fault) is not None
+        if (message := login.faulty_message) is not None
     ]
     waiting = [f for f in state.faults.active() if f.client_id in (None, client.client_id)]
     waiting = [f for f in waiting if f.dialect in (None, dialect.name)]

@@ -197,7 +197,7 @@ def _name(state: State, login: Login) -> str:
 def _opened(state: State, parameter: Parameter, step: Step, login: Login) -> InspectedToken | None:
     if not parameter.value.startswith("eyJ") or step.message is None:
         return None
-    sent = login.request.request_parameters if login.request else {}
+    sent = login.authorization_request.request_parameters if login.authorization_request else {}
     token = step.message.response_members.get("access_token")
     access_token = token if isinstance(token, str) else None
     expected = Expected(login.client_id, sent.get("nonce"), access_token, step.message.time)

@@ -107,7 +107,7 @@ def _requests(login: Login) -> dict[str, Message]:
     """Return what the app has sent, by what it is for; a second request of a kind has a number."""
     found: dict[str, Message] = {}
     for message in login.messages:
-        if message.channel == "front" and message is not login.request:
+        if message.channel == "front" and message is not login.authorization_request:
             continue
         kind = "profile" if message.endpoint == profile_endpoint(BY_NAME[login.dialect]) else message.endpoint
         number = sum(title.split(" request")[0] == kind for title in found) + 1

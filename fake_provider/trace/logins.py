@@ -23,7 +23,7 @@ class Login:
     dialect: str
     client_id: str | None
     messages: list[Message] = field(default_factory=list)
-    placed: set[int] = field(default_factory=set)
+    matched_by_time: set[int] = field(default_factory=set)
 
     @property
     def time(self) -> float:
@@ -31,12 +31,12 @@ class Login:
         return self.messages[0].time
 
     @property
-    def request(self) -> Message | None:
+    def authorization_request(self) -> Message | None:
         """The authorization request, when it is among the messages."""
         return next((message for message in self.messages if message.endpoint == "authorization"), None)
 
     @property
-    def answer(self) -> dict[str, str]:
+    def authorization_response(self) -> dict[str, str]:
         """What the provider sent back to the app through the browser."""
         answers = [dict(message.redirect_parameters) for message in self.messages if is_authorization_response(message)]
         return answers[-1] if answers else {}
@@ -47,7 +47,7 @@ class Login:
         return [message for message in self.messages if message.channel == "back"]
 
     @property
-    def fault(self) -> Message | None:
+    def faulty_message(self) -> Message | None:
         """The first message whose reply was broken on demand."""
         return next((message for message in self.messages if message.fault), None)
 
@@ -59,9 +59,9 @@ class Login:
             return "profile read"
         if tokens:
             return "token given" if "access_token" in tokens[-1].response_members else "no token given"
-        if "error" in self.answer:
-            return f"sent back: {self.answer['error'][:60]}"
-        if self.answer:
+        if "error" in self.authorization_response:
+            return f"sent back: {self.authorization_response['error'][:60]}"
+        if self.authorization_response:
             return "code given"
         return "refused" if self.messages[-1].status >= 400 else "waiting for the person"
 
@@ -89,7 +89,7 @@ class Logins:
             self._take(message)
 
     @property
-    def others(self) -> list[Message]:
+    def unassigned(self) -> list[Message]:
         """The messages that belong to no login."""
         return [message for loose in self._loose.values() for message in loose]
 
@@ -121,7 +121,7 @@ class Logins:
     def _asked_by(self, message: Message) -> Login:
         key = (message.dialect, tuple(message.query))
         login = self._open.get(key)
-        again = login is not None and bool(login.answer) and message.method == "GET"
+        again = login is not None and bool(login.authorization_response) and message.method == "GET"
         if login is None or again:
             login = self._open[key] = self._begin(message)
         return login
@@ -132,7 +132,7 @@ class Logins:
         if message.endpoint == "authorization":  # a library may have read the discovery document on its way
             while loose and message.time - loose[-1].time < MAX_GAP:
                 login.messages.insert(0, loose.pop())
-            login.placed |= {early.number for early in login.messages}
+            login.matched_by_time |= {early.number for early in login.messages}
         self.all.append(login)
         self._newest[message.dialect] = self._newest[message.dialect, message.client_id] = login
         return login
@@ -147,11 +147,11 @@ class Logins:
 
     def _place(self, message: Message) -> None:
         login = self._newest.get(message.dialect)
-        if login is None or not login.answer or message.time - login.messages[-1].time > MAX_GAP:
+        if login is None or not login.authorization_response or message.time - login.messages[-1].time > MAX_GAP:
             self._loose.setdefault(message.dialect, []).append(message)
             return
         login.messages.append(message)
-        login.placed.add(message.number)
+        login.matched_by_time.add(message.number)
 
 
 def _carries_token(message: Message) -> bool:

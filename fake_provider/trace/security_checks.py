@@ -48,28 +48,34 @@ def failed_checks(login: Login, others: Iterable[Login] = ()) -> list[SecurityCh
 
 def _asked_with(name: str) -> Callable[[Login, list[Login]], tuple[bool | None, Message | None]]:
     def look(login: Login, earlier: list[Login]) -> tuple[bool | None, Message | None]:
-        request = login.request
+        request = login.authorization_request
         return (None if request is None else bool(request.request_parameters.get(name))), request
 
     return look
 
 
 def _state_is_long(login: Login, earlier: list[Login]) -> tuple[bool | None, Message | None]:
-    state = login.request.request_parameters.get("state") if login.request else None
-    return (len(state) >= MIN_STATE_LENGTH if state else None), login.request
+    state = login.authorization_request.request_parameters.get("state") if login.authorization_request else None
+    return (len(state) >= MIN_STATE_LENGTH if state else None), login.authorization_request
 
 
 def _fresh(login: Login, earlier: list[Login]) -> tuple[bool | None, Message | None]:
-    used = [other.request.request_parameters for other in earlier if other.request]
-    if login.request is None:
+    used = [other.authorization_request.request_parameters for other in earlier if other.authorization_request]
+    if login.authorization_request is None:
         return None, None
-    names = [name for name in ("state", "nonce", "code_challenge") if login.request.request_parameters.get(name)]
-    again = any(before.get(name) == login.request.request_parameters[name] for before in used for name in names)
-    return (not again if names else None), login.request
+    names = [
+        name
+        for name in ("state", "nonce", "code_challenge")
+        if login.authorization_request.request_parameters.get(name)
+    ]
+    again = any(
+        before.get(name) == login.authorization_request.request_parameters[name] for before in used for name in names
+    )
+    return (not again if names else None), login.authorization_request
 
 
 def _nonce(login: Login, earlier: list[Login]) -> tuple[bool | None, Message | None]:
-    request = login.request
+    request = login.authorization_request
     if request is None or "openid" not in request.request_parameters.get("scope", "").split():
         return None, request
     return bool(request.request_parameters.get("nonce")), request
@@ -82,14 +88,14 @@ def _code_requests(login: Login) -> list[Message]:
 
 
 def _same_address(login: Login, earlier: list[Login]) -> tuple[bool | None, Message | None]:
-    request, tokens = login.request, _code_requests(login)
+    request, tokens = login.authorization_request, _code_requests(login)
     if request is None or not tokens or "redirect_uri" not in request.request_parameters:
         return None, None
     return tokens[0].request_parameters.get("redirect_uri") == request.request_parameters["redirect_uri"], tokens[0]
 
 
 def _verifier(login: Login, earlier: list[Login]) -> tuple[bool | None, Message | None]:
-    request, tokens = login.request, _code_requests(login)
+    request, tokens = login.authorization_request, _code_requests(login)
     if request is None or not tokens or "code_challenge" not in request.request_parameters:
         return None, None
     return bool(tokens[0].request_parameters.get("code_verifier")), tokens[0]

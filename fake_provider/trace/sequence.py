@@ -47,7 +47,7 @@ class Step:
     parameters: tuple[Parameter, ...]
     message: Message | None
     is_reply: bool
-    is_placed: bool = False
+    is_matched_by_time: bool = False
 
     @property
     def lanes(self) -> tuple[int, int]:
@@ -64,14 +64,14 @@ def _steps(login: Login) -> Iterator[Step]:
     secrets = _secrets(login)
     begun = False
     for message, following in zip(login.messages, [*login.messages[1:], None], strict=True):
-        if message is login.request and not begun:
+        if message is login.authorization_request and not begun:
             begun = True
             names = tuple(name for name, _ in message.query)
             yield _implied(message, "app", "browser", "redirect to the provider", names)
         sender = "browser" if message.channel == "front" else "app"
         asked = _parameters(_request_pairs(message), secrets)
         answered = _parameters(_reply_pairs(message), secrets)
-        placed = message.number in login.placed
+        placed = message.number in login.matched_by_time
         yield Step(
             f"m{message.number}-request", sender, "provider", message.channel, _request_title(message),
             _names(asked, "form") or _names(asked, "query"), asked, message, False, placed,

@@ -208,7 +208,7 @@ def test_a_login_without_state_is_one_each_time(provider, dancer):
     assert len(numbers(provider)) == 2
 
 
-def test_what_names_nobody_is_placed_by_its_time(provider):
+def test_messages_without_an_app_are_matched_by_time(provider):
     """Discovery before a login and keys after its token belong to it; after a while they do not."""
     trace = Trace()
     early = _message(endpoint="discovery", channel="back", client_id=None, method="GET")
@@ -221,7 +221,7 @@ def test_what_names_nobody_is_placed_by_its_time(provider):
     found = Logins(trace.messages())
 
     assert [[message.number for message in login.messages] for login in found.all] == [[1, 2, 3, 4]]
-    assert found.all[0].placed == {1, 4} and [message.number for message in found.others] == [5]
+    assert found.all[0].matched_by_time == {1, 4} and [message.number for message in found.unassigned] == [5]
 
 
 def _message(**changes):
