@@ -18,7 +18,7 @@ from ..trace.event_stream import EventStream
 from ..trace.id_token_inspector import Expected, InspectedToken, inspect_id_token
 from ..trace.logins import Login, Logins
 from ..trace.security_checks import SecurityCheck, security_checks
-from ..trace.sequence import Parameter, Step, printable, sequence_steps
+from ..trace.sequence import Arrow, Parameter, printable, sequence_arrows
 from ..trace.sequence_mermaid import draw_mermaid
 from ..trace.sequence_svg import draw_svg
 from .access import require_owner
@@ -32,15 +32,15 @@ class Drawing:
     """Everything that the page of one login shows."""
 
     login: Login
-    steps: list[Step]
-    protections: list[SecurityCheck]
-    is_kept: bool
+    arrows: list[Arrow]
+    security_checks: list[SecurityCheck]
+    is_pinned: bool
 
-    def missing_at(self, step: Step) -> list[SecurityCheck]:
+    def failed_at(self, arrow: Arrow) -> list[SecurityCheck]:
         """Return the protections that are missing in the message of this arrow."""
-        if step.is_reply or step.message is None:
+        if arrow.is_response or arrow.message is None:
             return []
-        return [p for p in self.protections if p.holds is False and p.number == step.message.number]
+        return [p for p in self.security_checks if p.passed is False and p.number == arrow.message.number]
 
 
 def trace_pages(state: State) -> Blueprint:
@@ -167,7 +167,7 @@ def _find(state: State, number: int) -> Login:
 
 def _drawing(state: State, login: Login, others: list[Login] | None = None) -> Drawing:
     held = security_checks(login, others or _all(state))
-    return Drawing(login, sequence_steps(login), held, state.pinned_logins.find(login.number) is not None)
+    return Drawing(login, sequence_arrows(login), held, state.pinned_logins.find(login.number) is not None)
 
 
 def _page(template: str, state: State, **values: object) -> AnyResponse:
@@ -194,13 +194,13 @@ def _name(state: State, login: Login) -> str:
     return client.name if client else printable(login.client_id or "an app without a name")[:80]
 
 
-def _opened(state: State, parameter: Parameter, step: Step, login: Login) -> InspectedToken | None:
-    if not parameter.value.startswith("eyJ") or step.message is None:
+def _opened(state: State, parameter: Parameter, arrow: Arrow, login: Login) -> InspectedToken | None:
+    if not parameter.value.startswith("eyJ") or arrow.message is None:
         return None
     sent = login.authorization_request.request_parameters if login.authorization_request else {}
-    token = step.message.response_members.get("access_token")
+    token = arrow.message.response_members.get("access_token")
     access_token = token if isinstance(token, str) else None
-    expected = Expected(login.client_id, sent.get("nonce"), access_token, step.message.time)
+    expected = Expected(login.client_id, sent.get("nonce"), access_token, arrow.message.time)
     dialect = BY_NAME[login.dialect]
     return inspect_id_token(parameter.value, expected, state.keys.of(dialect).published() if dialect.openid else None)
 

@@ -69,7 +69,7 @@ class Comparison:
     """Two logins, request by request, and what protects each."""
 
     pairs: tuple[Pair, ...]
-    protections: tuple[tuple[str, bool | None, bool | None], ...]
+    security_checks: tuple[tuple[str, bool | None, bool | None], ...]
 
     @property
     def only_left(self) -> list[str]:
@@ -99,7 +99,7 @@ def compare(left: Login, right: Login) -> Comparison:
     sides = zip(security_checks(left), security_checks(right), strict=True)
     return Comparison(
         tuple(_pair(title, ones.get(title), others.get(title)) for title in titles),
-        tuple((one.name, one.holds, other.holds) for one, other in sides),
+        tuple((one.name, one.passed, other.passed) for one, other in sides),
     )
 
 

@@ -26,7 +26,7 @@ class Check:
     """One check: what is compared, and whether it holds; None when there is nothing to compare with."""
 
     name: str
-    holds: bool | None
+    passed: bool | None
     words: str
 
 

@@ -16,16 +16,16 @@ class SecurityCheck:
     """One protection. `holds` is None when there was nothing to see of it; `number` is the message that shows it."""
 
     name: str
-    holds: bool | None
+    passed: bool | None
     number: int
-    missing: str
+    problem: str
     source: str
 
 
 @dataclass(frozen=True)
 class _Rule:
     name: str
-    missing: str
+    problem: str
     source: str
     look: Callable[[Login, list[Login]], tuple[bool | None, Message | None]]
 
@@ -37,13 +37,13 @@ def security_checks(login: Login, others: Iterable[Login] = ()) -> list[Security
     for rule in RULES:
         holds, message = rule.look(login, earlier)
         number = message.number if message else login.number
-        found.append(SecurityCheck(rule.name, holds, number, rule.missing, rule.source))
+        found.append(SecurityCheck(rule.name, holds, number, rule.problem, rule.source))
     return found
 
 
 def failed_checks(login: Login, others: Iterable[Login] = ()) -> list[SecurityCheck]:
     """Return the protections that this login lacks."""
-    return [protection for protection in security_checks(login, others) if protection.holds is False]
+    return [protection for protection in security_checks(login, others) if protection.passed is False]
 
 
 def _asked_with(name: str) -> Callable[[Login, list[Login]], tuple[bool | None, Message | None]]:

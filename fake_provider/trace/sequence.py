@@ -35,18 +35,18 @@ class Parameter:
 
 
 @dataclass(frozen=True)
-class Step:
-    """One arrow. `message` is what the provider has seen, None where the step follows from the others."""
+class Arrow:
+    """One arrow. `message` is what the provider has seen, None where the arrow follows from the others."""
 
     key: str
     sender: str
     receiver: str
     channel: str
     title: str
-    carries: tuple[str, ...]
+    shown_names: tuple[str, ...]
     parameters: tuple[Parameter, ...]
     message: Message | None
-    is_reply: bool
+    is_response: bool
     is_matched_by_time: bool = False
 
     @property
@@ -55,12 +55,12 @@ class Step:
         return LANES.index(self.sender), LANES.index(self.receiver)
 
 
-def sequence_steps(login: Login) -> list[Step]:
+def sequence_arrows(login: Login) -> list[Arrow]:
     """Return the arrows of a login, from the first to the last."""
-    return list(_steps(login))
+    return list(_arrows(login))
 
 
-def _steps(login: Login) -> Iterator[Step]:
+def _arrows(login: Login) -> Iterator[Arrow]:
     secrets = _secrets(login)
     begun = False
     for message, following in zip(login.messages, [*login.messages[1:], None], strict=True):
@@ -72,11 +72,11 @@ def _steps(login: Login) -> Iterator[Step]:
         asked = _parameters(_request_pairs(message), secrets)
         answered = _parameters(_reply_pairs(message), secrets)
         placed = message.number in login.matched_by_time
-        yield Step(
+        yield Arrow(
             f"m{message.number}-request", sender, "provider", message.channel, _request_title(message),
             _names(asked, "form") or _names(asked, "query"), asked, message, False, placed,
         )  # fmt: skip
-        yield Step(
+        yield Arrow(
             f"m{message.number}-reply", "provider", sender, message.channel, _reply_title(message, following),
             _names(answered, *(("redirect", "reply") if is_redirect_to_app(message) else ("reply",))), answered,
             message, True, placed,
@@ -87,9 +87,9 @@ def _steps(login: Login) -> Iterator[Step]:
             yield _implied(message, "browser", "app", f"GET {path}", names)
 
 
-def _implied(message: Message, sender: str, receiver: str, title: str, carries: tuple[str, ...]) -> Step:
+def _implied(message: Message, sender: str, receiver: str, title: str, shown_names: tuple[str, ...]) -> Arrow:
     key = f"m{message.number}-{sender}"
-    return Step(key, sender, receiver, "front", title, carries, (), None, sender == "app")
+    return Arrow(key, sender, receiver, "front", title, shown_names, (), None, sender == "app")
 
 
 def _request_title(message: Message) -> str:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 
 from .logins import Login
-from .sequence import LANES, sequence_steps
+from .sequence import LANES, sequence_arrows
 
 
 def draw_mermaid(login: Login) -> str:
     """Return the text of the diagram."""
     lines = ["sequenceDiagram", *(f"    participant {lane}" for lane in LANES)]
-    for step in sequence_steps(login):
-        arrow = "-->>" if step.is_reply else "->>"
-        carries = f" ({', '.join(step.carries)})" if step.carries else ""
-        lines.append(f"    {step.sender}{arrow}{step.receiver}: {_text(step.title + carries)}")
+    for arrow in sequence_arrows(login):
+        line = "-->>" if arrow.is_response else "->>"
+        shown_names = f" ({', '.join(arrow.shown_names)})" if arrow.shown_names else ""
+        lines.append(f"    {arrow.sender}{line}{arrow.receiver}: {_text(arrow.title + shown_names)}")
     return "\n".join(lines) + "\n"
 
 

@@ -9,14 +9,14 @@ from html import escape
 from textwrap import wrap
 
 from .logins import Login
-from .sequence import LANES, Step, printable, sequence_steps
+from .sequence import LANES, Arrow, printable, sequence_arrows
 
 WIDTH = 760
 EDGE = 110  # from the side to the outer lanes
 HEAD = 64  # height of the names of the lanes
 LINE = 16
 LETTER = 6.1  # width of a letter of the labels, on the average
-MAX_NAMES = 12  # of what a message carries; a key set or a user has dozens of members
+MAX_NAMES = 12  # of what a message shown_names; a key set or a user has dozens of members
 COLOURS = {"front": "#0b57a4", "back": "#a34100"}
 INK, GREY, PAPER, NEW = "#1f2328", "#59636e", "#ffffff", "#fff3c4"
 FONT = "font-family='system-ui,-apple-system,Segoe UI,Helvetica,Arial,sans-serif' font-size='12'"
@@ -24,21 +24,21 @@ FONT = "font-family='system-ui,-apple-system,Segoe UI,Helvetica,Arial,sans-serif
 
 def draw_svg(login: Login, app: str, provider: str, after: int | None = None) -> str:
     """Return the SVG. What belongs to messages with a number above `after` is marked as new."""
-    arrows = sequence_steps(login)
+    arrows = sequence_arrows(login)
     names = {
         "browser": "Browser",
         "app": f"App: {printable(app)[:24]}",
         "provider": f"Provider: {printable(provider)[:20]}",
     }
     rows, top = [], HEAD
-    for number, step in enumerate(arrows, 1):
-        row, height = _row(step, number, top, _is_new(step, after))
+    for number, arrow in enumerate(arrows, 1):
+        row, height = _row(arrow, number, top, _is_new(arrow, after))
         rows.append(row)
         top += height
     lanes = "".join(_lane(x, names[lane], top) for lane, x in _places().items())
     height = top + 40
     title = f"Login of {printable(app)[:80]} at {printable(provider)[:40]}"
-    words = "\n".join(_words(step, number, after) for number, step in enumerate(arrows, 1))
+    words = "\n".join(_words(arrow, number, after) for number, arrow in enumerate(arrows, 1))
     return (
         f"<svg xmlns='http://www.w3.org/2000/svg' role='img' viewBox='0 0 {WIDTH} {height}' "
         f"width='{WIDTH}' height='{height}' style='max-width:100%;height:auto' {FONT}>"
@@ -61,27 +61,27 @@ def _lane(x: int, name: str, bottom: int) -> str:
     )
 
 
-def _row(step: Step, number: int, top: int, is_new: bool) -> tuple[str, int]:
+def _row(arrow: Arrow, number: int, top: int, is_new: bool) -> tuple[str, int]:
     """Return the drawing of one arrow with its label above it, and its height."""
-    begin, end = (_places()[lane] for lane in (step.sender, step.receiver))
+    begin, end = (_places()[lane] for lane in (arrow.sender, arrow.receiver))
     room = int((abs(end - begin) - 20) / LETTER)
-    title = wrap(f"{number}. {step.title}", room)
-    carries = wrap(_names(step), room)
-    height = LINE * (len(title) + len(carries)) + 18
+    title = wrap(f"{number}. {arrow.title}", room)
+    shown_names = wrap(_names(arrow), room)
+    height = LINE * (len(title) + len(shown_names)) + 18
     middle = (begin + end) // 2
-    colour = COLOURS[step.channel]
+    colour = COLOURS[arrow.channel]
     parts = [f"<rect x='8' y='{top}' width='{WIDTH - 16}' height='{height}' fill='{NEW}'/>"] if is_new else []
     if is_new:  # the lanes go on through it
         parts += [
             f"<line x1='{x}' y1='{top}' x2='{x}' y2='{top + height}' stroke='#afb8c1'/>" for x in _places().values()
         ]
-    style = f"fill='{INK if step.message else GREY}'{'' if step.message else ' font-style=' + repr('italic')}"
-    for line, words in enumerate([*title, *carries]):
+    style = f"fill='{INK if arrow.message else GREY}'{'' if arrow.message else ' font-style=' + repr('italic')}"
+    for line, words in enumerate([*title, *shown_names]):
         y = top + LINE * (line + 1) - 2
         weight = " font-weight='600'" if line < len(title) else ""
         parts.append(_label(middle, y, words, style + weight, NEW if is_new else PAPER))
     y = top + height - 9
-    dashes = " stroke-dasharray='5 4'" if step.is_reply else ""
+    dashes = " stroke-dasharray='5 4'" if arrow.is_response else ""
     back = 9 if end > begin else -9
     parts.append(
         f"<line x1='{begin}' y1='{y}' x2='{end - back}' y2='{y}' stroke='{colour}' stroke-width='1.5'{dashes}/>"
@@ -109,20 +109,20 @@ def _legend(y: int) -> str:
     return f"{keys}<text x='{WIDTH - 20}' y='{y}' text-anchor='end' font-size='11' fill='{GREY}'>{rest}</text>"
 
 
-def _words(step: Step, number: int, after: int | None) -> str:
-    carries = f" ({_names(step)})" if step.carries else ""
-    new = " [new]" if _is_new(step, after) else ""
-    return f"{number}. {step.sender} to {step.receiver}, {step.channel} channel: {step.title}{carries}{new}"
+def _words(arrow: Arrow, number: int, after: int | None) -> str:
+    shown_names = f" ({_names(arrow)})" if arrow.shown_names else ""
+    new = " [new]" if _is_new(arrow, after) else ""
+    return f"{number}. {arrow.sender} to {arrow.receiver}, {arrow.channel} channel: {arrow.title}{shown_names}{new}"
 
 
-def _names(step: Step) -> str:
-    more = len(step.carries) - MAX_NAMES
-    return ", ".join(step.carries[:MAX_NAMES]) + (f" … and {more} more" if more > 0 else "")
+def _names(arrow: Arrow) -> str:
+    more = len(arrow.shown_names) - MAX_NAMES
+    return ", ".join(arrow.shown_names[:MAX_NAMES]) + (f" … and {more} more" if more > 0 else "")
 
 
-def _is_new(step: Step, after: int | None) -> bool:
+def _is_new(arrow: Arrow, after: int | None) -> bool:
     """Tell whether the message that an arrow belongs to, or follows from, has a number above `after`."""
-    return after is not None and int(step.key[1:].partition("-")[0]) > after
+    return after is not None and int(arrow.key[1:].partition("-")[0]) > after
 
 
 def _text(text: str) -> str:
