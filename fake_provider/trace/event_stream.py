@@ -1,7 +1,7 @@
-"""The news of the trace as server-sent events, so that a page is drawn while the login happens.
+"""The event stream of the trace: server-sent events that tell an open page of new messages.
 
-Each open page holds a thread of the server for as long as it listens. So there are few of them and none stays
-long; a browser comes back by itself, and where there is no room it asks every few seconds instead.
+Each open page occupies a thread of the server while it listens. So the number of listeners and their time are limited:
+a browser reconnects by itself, and above the limit it polls every two seconds instead.
 """
 
 from __future__ import annotations
@@ -15,40 +15,40 @@ from .recorder import Trace
 
 MAX_LISTENERS = 24
 LIFETIME = 30.0  # seconds
-HEARTBEAT = 1.0  # seconds; who has left is noticed at the next word to them
-RETRY_AT_ONCE = "retry: 200\n\n"
-RETRY_LATER = "retry: 2000\n\n"
+HEARTBEAT = 1.0  # seconds; a closed connection is only noticed when the server writes to it
+RETRY_SOON = "retry: 200\n\n"  # milliseconds
+RETRY_LATER = "retry: 2000\n\n"  # milliseconds
 
 
 class EventStream:
-    """The listeners of one trace."""
+    """The event stream of one trace, for up to `max_listeners` pages at a time."""
 
-    def __init__(self, trace: Trace, most: int = MAX_LISTENERS, pause: float = 0.0) -> None:
-        """`pause` is how long after an event, in seconds, the next one may come, for listeners who hear of much."""
+    def __init__(self, trace: Trace, max_listeners: int = MAX_LISTENERS, pause: float = 0.0) -> None:
+        """`pause` is the minimum time between two events, in seconds: it limits how often a page reloads."""
         self._trace = trace
         self._pause = pause
-        self._seats = BoundedSemaphore(most)
+        self._slots = BoundedSemaphore(max_listeners)
 
-    def events(self, after: int, own: Callable[[list[Message]], list[Message]] = list) -> Iterator[str]:
-        """Return one event for each news after the message of that number; its id is the newest number.
+    def events(self, after: int, visible: Callable[[list[Message]], list[Message]] = list) -> Iterator[str]:
+        """Yield an event whenever there are messages with a number above `after`; its id is the newest number.
 
-        News are messages of which `own` leaves any.
+        `visible` selects the messages that the listener may see: messages that it removes cause no event.
         """
         newest = self._trace.wait(after, 0)
-        after = after if after <= newest else 0  # of a provider that has been started again since
-        if not self._seats.acquire(blocking=False):
-            yield RETRY_LATER + (_event(newest) if own(self._trace.messages(after=after)) else "")
+        after = after if after <= newest else 0  # a higher number is from before a restart of the provider
+        if not self._slots.acquire(blocking=False):
+            yield RETRY_LATER + (_event(newest) if visible(self._trace.messages(after=after)) else "")
             return
         try:
-            yield RETRY_AT_ONCE
+            yield RETRY_SOON
             end = time.monotonic() + LIFETIME
             while time.monotonic() < end:
                 newest = self._trace.wait(after, HEARTBEAT)
-                yield _event(newest) if own(self._trace.messages(after=after)) else ": still here\n\n"
+                yield _event(newest) if visible(self._trace.messages(after=after)) else ": still here\n\n"
                 time.sleep(self._pause if newest > after else 0.0)
                 after = max(newest, after)
         finally:
-            self._seats.release()
+            self._slots.release()
 
 
 def _event(number: int) -> str:

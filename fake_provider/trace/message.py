@@ -1,4 +1,4 @@
-"""One request and its reply, with what each of its parameters is for."""
+"""A message: one request and the response to it, and its JSON for `GET /_trace`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ Pairs = list[tuple[str, str]]
 
 @dataclass(frozen=True)
 class Message:
-    """One request and its reply; `number` counts all messages since the start, `time` is in seconds."""
+    """One request and the response to it.
+
+    `channel` is front (through the browser) or back (from the app to the provider), `number` counts all messages since
+    the provider's start, and `time` is in seconds since 1970.
+    """
 
     dialect: str
     endpoint: str
@@ -37,7 +41,7 @@ class Message:
     time: float
 
     def as_json(self) -> dict[str, Any]:
-        """Return the message as `GET /_trace` shows it, each parameter with what it is for."""
+        """Return the message as `GET /_trace` shows it, with the purpose of each parameter."""
         return {
             "number": self.number,
             "time": self.time,
@@ -58,31 +62,31 @@ class Message:
                 "json": self._body_as_json(),
                 "body": self.body,
             },
-            "parameters": list(self._parameters()),
+            "parameters": list(self._explained_parameters()),
             "fault": self.fault,
         }
 
     @cached_property
     def request_parameters(self) -> dict[str, str]:
-        """What came with the request, in the address or in the body."""
+        """The parameters of the request, from its query string and its form."""
         return dict([*self.query, *self.form])
 
     @cached_property
     def location(self) -> str:
-        """Where the reply sends the browser, if anywhere."""
+        """The URL of the redirect, or an empty text when the response is no redirect."""
         return dict(self.response_headers).get("Location", "")
 
     @cached_property
     def redirect_parameters(self) -> Pairs:
-        """The parameters of the redirect."""
+        """The parameters in the query string of the redirect."""
         try:
             return parse_qsl(urlsplit(self.location).query, keep_blank_values=True)
-        except ValueError:  # a fault has made an address of it that is none
+        except ValueError:  # a fault has replaced the URL by an invalid one
             return []
 
     @cached_property
     def response_members(self) -> dict[str, Any]:
-        """The members of the reply, when it is a JSON object or a form."""
+        """The members of the response body, when it is a JSON object or a form."""
         body = self._body_as_json()
         if isinstance(body, dict):
             return body
@@ -96,7 +100,7 @@ class Message:
         except (ValueError, RecursionError):
             return None
 
-    def _parameters(self) -> Iterator[dict[str, Any]]:
+    def _explained_parameters(self) -> Iterator[dict[str, Any]]:
         places: list[tuple[str, Pairs]] = [
             ("query", self.query),
             ("form", self.form),

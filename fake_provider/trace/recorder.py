@@ -1,6 +1,6 @@
-"""Every message of every login is kept as it was sent, in order, until newer ones push it out.
+"""The recorder of the trace: it keeps the last messages in memory, in their order.
 
-Front channel is what goes through the browser, back channel what the app sends to the provider itself.
+Recording happens within each request, so a message is stored as it came and parsed only when it is read.
 """
 
 from __future__ import annotations
@@ -18,50 +18,52 @@ MAX_MESSAGES = 4_000
 MAX_BODY = 4_000  # characters
 MAX_VALUE = 2_000  # characters
 MAX_PAIRS = 100
-MAX_CACHED = 1_000  # texts, and sets of headers
-MAX_VALUES = 20_000  # characters of all headers, or of a whole form
+MAX_INTERNED = 1_000  # queries, paths, bodies and lists of headers
+MAX_PAIRS_LENGTH = 20_000  # characters of all headers, or of a whole form
 
 
 class Trace:
-    """The last messages, oldest first. Each reply waits for it, so messages are only made ready when somebody looks."""
+    """The last `max_messages` messages, oldest first."""
 
-    def __init__(self, most: int = MAX_MESSAGES) -> None:
+    def __init__(self, max_messages: int = MAX_MESSAGES) -> None:
         self._lock = Condition()
         self._messages: dict[int, Message | _RecordedMessage] = {}  # by number, without gaps
-        self._most = most
+        self._max_messages = max_messages
         self._count = 0
-        self._known: dict[Any, Any] = {}
+        self._interned: dict[Any, Any] = {}
 
     def add(self, query: bytes | Iterable[tuple[str, str]], body: bytes | str, **parts: Any) -> None:
-        """Keep a message made of the parts of Message, and give it the next number.
+        """Record a message and give it the next number. `parts` are the other fields of Message.
 
-        `query` and `body` may be as they came.
+        `query` and `body` may be bytes, as the request and the response have them.
         """
         if not isinstance(query, bytes) or len(query) > MAX_VALUE:
-            query = tuple(_cut(_pairs_of(query)))
+            query = tuple(_shortened(_pairs_of(query)))
         for name in ("form", "headers", "response_headers"):
-            parts[name] = tuple(_cut(parts[name]))
-        if len(self._known) > MAX_CACHED:
-            self._known.clear()
-        known = self._known.setdefault  # what comes with every login is kept once for all
+            parts[name] = tuple(_shortened(parts[name]))
+        if len(self._interned) > MAX_INTERNED:
+            self._interned.clear()
+        intern = self._interned.setdefault  # values that most messages share are stored once
         for name in ("path", "headers", "response_headers"):
-            parts[name] = known(parts[name], parts[name])
+            parts[name] = intern(parts[name], parts[name])
         body = body[: 4 * MAX_BODY]  # a character has four bytes at most
-        kept = _RecordedMessage(query=known(query, query), body=known(body, body), **{"time": time.time(), **parts})
+        recorded = _RecordedMessage(
+            query=intern(query, query), body=intern(body, body), **{"time": time.time(), **parts}
+        )
         with self._lock:
             self._count += 1
-            self._messages[self._count] = kept
-            self._messages.pop(self._count - self._most, None)
+            self._messages[self._count] = recorded
+            self._messages.pop(self._count - self._max_messages, None)
             self._lock.notify_all()
 
-    def wait(self, after: int, patience: float) -> int:
-        """Return the number of the newest message as soon as it is above `after`, or when patience ends (seconds)."""
+    def wait(self, after: int, timeout: float) -> int:
+        """Return the number of the newest message as soon as it is above `after`, or after `timeout` seconds."""
         with self._lock:
-            self._lock.wait_for(lambda: self._count > after, patience)
+            self._lock.wait_for(lambda: self._count > after, timeout)
             return self._count
 
     def messages(self, client_id: str | None = None, dialect: str | None = None, after: int = 0) -> list[Message]:
-        """Return the messages of this client and dialect with a number above `after`."""
+        """Return the messages of this client and dialect with a number above `after`; None means any."""
         with self._lock:
             first = max(after, self._count - len(self._messages)) + 1
             newer = [self._message(number) for number in range(first, self._count + 1)]
@@ -73,15 +75,15 @@ class Trace:
 
     @property
     def forgotten(self) -> int:
-        """How many older messages are not kept any more."""
+        """The number of older messages that have been removed."""
         with self._lock:
             return self._count - len(self._messages)
 
     def clear(self) -> None:
-        """Forget all messages; numbers go on."""
+        """Remove all messages. The next message gets the next number, not 1."""
         with self._lock:
             self._messages.clear()
-            self._known.clear()
+            self._interned.clear()
 
     def _message(self, number: int) -> Message:
         found = self._messages[number]
@@ -91,7 +93,7 @@ class Trace:
 
 
 class _RecordedMessage:
-    """A message as it came, in as little room as it can have, until somebody looks at it."""
+    """A message as it came, in little memory. `message` parses it."""
 
     __slots__ = tuple(name for name in Message.__dataclass_fields__ if name != "number")
 
@@ -100,7 +102,7 @@ class _RecordedMessage:
             setattr(self, name, parts.get(name))
 
     def message(self, number: int) -> Message:
-        """Return what is shown of it."""
+        """Return the message, parsed and shortened."""
         parts = {name: getattr(self, name) for name in self.__slots__}
         for name in ("form", "headers", "response_headers"):
             parts[name] = list(parts[name])
@@ -115,14 +117,14 @@ def _pairs_of(query: bytes | Iterable[tuple[str, str]]) -> Pairs:
     return list(query)
 
 
-def _cut(pairs: Pairs) -> Pairs:
+def _shortened(pairs: Pairs) -> Pairs:
     if len(pairs) <= MAX_PAIRS and sum(map(len, chain.from_iterable(pairs))) < MAX_VALUE:
-        return pairs  # nearly always
-    room = MAX_VALUES
-    cut = []
+        return pairs  # the usual case
+    room = MAX_PAIRS_LENGTH
+    shortened = []
     for name, value in pairs[:MAX_PAIRS]:
         pair = name[:MAX_VALUE][:room], value[:MAX_VALUE][: max(0, room - len(name))]
         room -= len(pair[0]) + len(pair[1])
         if room > 0:
-            cut.append(pair)
-    return cut
+            shortened.append(pair)
+    return shortened

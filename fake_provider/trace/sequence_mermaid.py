@@ -1,4 +1,7 @@
-"""A login as a Mermaid sequence diagram, for a README or a talk. It has names and no values, so no secrets."""
+"""The Mermaid sequence diagram of a login, for a README or a talk.
+
+It contains the names of parameters and no values, so no secrets.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +16,11 @@ def draw_mermaid(login: Login) -> str:
     lines = ["sequenceDiagram", *(f"    participant {lane}" for lane in LANES)]
     for arrow in sequence_arrows(login):
         line = "-->>" if arrow.is_response else "->>"
-        shown_names = f" ({', '.join(arrow.shown_names)})" if arrow.shown_names else ""
-        lines.append(f"    {arrow.sender}{line}{arrow.receiver}: {_text(arrow.title + shown_names)}")
+        names = f" ({', '.join(arrow.shown_names)})" if arrow.shown_names else ""
+        lines.append(f"    {arrow.sender}{line}{arrow.receiver}: {_label(arrow.title + names)}")
     return "\n".join(lines) + "\n"
 
 
-def _text(text: str) -> str:
-    """Leave out what Mermaid reads as its own: a semicolon ends a line, a hash begins an entity."""
+def _label(text: str) -> str:
+    """Replace characters of Mermaid's syntax: a semicolon ends a line, a hash begins an entity."""
     return re.sub(r"[^\w ,.:()/?!'%+-]", "_", text)[:300]

@@ -379,7 +379,7 @@ def test_a_kept_login_stays(provider, dancer):
 
 def test_the_oldest_kept_login_goes_first():
     """There is a bound, and how many have gone is counted."""
-    kept = PinnedLogins(most=2)
+    kept = PinnedLogins(max_logins=2)
     for number in (1, 2, 3):
         kept.pin(Login(number, "google", "app"))
 
@@ -638,7 +638,7 @@ def test_listeners_starve_nobody(provider, dancer):
 def test_a_listener_without_a_seat_gets_the_news_all_the_same():
     """It hears what it has missed, and when to come back."""
     trace = Trace()
-    live = EventStream(trace, most=1)
+    live = EventStream(trace, max_listeners=1)
     first = live.events(0)
     next(first)
     trace.add(**_message())

@@ -72,7 +72,7 @@ def test_reads_an_address_and_a_body_as_they_came():
 
 def test_forgets_the_oldest_and_says_so():
     """The trace has a bound, in messages and in the length of each."""
-    trace = Trace(most=2)
+    trace = Trace(max_messages=2)
     for _ in range(3):
         trace.add(**{**MESSAGE, "body": b"x" * 100_000, "query": b"state=s&" * 20_000 + b"s" * 100_000})
         trace.add(**{**MESSAGE, "body": "x" * 100_000, "query": [("state", "s" * 100_000)] * 200})
