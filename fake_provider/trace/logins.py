@@ -1,6 +1,7 @@
-"""A login is the messages of one authorization: they hang together by the request itself, its code and its tokens.
+"""The logins of the trace: messages grouped by their authorization request, its code and its tokens.
 
-The provider sees no sessions of apps. What names neither code nor token nor app is placed by its time.
+The provider does not see the sessions of the apps. A message without code, token and client id (a request for the
+discovery document or the keys) is assigned to a login by its time.
 """
 
 from __future__ import annotations
@@ -11,13 +12,16 @@ from functools import cached_property
 
 from .message import Message
 
-MAX_GAP = 10.0  # seconds within which a message that names nobody may belong to a login
+MAX_GAP = 10.0  # seconds between a message without code, token and client id and the login that it is assigned to
 TOKENS = ("access_token", "refresh_token", "id_token")
 
 
 @dataclass
 class Login:
-    """One login: its messages in their order. `number` is that of the first message, `placed` those found by time."""
+    """One login: its messages in their order.
+
+    `number` is the number of its first message, `matched_by_time` the numbers of messages assigned by their time.
+    """
 
     number: int
     dialect: str
@@ -27,33 +31,33 @@ class Login:
 
     @property
     def time(self) -> float:
-        """When it began."""
+        """The time of its first message."""
         return self.messages[0].time
 
     @property
     def authorization_request(self) -> Message | None:
-        """The authorization request, when it is among the messages."""
+        """The first authorization request, or None when it is not among the messages."""
         return next((message for message in self.messages if message.endpoint == "authorization"), None)
 
     @property
     def authorization_response(self) -> dict[str, str]:
-        """What the provider sent back to the app through the browser."""
-        answers = [dict(message.redirect_parameters) for message in self.messages if is_authorization_response(message)]
-        return answers[-1] if answers else {}
+        """The parameters of the last authorization response, or an empty dictionary."""
+        responses = [message.redirect_parameters for message in self.messages if is_authorization_response(message)]
+        return dict(responses[-1]) if responses else {}
 
     @property
     def back_channel(self) -> list[Message]:
-        """What the app asked by itself."""
+        """The messages between the app and the provider that did not go through the browser."""
         return [message for message in self.messages if message.channel == "back"]
 
     @property
     def faulty_message(self) -> Message | None:
-        """The first message whose reply was broken on demand."""
+        """The first message whose response a fault has changed, or None."""
         return next((message for message in self.messages if message.fault), None)
 
     @cached_property
     def outcome(self) -> str:
-        """How far it has come, as far as the provider can see."""
+        """How far the login has come, as far as the provider can see, in words for a page."""
         tokens = [message for message in self.messages if message.endpoint == "token"]
         if any(message.status < 400 and _carries_token(message) for message in self.back_channel):
             return "profile read"
@@ -67,31 +71,31 @@ class Login:
 
 
 def is_redirect_to_app(message: Message) -> bool:
-    """Tell whether this message sends the browser back to the app."""
+    """Tell whether the response redirects the browser to the app."""
     return message.channel == "front" and bool(message.location) and not message.location.startswith("/")
 
 
 def is_authorization_response(message: Message) -> bool:
-    """Tell whether this message answers an authorization request."""
+    """Tell whether the response is an authorization response (RFC 6749 section 4.1.2)."""
     return message.endpoint == "authorization" and is_redirect_to_app(message)
 
 
 class Logins:
-    """The logins that these messages make, oldest first."""
+    """The logins that the messages belong to, oldest first."""
 
     def __init__(self, messages: Iterable[Message]) -> None:
         self.all: list[Login] = []
-        self._loose: dict[str, list[Message]] = {}  # by dialect: what belongs to no login yet
-        self._open: dict[object, Login] = {}
-        self._by_secret: dict[str, Login] = {}  # codes and tokens
+        self._unassigned: dict[str, list[Message]] = {}  # by dialect
+        self._by_request: dict[object, Login] = {}  # by dialect and query string
+        self._by_secret: dict[str, Login] = {}  # by code, and by token
         self._newest: dict[object, Login] = {}  # by dialect, and by dialect and client
         for message in messages:
-            self._take(message)
+            self._assign(message)
 
     @property
     def unassigned(self) -> list[Message]:
         """The messages that belong to no login."""
-        return [message for loose in self._loose.values() for message in loose]
+        return [message for messages in self._unassigned.values() for message in messages]
 
     def of(self, client_id: str | None = None, dialect: str | None = None) -> list[Login]:
         """Return the logins of this client and this dialect; None means any."""
@@ -101,61 +105,61 @@ class Logins:
             if client_id in (None, login.client_id) and dialect in (None, login.dialect)
         ]  # fmt: skip
 
-    def _take(self, message: Message) -> None:
-        asked = self._open.get((message.dialect, tuple(message.query)))
+    def _assign(self, message: Message) -> None:
+        same_query = self._by_request.get((message.dialect, tuple(message.query)))
         if message.endpoint == "authorization":
-            login = self._asked_by(message)
-        elif message.endpoint == "sign-up" and asked is not None:  # on the way: it carries the request in its address
-            login = asked
+            login = self._with_request(message)
+        elif message.endpoint == "sign-up" and same_query is not None:  # its URL has the authorization request's query
+            login = same_query
         else:
-            found = self._of_secret(message)
+            found = self._with_secret(message)
             if found is None and message.client_id is None:
-                self._place(message)
+                self._assign_by_time(message)
                 return
-            login = found or self._newest.get((message.dialect, message.client_id)) or self._begin(message)
+            login = found or self._newest.get((message.dialect, message.client_id)) or self._add_login(message)
         login.messages.append(message)
-        for text in [*map(message.response_members.get, TOKENS), dict(message.redirect_parameters).get("code")]:
-            if text and isinstance(text, str):
-                self._by_secret[text] = login
+        for secret in [*map(message.response_members.get, TOKENS), dict(message.redirect_parameters).get("code")]:
+            if secret and isinstance(secret, str):
+                self._by_secret[secret] = login
 
-    def _asked_by(self, message: Message) -> Login:
+    def _with_request(self, message: Message) -> Login:
+        """Return the login of this authorization request; the same request after its response starts a new login."""
         key = (message.dialect, tuple(message.query))
-        login = self._open.get(key)
-        again = login is not None and bool(login.authorization_response) and message.method == "GET"
-        if login is None or again:
-            login = self._open[key] = self._begin(message)
+        login = self._by_request.get(key)
+        is_new = login is not None and bool(login.authorization_response) and message.method == "GET"
+        if login is None or is_new:
+            login = self._by_request[key] = self._add_login(message)
         return login
 
-    def _begin(self, message: Message) -> Login:
+    def _add_login(self, message: Message) -> Login:
         login = Login(message.number, message.dialect, message.client_id)
-        loose = self._loose.get(message.dialect, [])
-        if message.endpoint == "authorization":  # a library may have read the discovery document on its way
-            while loose and message.time - loose[-1].time < MAX_GAP:
-                login.messages.insert(0, loose.pop())
-            login.matched_by_time |= {early.number for early in login.messages}
+        earlier = self._unassigned.get(message.dialect, [])
+        if message.endpoint == "authorization":  # the library may have read the discovery document before it
+            while earlier and message.time - earlier[-1].time < MAX_GAP:
+                login.messages.insert(0, earlier.pop())
+            login.matched_by_time |= {matched.number for matched in login.messages}
         self.all.append(login)
         self._newest[message.dialect] = self._newest[message.dialect, message.client_id] = login
         return login
 
-    def _of_secret(self, message: Message) -> Login | None:
+    def _with_secret(self, message: Message) -> Login | None:
+        """Return the login whose code or token the request contains."""
         bearer = dict(message.headers).get("Authorization", "").partition(" ")[2]
         names = ("code", "refresh_token", "access_token", "token", "id_token_hint")
-        return next(
-            filter(None, map(self._by_secret.get, [bearer, *(message.request_parameters.get(n, "") for n in names)])),
-            None,
-        )
+        secrets = [bearer, *(message.request_parameters.get(name, "") for name in names)]
+        return next((self._by_secret[secret] for secret in secrets if secret in self._by_secret), None)
 
-    def _place(self, message: Message) -> None:
+    def _assign_by_time(self, message: Message) -> None:
         login = self._newest.get(message.dialect)
         if login is None or not login.authorization_response or message.time - login.messages[-1].time > MAX_GAP:
-            self._loose.setdefault(message.dialect, []).append(message)
+            self._unassigned.setdefault(message.dialect, []).append(message)
             return
         login.messages.append(message)
         login.matched_by_time.add(message.number)
 
 
 def _carries_token(message: Message) -> bool:
-    """Tell whether this message asks for something with an access token."""
+    """Tell whether the request is a GET with an access token."""
     if message.method != "GET" or message.endpoint == "token":
         return False
     return "Authorization" in dict(message.headers) or "access_token" in message.request_parameters

@@ -12,7 +12,7 @@ MAX_PINNED = 500
 class PinnedLogins:
     """Pinned logins, by number. The login that was pinned first is removed first when there are too many.
 
-    `forgotten` counts the removed ones.
+    `forgotten` counts the logins that were removed because of `max_logins`.
     """
 
     def __init__(self, max_logins: int = MAX_PINNED) -> None:

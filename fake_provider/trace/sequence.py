@@ -1,6 +1,7 @@
-"""A login as a drawing: who sends what to whom, one arrow for a request and one for its reply.
+"""The arrows of a login's sequence diagram: one for each request, and one for the response to it.
 
-What the provider cannot see, but follows from what it sees, is drawn too, and marked.
+The provider does not see the messages between the browser and the app. Their arrows follow from the messages that it
+sees, and have no message.
 """
 
 from __future__ import annotations
@@ -16,14 +17,17 @@ from .message import Message, Pairs
 from .parameters import PARAMETERS, SECRETS, ParameterInfo
 
 LANES = ("browser", "app", "provider")
-MIN_SECRET_LENGTH = 8  # characters: what is shorter is found in other texts by chance
+MIN_SECRET_LENGTH = 8  # characters: a shorter secret may be part of another value by chance
 UNKNOWN = ParameterInfo("", "")
 PAGES = {"person": "a page: who are you?", "decision": "a page: do you allow this?"}
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """One value of a message; `is_secret` is to be covered until somebody asks for it."""
+    """One parameter of a message. `place` is where it stood: query, form, header, redirect, reply or reply header.
+
+    A page hides the value of a secret until the user clicks on it.
+    """
 
     place: str
     name: str
@@ -36,7 +40,10 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Arrow:
-    """One arrow. `message` is what the provider has seen, None where the arrow follows from the others."""
+    """One arrow of the diagram.
+
+    `shown_names` are the names of parameters in its label. `message` is None when the provider does not see it.
+    """
 
     key: str
     sender: str
@@ -51,43 +58,44 @@ class Arrow:
 
     @property
     def lanes(self) -> tuple[int, int]:
-        """The lanes of the arrow's two ends, counted from the left."""
+        """The lanes of sender and receiver, counted from the left."""
         return LANES.index(self.sender), LANES.index(self.receiver)
 
 
 def sequence_arrows(login: Login) -> list[Arrow]:
-    """Return the arrows of a login, from the first to the last."""
+    """Return the arrows of a login, in their order."""
     return list(_arrows(login))
 
 
 def _arrows(login: Login) -> Iterator[Arrow]:
     secrets = _secrets(login)
-    begun = False
+    is_started = False
     for message, following in zip(login.messages, [*login.messages[1:], None], strict=True):
-        if message is login.authorization_request and not begun:
-            begun = True
+        if message is login.authorization_request and not is_started:
+            is_started = True
             names = tuple(name for name, _ in message.query)
-            yield _implied(message, "app", "browser", "redirect to the provider", names)
+            yield _unseen(message, "app", "browser", "redirect to the provider", names)
         sender = "browser" if message.channel == "front" else "app"
-        asked = _parameters(_request_pairs(message), secrets)
-        answered = _parameters(_reply_pairs(message), secrets)
-        placed = message.number in login.matched_by_time
+        sent = _parameters(_request_pairs(message), secrets)
+        received = _parameters(_response_pairs(message), secrets)
+        shown_places = ("redirect", "reply") if is_redirect_to_app(message) else ("reply",)
+        is_matched_by_time = message.number in login.matched_by_time
         yield Arrow(
             f"m{message.number}-request", sender, "provider", message.channel, _request_title(message),
-            _names(asked, "form") or _names(asked, "query"), asked, message, False, placed,
+            _names(sent, "form") or _names(sent, "query"), sent, message, False, is_matched_by_time,
         )  # fmt: skip
         yield Arrow(
-            f"m{message.number}-reply", "provider", sender, message.channel, _reply_title(message, following),
-            _names(answered, *(("redirect", "reply") if is_redirect_to_app(message) else ("reply",))), answered,
-            message, True, placed,
+            f"m{message.number}-reply", "provider", sender, message.channel, _response_title(message, following),
+            _names(received, *shown_places), received, message, True, is_matched_by_time,
         )  # fmt: skip
         if is_redirect_to_app(message):
             path = urlsplit(message.location).path
             names = tuple(name for name, _ in message.redirect_parameters)
-            yield _implied(message, "browser", "app", f"GET {path}", names)
+            yield _unseen(message, "browser", "app", f"GET {path}", names)
 
 
-def _implied(message: Message, sender: str, receiver: str, title: str, shown_names: tuple[str, ...]) -> Arrow:
+def _unseen(message: Message, sender: str, receiver: str, title: str, shown_names: tuple[str, ...]) -> Arrow:
+    """Return the arrow between the browser and the app that this message implies."""
     key = f"m{message.number}-{sender}"
     return Arrow(key, sender, receiver, "front", title, shown_names, (), None, sender == "app")
 
@@ -102,7 +110,7 @@ def _request_title(message: Message) -> str:
     return f"{message.method}: authorization request"
 
 
-def _reply_title(message: Message, following: Message | None) -> str:
+def _response_title(message: Message, following: Message | None) -> str:
     if message.channel == "back":
         return f"{message.status}: {message.endpoint} reply"
     if is_redirect_to_app(message):
@@ -112,7 +120,7 @@ def _reply_title(message: Message, following: Message | None) -> str:
     if message.status >= 400:
         return f"{message.status}: a page that says why not"
     form = dict(following.form) if following else {}
-    page = next((words for name, words in PAGES.items() if name in form), "a page for the person")
+    page = next((title for name, title in PAGES.items() if name in form), "a page for the person")
     return f"{message.status}: {page}"
 
 
@@ -120,7 +128,7 @@ def _request_pairs(message: Message) -> list[tuple[str, Pairs]]:
     return [("query", message.query), ("form", message.form), ("header", message.headers)]
 
 
-def _reply_pairs(message: Message) -> list[tuple[str, Pairs]]:
+def _response_pairs(message: Message) -> list[tuple[str, Pairs]]:
     members = [(name, _text(value)) for name, value in message.response_members.items()]
     return [("redirect", message.redirect_parameters), ("reply", members), ("reply header", message.response_headers)]
 
@@ -143,11 +151,11 @@ def _names(parameters: tuple[Parameter, ...], *places: str) -> tuple[str, ...]:
 
 
 def _secrets(login: Login) -> set[str]:
-    """Return the secrets of this login, to cover them wherever they stand, in an address for one."""
+    """Return the secrets of this login, to hide them wherever they stand, for example within a URL."""
     pairs = [
         pair
         for message in login.messages
-        for _, pairs in [*_request_pairs(message), *_reply_pairs(message)]
+        for _, pairs in [*_request_pairs(message), *_response_pairs(message)]
         for pair in pairs
     ]
     values = [value.partition(" ")[2] or value for name, value in pairs if name in SECRETS]
@@ -155,7 +163,7 @@ def _secrets(login: Login) -> set[str]:
 
 
 def printable(value: object) -> str:
-    """Return the value as a page can show it: JSON has half characters, which no page can."""
+    """Return the value as a text without lone surrogates, which JSON allows and UTF-8 cannot encode."""
     return _text(value).encode(errors="replace").decode()
 
 
