@@ -10,7 +10,7 @@ PAUSE = 6.0  # seconds; an app that has asked for nothing until then will not
 
 
 def app_reaction(login: Login, broken: Message, now: float) -> str:
-    """Return what the app did after this message, as the end of a sentence that begins with it."""
+    """Return what the app did after the faulty message, as the end of a sentence that begins with "The app"."""
     later = [message for message in login.back_channel if message.number > broken.number]
     tokens = [message for message in later if message.endpoint == "token"]
     profiles = [message for message in later if message.endpoint in PROFILE_ENDPOINTS]
