@@ -1,4 +1,4 @@
-"""A login as a picture: the same lanes and arrows as on the trace page, names and no values."""
+"""The SVG sequence diagram of a login: the arrows of the trace page, with names and no values."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ NEW = "#fff3c4"
 
 
 @pytest.fixture
-def dancer(provider):
-    """A login that has come to its end."""
-    dancer = ManualClient(provider)
-    dancer.log_in()
-    return dancer
+def client(provider):
+    """A client that has logged in."""
+    client = ManualClient(provider)
+    client.log_in()
+    return client
 
 
-def test_picture_shows_every_arrow(provider, dancer):
-    """Each message and each reply has a line with a head, and its words are in the description."""
+def test_picture_shows_every_arrow(provider, client):
+    """Each request and each response is an arrow, and a line of the description."""
     picture = draw(provider)
 
-    words = description(picture)
-    assert len(words) == len(list(picture.iter(f"{SVG}path"))) == 14
-    assert words[0].startswith("1. app to browser, front channel: redirect to the provider (response_type, client_id")
-    assert words[-1].startswith("14. provider to app, back channel: 200: userinfo reply (id, sub")
+    lines = description(picture)
+    assert len(lines) == len(list(picture.iter(f"{SVG}path"))) == 14
+    assert lines[0].startswith("1. app to browser, front channel: redirect to the provider (response_type, client_id")
+    assert lines[-1].startswith("14. provider to app, back channel: 200: userinfo reply (id, sub")
 
 
-def test_picture_has_names_and_no_values(provider, dancer):
-    """Neither secrets nor random values are in it, so it is the same for each login of this kind."""
+def test_picture_has_names_and_no_values(provider, client):
+    """It contains neither secrets nor random values, so it is the same for each login of this kind."""
     first = provider.picture()
     provider.reset()
     ManualClient(provider).log_in()
 
-    assert dancer.verifier not in first and dancer.client_secret not in first
+    assert client.verifier not in first and client.client_secret not in first
     assert provider.picture() == first
 
 
-def test_newest_messages_are_marked(provider, dancer):
-    """What came after a message is marked in colour and in words; unasked, nothing is."""
+def test_newest_messages_are_marked(provider, client):
+    """With `after`, later messages are marked by a colour and in the description; without it none is."""
     token, userinfo = provider.trace()[-2:]
 
     marked = draw(provider, after=token["number"])
@@ -50,8 +50,8 @@ def test_newest_messages_are_marked(provider, dancer):
     assert NEW not in provider.picture()
 
 
-def test_login_can_be_chosen(provider, dancer):
-    """By client, dialect or number; the newest otherwise."""
+def test_login_can_be_chosen(provider, client):
+    """By client, dialect or number; the default is the newest login."""
     number = provider.trace()[0]["number"]
     ManualClient(provider, "okta-oidc", "okta").log_in(scope="openid")
 
@@ -61,24 +61,24 @@ def test_login_can_be_chosen(provider, dancer):
 
 
 def test_missing_login_is_a_sentence(provider):
-    """Nothing has happened, or nothing of this client."""
+    """A login that does not exist is a ValueError of `picture`, and a 404 of the page."""
     with pytest.raises(ValueError, match="no such login"):
         provider.picture()
     assert requests.get(f"{provider.url}/_trace/picture.svg?login=0", timeout=5).status_code == 404
 
 
 def test_markup_in_names_is_text(provider):
-    """An app may name itself as it likes, in the request and in the paths; the picture stays a picture."""
-    evil = {"client_id": "</text><script>alert(1)</script>", "a<b>&\x0b\ud7ff": "x"}
-    requests.get(f"{provider.url}/simplelogin/oauth2/authorize", params=evil, timeout=5)
+    """Cross-site scripting: markup in the client id and in names of parameters is text."""
+    markup = {"client_id": "</text><script>alert(1)</script>", "a<b>&\x0b\ud7ff": "x"}
+    requests.get(f"{provider.url}/simplelogin/oauth2/authorize", params=markup, timeout=5)
 
     picture = draw(provider)
     assert not list(picture.iter(f"{SVG}script"))
     assert "<script>alert(1)" in picture.find(f"{SVG}title").text
 
 
-def test_picture_stays_inside_its_frame(provider, dancer):
-    """No label is longer than the picture is wide, and no arrow is below its end."""
+def test_picture_stays_inside_its_frame(provider, client):
+    """No label is wider than the picture, and none is below its lower edge."""
     picture = draw(provider)
 
     height, width = float(picture.get("height")), float(picture.get("width"))
@@ -86,20 +86,20 @@ def test_picture_stays_inside_its_frame(provider, dancer):
     assert max(6.1 * len("".join(text.itertext())) for text in picture.iter(f"{SVG}text")) < width
 
 
-def test_trace_page_offers_the_picture(provider, dancer):
-    """The link on the page leads to it, as something to save."""
+def test_trace_page_offers_the_picture(provider, client):
+    """The page has a link that downloads it."""
     page = requests.get(f"{provider.url}/_trace", headers={"Accept": "text/html"}, timeout=5).text
     number = provider.trace()[0]["number"]
 
     assert f'href="/_trace/picture.svg?login={number}" download="login-{number}.svg"' in page
-    reply = requests.get(f"{provider.url}/_trace/picture.svg?login={number}", timeout=5)
-    assert reply.headers["Content-Type"].startswith("image/svg+xml")
+    response = requests.get(f"{provider.url}/_trace/picture.svg?login={number}", timeout=5)
+    assert response.headers["Content-Type"].startswith("image/svg+xml")
 
 
 def draw(provider, **wanted):
-    return ElementTree.fromstring(provider.picture(**wanted))  # noqa: S314 - our own provider's
+    return ElementTree.fromstring(provider.picture(**wanted))  # noqa: S314 - from our own provider
 
 
 def description(picture):
-    """The words of the arrows, one line each."""
+    """Return the description of the arrows, one line each."""
     return picture.find(f"{SVG}desc").text.splitlines()
