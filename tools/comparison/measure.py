@@ -65,7 +65,7 @@ def lines(folder: str) -> dict[str, int]:
     """
     outside = WAYS.get(folder, {}).get("more", [])
     code = more = templates = 0
-    for file in app_files(ROOT / folder):
+    for file in app_files(ROOT / folder, ROOT):
         text = file.read_text("utf-8")
         if file.suffix != ".py":
             templates += sum(bool(line.strip()) for line in text.splitlines())
