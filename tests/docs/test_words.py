@@ -1,6 +1,9 @@
 """The words of CONTRIBUTING.md hold in the code: one word has one meaning, and the field's own term comes first."""
 
+import ast
+import io
 import re
+import tokenize
 
 import pytest
 
@@ -16,29 +19,49 @@ FILES = [
 ]
 
 
-def unwanted(line):
-    """Return what the table has against this line."""
+def written(code):
+    """Return the names, comments and docstrings of a program, each with its line; what it prints is data."""
+    names = [
+        (token.start[0], token.string)
+        for token in tokenize.generate_tokens(io.StringIO(code).readline)
+        if token.type in (tokenize.NAME, tokenize.COMMENT)
+    ]
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    nodes = [node for node in ast.walk(ast.parse(code)) if isinstance(node, documented)]
+    return names + [(node.body[0].lineno, text) for node in nodes if (text := ast.get_docstring(node))]
+
+
+def unwanted(text):
+    """Return what the table has against this text."""
     found = []
     for words, better, exceptions in ROWS:
         allowed = tuple(word for word in re.split(r", *", exceptions.lower()) if word)
-        for match in re.finditer(rf"(?<![a-z])(?:{'|'.join(re.split(', *', words))})(?![a-z])", line, re.IGNORECASE):
-            if not allowed or not line[: match.start()].lower().rstrip(" _-").endswith(allowed):
+        ends = "|".join(rf"{word}(?![a-z])" if word[-1] != "_" else word for word in re.split(", *", words))
+        for match in re.finditer(rf"(?<![a-z])(?:{ends})", text, re.IGNORECASE):
+            if not allowed or not text[: match.start()].lower().rstrip(" _-\n").endswith(allowed):
                 found.append(f"{match[0]}: {better}")
     return found
 
 
 @pytest.mark.parametrize(
-    ("line", "is_unwanted"),
-    [("the answer", True), ("the response", False), ("MOST_KEYS = 5", True), ("an e-mail address", False)],
+    ("code", "is_unwanted"),
+    [
+        ("answer = 1", True),
+        ("response = 1", False),
+        ("MOST_KEYS = 5", True),
+        ("x = 1  # an e-mail address", False),
+        ("def f():\n    '''Nobody.'''", True),
+        ("say('Nobody.')", False),
+    ],
 )
-def test_finds_the_words(line, is_unwanted):
-    """The table is read: a word of its left column is found, unless one of its exceptions stands before it."""
-    assert bool(unwanted(line)) is is_unwanted
+def test_finds_the_words(code, is_unwanted):
+    """A word of the left column is found in a name, comment or docstring, unless an exception stands before it."""
+    assert bool([found for _, text in written(code) for found in unwanted(text)]) is is_unwanted
 
 
 @pytest.mark.parametrize("file", FILES)
 def test_uses_the_words_of_the_field(file):
-    """No line of the code has a word of the left column."""
-    lines = (ROOT / file).read_text("utf-8").splitlines()
+    """No name, comment or docstring of the code has a word of the left column."""
+    texts = written((ROOT / file).read_text("utf-8"))
 
-    assert [f"{number}: {found}" for number, line in enumerate(lines, 1) for found in unwanted(line)] == []
+    assert [f"line {line}: {found}" for line, text in texts for found in unwanted(text)] == []
