@@ -1,1 +1,1 @@
-"""One provider, one file: its row of the table, its responses, its differences and its practice clients."""
+"""The dialects: one file for each provider, with its responses, its row of the table and its practice clients."""

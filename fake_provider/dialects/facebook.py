@@ -1,4 +1,7 @@
-"""Facebook: one gets the fields one asks for, and an error is an object with a number."""
+"""Facebook: the profile has the fields that the request names, and an error is an object with a number.
+
+The row of the table, `DIALECT`, is at the end of the file: it names the response functions above it.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,13 @@ from ..protocol.errors import OAuthError
 from ..protocol.responses import ApiResponse, Json, ResponseContext, picture_url, random_text
 from .practice_client import practice_client
 
-# a field, perhaps with modifiers, perhaps with fields of its own: picture.width(200){url}
+# one item of `fields`, such as name, or with modifiers and inner fields: picture.width(200){url}
 FIELD = re.compile(r"(?P<name>\w+)(?P<modifiers>(?:\.\w+\([^()]*\))*)(?:\{(?P<inner>[\w,]*)\})?(?:,|$)")
 CODE_MESSAGE = (
     "Error validating verification code. Please make sure your redirect_uri is identical to the one you used in "
     "the OAuth dialog request"
 )
-TOKEN_ERRORS: dict[str, tuple[str, int, int | None]] = {  # which rule: message, code, subcode
+TOKEN_ERRORS: dict[str, tuple[str, int, int | None]] = {  # reason of an OAuthError: message, code, subcode
     "unknown client": ("Error validating application. Cannot get application info due to a system error.", 101, None),
     "wrong secret": ("Error validating client secret.", 1, None),
     "no code": ("Missing authorization code", 1, None),
@@ -26,35 +29,35 @@ TOKEN_ERRORS: dict[str, tuple[str, int, int | None]] = {  # which rule: message,
 }
 
 
-def token_response(token: str, lifetime: float | None, scopes: tuple[str, ...], asked: ResponseContext) -> Json:
-    """Return the token reply: without scopes, and good for sixty days."""
+def token_response(token: str, lifetime: float | None, scopes: tuple[str, ...], context: ResponseContext) -> Json:
+    """Return the token response: without scopes; the access token is valid for 60 days."""
     return {"access_token": token, "token_type": "bearer", "expires_in": int(lifetime or 0)}
 
 
 def new_token() -> str:
-    """Return a token that begins as Facebook's do."""
+    """Return an access token with Facebook's prefix."""
     return f"EAA{random_text(150)}"
 
 
 def token_error(error: OAuthError) -> ApiResponse:
-    """Return the error of the token endpoint; the sentence is our own where Facebook's is not known."""
+    """Return the error response of the token endpoint; the sentence is ours where Facebook's is unknown."""
     message, number, subcode = TOKEN_ERRORS.get(error.reason, (error.description, 100, None))
     return _error(message, number, subcode, "invalid_code" if error.code == "invalid_grant" else error.code)
 
 
 def graph_error(error: OAuthError) -> ApiResponse:
-    """Return the error of the Graph API for a token that is missing or wrong: status 400, not 401."""
+    """Return the error response of the Graph API for a missing or invalid access token: status 400, not 401."""
     if error.code == "invalid_request":
         message = "An active access token must be used to query information about the current user."
         return _error(message, 2500, None, error.code)
     return _error("Invalid OAuth access token - Cannot parse access token", 190, None, error.code)
 
 
-def me(asked: ResponseContext) -> Json | ApiResponse:
-    """Return the fields that `fields` names; `id` comes unasked."""
-    answer: Json = {}
-    fields = "".join(asked.query.get("fields", "id,name").split())
-    known = {**_fields(asked), "picture": None}
+def profile(context: ResponseContext) -> Json | ApiResponse:
+    """Return the profile: the fields that the parameter `fields` names, and always `id`."""
+    response: Json = {}
+    fields = "".join(context.query.get("fields", "id,name").split())
+    known = {**_fields(context), "picture": None}
     position = 0
     while position < len(fields):
         found = FIELD.match(fields, position)
@@ -64,30 +67,35 @@ def me(asked: ResponseContext) -> Json | ApiResponse:
         position, name = found.end(), found["name"]
         if name not in known:
             return _error(f"(#100) Tried accessing nonexisting field ({name}) on node type (User)", 100)
-        value = _picture(asked, found["inner"]) if name == "picture" else known[name]
+        value = _picture(context, found["inner"]) if name == "picture" else known[name]
         if isinstance(value, ApiResponse):
             return value
         if value is not None:
-            answer[name] = value
-    return {**answer, "id": known["id"]}
+            response[name] = value
+    return {**response, "id": known["id"]}
 
 
-def _fields(asked: ResponseContext) -> dict[str, str | None]:
-    first, last = asked.person.first_and_last_name
+def _fields(context: ResponseContext) -> dict[str, str | None]:
+    first, last = context.person.first_and_last_name
     return {
-        "id": f"{10_150_000_000_000_000 + asked.person.number}",
-        "name": asked.person.name,
+        "id": f"{10_150_000_000_000_000 + context.person.number}",
+        "name": context.person.name,
         "first_name": first,
         "middle_name": None,
         "last_name": last,
         "short_name": first,
         "name_format": "{first} {last}",
-        "email": asked.person.email if "email" in asked.scopes else None,
+        "email": context.person.email if "email" in context.scopes else None,
     }
 
 
-def _picture(asked: ResponseContext, inner: str | None) -> Json | ApiResponse:
-    data: Json = {"height": 50, "is_silhouette": not asked.person.has_picture, "url": picture_url(asked), "width": 50}
+def _picture(context: ResponseContext, inner: str | None) -> Json | ApiResponse:
+    data: Json = {
+        "height": 50,
+        "is_silhouette": not context.person.has_picture,
+        "url": picture_url(context),
+        "width": 50,
+    }
     wanted = inner.split(",") if inner else list(data)
     for name in wanted:
         if name not in data:
@@ -95,26 +103,26 @@ def _picture(asked: ResponseContext, inner: str | None) -> Json | ApiResponse:
     return {"data": {name: data[name] for name in wanted}}
 
 
-def _error(message: str, code: int, subcode: int | None = None, word: str = "invalid_request") -> ApiResponse:
+def _error(message: str, code: int, subcode: int | None = None, error_code: str = "invalid_request") -> ApiResponse:
     error: Json = {"message": message, "type": "OAuthException", "code": code}
     if subcode is not None:
         error["error_subcode"] = subcode
     error["fbtrace_id"] = f"A{random_text(22)}"
-    plain = re.sub(r'[^ -~]|["\\]', "?", message)[:200]  # a header holds no line breaks, and quotes end its text
-    challenge = f'OAuth "Facebook Platform" "{word}" "{plain}"'
+    text = re.sub(r'[^ -~]|["\\]', "?", message)[:200]  # a header has no line breaks, and a quote would end the text
+    challenge = f'OAuth "Facebook Platform" "{error_code}" "{text}"'
     return ApiResponse(400, {"error": error}, (("WWW-Authenticate", challenge),))
 
 
 DIFFERENCES = (
-    "The real one documents PKCE as a test, with the scope openid. Here it works with any scope, S256 alone.",
-    "The real one has scope openid and ID tokens. Here there are none, and openid is an unknown scope.",
+    "The real one documents PKCE as a test, with the scope openid. Here it works with any scope, by S256 alone.",
+    "The real one has the scope openid and ID tokens. Here there are none, and openid is an unknown scope.",
     "The real one has many more scopes and fields, and fields inside fields. Here are those of a login.",
-    "The real one shows a page of its own for an unknown scope. Here the app hears invalid_scope.",
-    "The real one gives each app another id for the same person. Here the id is the same for all.",
-    "The real one lets people take single scopes off the list. Here they allow all or nothing.",
-    "Mallory's address is not hers, and no member says so. Of the real one's, only that it is valid is promised.",
-    "Errors are those that were seen in public; for a wrong verifier none was. An expired code counts as unknown.",
-    "Every version vNN.0 is answered alike, and versions do not end.",
+    "The real one shows an error page for an unknown scope. Here the app gets the error invalid_scope.",
+    "The real one gives each app another id for the same person. Here all apps get the same id.",
+    "The real one lets a person deny single scopes. Here they allow all of them or none.",
+    "Mallory's e-mail address is not hers, and no member says so. The real one promises only that it is valid.",
+    "Errors are those seen in public; none was found for a wrong code verifier. An expired code counts as unknown.",
+    "Every version vNN.0 has the same responses, and no version expires.",
 )
 
 
@@ -124,7 +132,7 @@ DIALECT = Dialect(
     color="#0866ff",
     authorization_paths=("www/dialog/oauth", "www/vNN.0/dialog/oauth"),
     token_paths=("graph/oauth/access_token", "graph/vNN.0/oauth/access_token"),
-    resources={"me": (("graph/me", "graph/vNN.0/me"), me)},
+    resources={"me": (("graph/me", "graph/vNN.0/me"), profile)},
     scopes={
         "public_profile": "your public profile",
         "email": "your e-mail address",

@@ -1,4 +1,7 @@
-"""GitHub: a token reply is a form, an error has status 200, and the e-mail address is asked for apart."""
+"""GitHub: token responses are form-encoded, their errors have status 200, and the e-mail addresses are a resource.
+
+The row of the table, `DIALECT`, is at the end of the file: it names the response functions above it.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,10 @@ from ..protocol.responses import ApiResponse, Json, ResponseContext, picture_url
 from .practice_client import practice_client
 
 DOCS = "https://docs.github.com"
-TROUBLE = f"{DOCS}/apps/managing-oauth-apps/troubleshooting"
+TROUBLESHOOTING = f"{DOCS}/apps/managing-oauth-apps/troubleshooting"
 ACCESS_DENIED = (
     ("error_description", "The user has denied your application access."),
-    ("error_uri", f"{TROUBLE}-authorization-request-errors/#access-denied"),
+    ("error_uri", f"{TROUBLESHOOTING}-authorization-request-errors/#access-denied"),
 )
 MISMATCH = (
     "redirect_uri_mismatch",
@@ -31,7 +34,7 @@ BAD_CLIENT = (
     "oauth-app-access-token-request-errors/#incorrect-client-credentials",
 )
 
-PRIVATE = {
+PRIVATE_MEMBERS = {  # of a profile with the scope user or read:user
     "private_gists": 0,
     "total_private_repos": 0,
     "owned_private_repos": 0,
@@ -42,54 +45,54 @@ PRIVATE = {
 }
 
 
-def token_response(token: str, lifetime: float | None, scopes: tuple[str, ...], asked: ResponseContext) -> Json:
-    """Return the token reply: scopes with commas, and no end."""
-    return {"access_token": token, "scope": ",".join(_normal(scopes)), "token_type": "bearer"}
+def token_response(token: str, lifetime: float | None, scopes: tuple[str, ...], context: ResponseContext) -> Json:
+    """Return the token response: commas between the scopes, and no expiry."""
+    return {"access_token": token, "scope": ",".join(_normalized(scopes)), "token_type": "bearer"}
 
 
 def new_token() -> str:
-    """Return a token that begins and is as long as GitHub's."""
+    """Return an access token with GitHub's prefix and length."""
     return f"gho_{random_text(36)}"
 
 
 def token_error(error: OAuthError) -> ApiResponse:
-    """Return the error of the token endpoint, with status 200."""
+    """Return the error response of the token endpoint, with status 200."""
     if error.code == "invalid_client":
-        word, sentence, page = BAD_CLIENT
+        code, sentence, page = BAD_CLIENT
     elif error.reason == "other redirect_uri":
-        word, sentence, page = MISMATCH
+        code, sentence, page = MISMATCH
     elif error.code == "invalid_grant" or error.reason == "no code":
-        word, sentence, page = BAD_CODE
+        code, sentence, page = BAD_CODE
     else:
         more = {"error_description": error.description, "error_uri": f"{DOCS}/apps/oauth-apps"}
         return ApiResponse(200, {"error": error.code, **more})
-    return ApiResponse(200, {"error": word, "error_description": sentence, "error_uri": f"{TROUBLE}-{page}"})
+    return ApiResponse(200, {"error": code, "error_description": sentence, "error_uri": f"{TROUBLESHOOTING}-{page}"})
 
 
 def api_error(error: OAuthError) -> ApiResponse:
-    """Return the error of the API for a token that is missing or wrong."""
+    """Return the error response of the API for a missing or invalid access token."""
     if error.code == "invalid_request":
         return _message(error.status, "Requires authentication", "users/users#get-the-authenticated-user")
     return _message(error.status, "Bad credentials")
 
 
-def user(asked: ResponseContext) -> ApiResponse:
-    """Return the profile: with `user` or `read:user` the private one, with any other scope what everybody sees.
+def user(context: ResponseContext) -> ApiResponse:
+    """Return the profile: the private one with the scope `user` or `read:user`, else the public one.
 
-    Its `email` is in both the address that the person shows to everybody, mostly null.
+    In both, `email` is the person's public e-mail address, mostly null.
     """
-    number = 4_000_000 + asked.person.number
-    login = asked.person.username("github")
-    url = f"{asked.base_url}/github/api/users/{login}"
-    private = bool({"user", "read:user"}.intersection(asked.scopes))
+    number = 4_000_000 + context.person.number
+    login = context.person.username("github")
+    url = f"{context.base_url}/github/api/users/{login}"
+    private = bool({"user", "read:user"}.intersection(context.scopes))
     profile: Json = {
         "login": login,
         "id": number,
         "node_id": base64.b64encode(f"04:User{number}".encode()).decode(),
-        "avatar_url": picture_url(asked),
+        "avatar_url": picture_url(context),
         "gravatar_id": "",
         "url": url,
-        "html_url": f"{asked.base_url}/github/{login}",
+        "html_url": f"{context.base_url}/github/{login}",
         "followers_url": f"{url}/followers",
         "following_url": f"{url}/following{{/other_user}}",
         "gists_url": f"{url}/gists{{/gist_id}}",
@@ -102,67 +105,67 @@ def user(asked: ResponseContext) -> ApiResponse:
         "type": "User",
         "user_view_type": "private" if private else "public",
         "site_admin": False,
-        "name": asked.person.name,
+        "name": context.person.name,
         "company": None,
         "blog": "",
         "location": None,
-        "email": asked.person.email if asked.person.email_is_public else None,
+        "email": context.person.email if context.person.email_is_public else None,
         "hireable": None,
         "bio": None,
         "twitter_username": None,
         "notification_email": None,
-        "public_repos": asked.person.number,
+        "public_repos": context.person.number,
         "public_gists": 0,
         "followers": 0,
         "following": 0,
-        "created_at": f"2020-01-{asked.person.number % 28 + 1:02}T09:00:00Z",
-        "updated_at": f"2026-01-{asked.person.number % 28 + 1:02}T09:00:00Z",
+        "created_at": f"2020-01-{context.person.number % 28 + 1:02}T09:00:00Z",
+        "updated_at": f"2026-01-{context.person.number % 28 + 1:02}T09:00:00Z",
     }
-    return ApiResponse(200, {**profile, **PRIVATE} if private else profile, _scope_header(asked))
+    return ApiResponse(200, {**profile, **PRIVATE_MEMBERS} if private else profile, _scope_header(context))
 
 
-def emails(asked: ResponseContext) -> ApiResponse:
-    """Return all addresses, in no helpful order; to an app that may not see them, say that there is no such page."""
-    if not {"user", "user:email"}.intersection(asked.scopes):
-        reply = _message(404, "Not Found", "users/emails#list-email-addresses-for-the-authenticated-user")
-        return ApiResponse(reply.status, reply.json, _scope_header(asked))
-    person = asked.person
+def emails(context: ResponseContext) -> ApiResponse:
+    """Return all e-mail addresses, the primary one last; without the scope for them, an error with status 404."""
+    if not {"user", "user:email"}.intersection(context.scopes):
+        error = _message(404, "Not Found", "users/emails#list-email-addresses-for-the-authenticated-user")
+        return ApiResponse(error.status, error.json, _scope_header(context))
+    person = context.person
     if person.email is None:
-        return ApiResponse(200, [], _scope_header(asked))
-    unproven = f"{person.key}@old.example.com" if person.email_verified else person.email
+        return ApiResponse(200, [], _scope_header(context))
+    unverified = f"{person.key}@old.example.com" if person.email_verified else person.email
     primary = person.email if person.email_verified else f"{person.key}@example.com"
     noreply = f"{person.key}@users.noreply.example.com"
     visibility = "public" if person.email_is_public else "private"
-    addresses = [
-        {"email": unproven, "primary": False, "verified": False, "visibility": None},
+    found = [
+        {"email": unverified, "primary": False, "verified": False, "visibility": None},
         {"email": noreply, "primary": False, "verified": True, "visibility": None},
         {"email": primary, "primary": True, "verified": True, "visibility": visibility},
     ]
-    return ApiResponse(200, addresses, _scope_header(asked))
+    return ApiResponse(200, found, _scope_header(context))
 
 
-def _normal(scopes: tuple[str, ...]) -> list[str]:
-    return ["user"] if "user" in scopes else sorted(scopes)  # `user` holds the other two
+def _normalized(scopes: tuple[str, ...]) -> list[str]:
+    return ["user"] if "user" in scopes else sorted(scopes)  # `user` includes the other two
 
 
-def _scope_header(asked: ResponseContext) -> tuple[tuple[str, str], ...]:
-    return (("X-OAuth-Scopes", ", ".join(_normal(asked.scopes))),)
+def _scope_header(context: ResponseContext) -> tuple[tuple[str, str], ...]:
+    return (("X-OAuth-Scopes", ", ".join(_normalized(context.scopes))),)
 
 
 def _message(status: int, message: str, page: str = "") -> ApiResponse:
-    address = f"{DOCS}/rest/{page}" if page else f"{DOCS}/rest"
-    return ApiResponse(status, {"message": message, "documentation_url": address, "status": str(status)})
+    url = f"{DOCS}/rest/{page}" if page else f"{DOCS}/rest"
+    return ApiResponse(status, {"message": message, "documentation_url": url, "status": str(status)})
 
 
 DIFFERENCES = (
-    "The real one does without redirect_uri at the token endpoint. Here it must come again if it came before.",
-    "The real one also sends people to addresses below the registered one. Here the two are compared exactly.",
-    "The real one knows Accept: application/xml. Here the reply is a form or JSON.",
-    "The real one says nothing in its documentation about a wrong verifier. Here it is bad_verification_code.",
-    "The real one answers some wrong client ids with status 404. Here it is 200, as documented.",
+    "The real one needs no redirect_uri in the token request. Here it is needed if the authorization request had one.",
+    "The real one also accepts redirect URIs below the registered one. Here the two have to be equal.",
+    "The real one supports Accept: application/xml. Here the token response is form-encoded or JSON.",
+    "The real one does not document the error for a wrong code verifier. Here it is bad_verification_code.",
+    "The real one responds to some wrong client ids with status 404. Here it is 200, as documented.",
     "The real one has many more scopes. Here are those of a login.",
-    "The addresses inside the profile lead nowhere here, and there are no rate limits.",
-    "A token ends after 30 days here. The real one's ends when nobody has used it for a year.",
+    "The URLs inside the profile lead nowhere here, and there are no rate limits.",
+    "An access token expires after 30 days here. The real one's expires after a year without use.",
 )
 
 

@@ -1,4 +1,7 @@
-"""Google: scopes have two names each, and a public document says where everything is."""
+"""Google: each scope has a short and a full name, and a discovery document has all endpoints.
+
+The row of the table, `DIALECT`, is at the end of the file: it names the response functions above it.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,12 @@ from ..protocol.errors import OAuthError
 from ..protocol.responses import ApiResponse, Json, KeySet, PublicDocument, ResponseContext, picture_url
 from .practice_client import practice_client
 
-FULL = "https://www.googleapis.com/auth/userinfo"
-NAMES = {"email": f"{FULL}.email", "profile": f"{FULL}.profile"}  # short: full
-IDENTITY = ("openid", *NAMES, *NAMES.values())  # the scopes that bring an ID token
+PREFIX = "https://www.googleapis.com/auth/userinfo"
+FULL_NAMES = {"email": f"{PREFIX}.email", "profile": f"{PREFIX}.profile"}  # short name: full name
+ID_TOKEN_SCOPES = ("openid", *FULL_NAMES, *FULL_NAMES.values())  # with one of them, the token response has an ID token
 PROMPTS = ("none", "consent", "select_account")
 CLAIMS = ("aud", "email", "email_verified", "exp", "family_name", "given_name", "iat", "iss", "name", "picture", "sub")
-TOKEN_ERRORS = {  # which rule: error, error_description, status
+TOKEN_ERRORS = {  # reason of an OAuthError: error, error_description, status
     "unknown client": ("invalid_client", "The OAuth client was not found.", 401),
     "wrong secret": ("invalid_client", "Unauthorized", 401),
     "no code": ("invalid_request", "Missing required parameter: code", 400),
@@ -29,8 +32,8 @@ TOKEN_ERRORS = {  # which rule: error, error_description, status
 }
 
 
-def token_response(token: str, lifetime: float | None, scopes: tuple[str, ...], asked: ResponseContext) -> Json:
-    """Return the token reply. Scopes come back under their full names, and `openid` with them, asked for or not."""
+def token_response(token: str, lifetime: float | None, scopes: tuple[str, ...], context: ResponseContext) -> Json:
+    """Return the token response. It has the full names of the scopes, and always `openid`."""
     return {
         "access_token": token,
         "expires_in": int(lifetime or 0),
@@ -40,38 +43,38 @@ def token_response(token: str, lifetime: float | None, scopes: tuple[str, ...], 
 
 
 def new_token() -> str:
-    """Return a token that begins as Google's do."""
+    """Return an access token with Google's prefix."""
     return f"ya29.{secrets.token_urlsafe(113)[:150]}"
 
 
 def token_error(error: OAuthError) -> ApiResponse:
-    """Return the error of the token endpoint; the sentence is our own where Google's is not known."""
-    word, sentence, status = TOKEN_ERRORS.get(error.reason, (error.code, error.description, error.status))
-    return ApiResponse(status, {"error": word, "error_description": sentence})
+    """Return the error response of the token endpoint; the sentence is ours where Google's is unknown."""
+    code, sentence, status = TOKEN_ERRORS.get(error.reason, (error.code, error.description, error.status))
+    return ApiResponse(status, {"error": code, "error_description": sentence})
 
 
 def userinfo_error(error: OAuthError) -> ApiResponse:
-    """Return the error of the userinfo endpoint: the token is wrong, yet the word is `invalid_request`."""
+    """Return the error response of UserInfo: for an invalid access token, `error` is `invalid_request`."""
     challenge = 'Bearer realm="https://accounts.google.com/", error="invalid_token"'
     body = {"error": "invalid_request", "error_description": "Invalid Credentials"}
     return ApiResponse(error.status, body, (("WWW-Authenticate", challenge),))
 
 
-def id_token(asked: ResponseContext) -> Json:
-    """Return what an ID token says of the person: all that UserInfo says, and `azp`, the app that asked."""
-    return {"azp": asked.client_id, **userinfo(asked)}
+def id_token_claims(context: ResponseContext) -> Json:
+    """Return the claims of an ID token about the person: those of UserInfo, and `azp`, the client id."""
+    return {"azp": context.client_id, **userinfo(context)}
 
 
-def userinfo(asked: ResponseContext) -> Json:
-    """Return what the scopes allow to see, and `sub` in any case."""
-    scopes = _full_names(asked.scopes)
-    person = asked.person
+def userinfo(context: ResponseContext) -> Json:
+    """Return the claims of these scopes, and always `sub`."""
+    scopes = _full_names(context.scopes)
+    person = context.person
     first, last = person.first_and_last_name
-    claims: Json = {"sub": f"1{person.number:020}"}  # 21 digits, and a string: it is too long for many a number type
-    if NAMES["profile"] in scopes:
+    claims: Json = {"sub": f"1{person.number:020}"}  # 21 digits, as a string: too long for many number types
+    if FULL_NAMES["profile"] in scopes:
         claims |= {"name": person.name, "given_name": first, "family_name": last}
-        claims["picture"] = picture_url(asked)
-    if NAMES["email"] in scopes and person.email is not None:
+        claims["picture"] = picture_url(context)
+    if FULL_NAMES["email"] in scopes and person.email is not None:
         claims |= {"email": person.email, "email_verified": person.email_verified}
     return claims
 
@@ -99,20 +102,19 @@ def discovery(base_url: str, algorithm: str) -> Json:
 
 
 def _full_names(scopes: tuple[str, ...]) -> list[str]:
-    full = [NAMES.get(name, name) for name in scopes if name != "openid"]
+    full = [FULL_NAMES.get(name, name) for name in scopes if name != "openid"]
     return [*dict.fromkeys(full), "openid"] if scopes else []
 
 
 DIFFERENCES = (
-    "The real one answers a token that it does not know with an error when it is revoked. Here it is 200, as "
-    "RFC 7009 has it.",
-    "The real one knows more claims and parameters, such as hd and include_granted_scopes. Here nobody reads them.",
-    "The real one also sends scope, authuser and prompt back to the app. Here they are left out.",
-    "The real one shows a page of its own for a wrong scope or response type. Here the app hears of it.",
-    "The real one refuses a request without scope. Here it is allowed, and gives the subject alone.",
-    "The real one takes the PKCE method plain. Here it is S256 alone.",
-    "The real one always has an e-mail address, and gives the picture with the scope email as well.",
-    "The real one has an address for each job. Here all are below one prefix.",
+    "The real one responds to the revocation of an unknown token with an error. Here it is 200, as in RFC 7009.",
+    "The real one has more claims and parameters, such as hd and include_granted_scopes. Here they are ignored.",
+    "The real one also sends scope, authuser and prompt in the authorization response. Here they are left out.",
+    "The real one shows an error page for a wrong scope or response type. Here the app gets the error.",
+    "The real one refuses a request without scope. Here it is allowed, and the profile has the subject alone.",
+    "The real one accepts the PKCE method plain. Here it is S256 alone.",
+    "The real one always has an e-mail address, and has the picture with the scope email as well.",
+    "The real one has several hosts for its endpoints. Here all URLs have one prefix.",
 )
 
 
@@ -131,8 +133,8 @@ DIALECT = Dialect(
         "openid": "who you are at Google",
         "email": "your e-mail address",
         "profile": "your name and picture",
-        NAMES["email"]: "your e-mail address",
-        NAMES["profile"]: "your name and picture",
+        FULL_NAMES["email"]: "your e-mail address",
+        FULL_NAMES["profile"]: "your name and picture",
     },
     always_shared=("tell you apart from other people",),
     token_response=token_response,
@@ -141,7 +143,7 @@ DIALECT = Dialect(
     sends_issuer=True,
     new_token=new_token,
     token_lifetime=3599.0,
-    openid=OpenId(id_token, PROMPTS, scopes=IDENTITY, always_sends_auth_time=False),
+    openid=OpenId(id_token_claims, PROMPTS, scopes=ID_TOKEN_SCOPES, always_sends_auth_time=False),
     offline_parameter=("access_type", "offline"),
     offline_only_after_consent=True,
     rotates_refresh_tokens=False,

@@ -1,4 +1,7 @@
-"""Okta: an OpenID provider by the book, with sentences of its own, whose ID tokens say as little as they may."""
+"""Okta: an OpenID provider that follows the specification, with its own error sentences and short ID tokens.
+
+The row of the table, `DIALECT`, is at the end of the file: it names the response functions above it.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from .okta_users_api import login, user_id
 from .okta_users_api import user as users_api_user
 from .practice_client import practice_client
 
-SERVER = "oauth2/default"  # the path of the authorization server that each Okta org is given
+SERVER = "oauth2/default"  # the path of the authorization server that each Okta org has
 SCOPES = {
     "openid": "who you are at Okta",
     "profile": "your name, your login and where you are",
@@ -20,7 +23,7 @@ SCOPES = {
     "offline_access": "all this while you are away as well",
 }
 PROMPTS = ("none", "login", "consent")
-TOKEN_ERRORS = {  # which rule: error, error_description, status
+TOKEN_ERRORS = {  # reason of an OAuthError: error, error_description, status
     "unknown client": ("invalid_client", "Invalid value for the `client_id` parameter", 401),
     "no client": ("invalid_client", "No client credentials found", 401),
     "wrong secret": ("invalid_client", "The client secret supplied for a confidential client is invalid.", 401),
@@ -52,8 +55,8 @@ CLAIMS = (
 )
 
 
-def token_response(token: str, lifetime: float | None, scopes: tuple[str, ...], asked: ResponseContext) -> Json:
-    """Return the token reply; the refresh token and the ID token are put to it elsewhere."""
+def token_response(token: str, lifetime: float | None, scopes: tuple[str, ...], context: ResponseContext) -> Json:
+    """Return the token response. `endpoints/back_channel.py` adds the refresh token and the ID token."""
     return {
         "token_type": "Bearer",
         "expires_in": int(lifetime or 0),
@@ -63,29 +66,29 @@ def token_response(token: str, lifetime: float | None, scopes: tuple[str, ...], 
 
 
 def token_error(error: OAuthError) -> ApiResponse:
-    """Return the error of the token endpoint; the sentence is our own where Okta's is not known."""
-    word, sentence, status = TOKEN_ERRORS.get(error.reason, (error.code, error.description, error.status))
-    return ApiResponse(status, {"error": word, "error_description": sentence})
+    """Return the error response of the token endpoint; the sentence is ours where Okta's is unknown."""
+    code, sentence, status = TOKEN_ERRORS.get(error.reason, (error.code, error.description, error.status))
+    return ApiResponse(status, {"error": code, "error_description": sentence})
 
 
 def userinfo_error(error: OAuthError) -> ApiResponse:
-    """Return the error of the userinfo endpoint: all of it is in the header, and there is no body."""
-    return _challenge(401, "invalid_token", "The access token is invalid")
+    """Return the error response of UserInfo: it is in the header alone, without a body."""
+    return _error(401, "invalid_token", "The access token is invalid")
 
 
-def id_token(asked: ResponseContext) -> Json:
-    """Return what an ID token says of the person: the name and the address, and the rest is UserInfo's."""
-    claims = {"sub": user_id(asked.person), "ver": 1, "jti": f"ID.{secrets.token_urlsafe(32)}"}
+def id_token_claims(context: ResponseContext) -> Json:
+    """Return the claims of an ID token about the person: name, login and e-mail address; the rest is in UserInfo."""
+    claims = {"sub": user_id(context.person), "ver": 1, "jti": f"ID.{secrets.token_urlsafe(32)}"}
     claims |= {"amr": ["pwd"], "idp": f"00ofake{1:013}"}
-    known = _about(asked)
+    known = _claims(context)
     return claims | {name: known[name] for name in ("name", "preferred_username", "email") if name in known}
 
 
-def userinfo(asked: ResponseContext) -> Json | ApiResponse:
-    """Return what the scopes allow to see, and `sub` in any case."""
-    if "openid" not in asked.scopes:
-        return _challenge(403, "insufficient_scope", "The access token must provide access to the scope openid")
-    return {"sub": user_id(asked.person), **_about(asked)}
+def userinfo(context: ResponseContext) -> Json | ApiResponse:
+    """Return the claims of these scopes, and always `sub`; without the scope `openid`, an error response."""
+    if "openid" not in context.scopes:
+        return _error(403, "insufficient_scope", "The access token must provide access to the scope openid")
+    return {"sub": user_id(context.person), **_claims(context)}
 
 
 def discovery(base_url: str, algorithm: str) -> Json:
@@ -115,35 +118,35 @@ def discovery(base_url: str, algorithm: str) -> Json:
     }
 
 
-def _about(asked: ResponseContext) -> Json:
-    person = asked.person
+def _claims(context: ResponseContext) -> Json:
+    person = context.person
     claims: Json = {}
-    if "profile" in asked.scopes:
+    if "profile" in context.scopes:
         first, last = person.first_and_last_name
         claims |= {"name": person.name, "preferred_username": login(person), "given_name": first, "family_name": last}
         claims |= {"locale": "en-US", "zoneinfo": "America/Los_Angeles", "updated_at": int(person.joined)}
-    if "email" in asked.scopes and person.email is not None:
+    if "email" in context.scopes and person.email is not None:
         claims |= {"email": person.email, "email_verified": person.email_verified}
-    if "groups" in asked.scopes:
+    if "groups" in context.scopes:
         claims["groups"] = ["Everyone"]
     return claims
 
 
-def _challenge(status: int, word: str, sentence: str) -> ApiResponse:
-    return ApiResponse(status, None, (("WWW-Authenticate", f'Bearer error="{word}", error_description="{sentence}"'),))
+def _error(status: int, code: str, sentence: str) -> ApiResponse:
+    return ApiResponse(status, None, (("WWW-Authenticate", f'Bearer error="{code}", error_description="{sentence}"'),))
 
 
 DIFFERENCES = (
-    "The real one asks for consent only where an app or a scope is set so. Here the person is always asked once.",
-    "The real one's access tokens are signed and can be read. Here they are random: no app should look inside.",
-    "The real one rotates refresh tokens where the app is set so, with some grace. Here always, with none.",
-    "The real one knows more grant types, response modes and ways to authenticate. Here are those of a login.",
-    "The real one has the scopes phone and address, and groups once somebody sets it up. Here groups is Everyone.",
+    "The real one shows the consent page only if the app or a scope is configured so. Here it is always shown once.",
+    "The real one's access tokens are signed JSON Web Tokens. Here they are random: an app should not read them.",
+    "The real one rotates refresh tokens only if the app is configured so, with a grace period. Here always, without.",
+    "The real one has more grant types, response modes and ways to authenticate. Here are those of a login.",
+    "The real one has more scopes, such as phone, and groups only if configured. Here the one group is Everyone.",
     "The real one always has an e-mail address. Here Emmy has none.",
-    "The real one's Users API does all that an administrator can. Here it reads one user, by id or by login.",
+    "The real one's Users API can do everything that an administrator can. Here it reads one user, by id or login.",
     "The links in a user object lead nowhere here, and there are no rate limits.",
-    "The real one has each org's own sign-up form, and can ask for a click in a mail. Here nothing is sent.",
-    "For a wrong redirect_uri the real one's words were not to be found, nor for a refusal. Here they are ours.",
+    "The real one has a sign-up form for each org, and can verify the e-mail address. Here no e-mail is sent.",
+    "The real one's sentences for a wrong redirect_uri and for a denied login were not found. Here they are ours.",
 )
 
 
@@ -165,7 +168,7 @@ DIALECT = Dialect(
     token_error=token_error,
     resource_error=userinfo_error,
     issuer_path=SERVER,
-    openid=OpenId(id_token, PROMPTS),
+    openid=OpenId(id_token_claims, PROMPTS),
     offline_parameter=("scope", "offline_access"),
     revocation_paths=(f"{SERVER}/v1/revoke",),
     logout_paths=(f"{SERVER}/v1/logout",),

@@ -1,7 +1,7 @@
-"""Okta's Users API: whoever has the token sees all there is to know of anybody.
+"""Okta's Users API: with its API token, an app can read every user.
 
-The replies have the members of the schemas User and Error of Okta's OpenAPI description, and those beyond it that
-Okta's own SDK has recorded: `emails`, and in each link `method` where the description has `hints`.
+The responses have the members of the schemas User and Error of Okta's OpenAPI description, and what the recordings of
+Okta's own SDK have beyond it: `emails`, and in each link `method` where the description has `hints`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from ..protocol.person import Person
 from ..protocol.responses import Account, ApiResponse, Json, random_text
 
-TOKEN = "fake-okta-token"  # noqa: S105 - public: it opens nothing real
+API_TOKEN = "fake-okta-token"  # noqa: S105 - public, and gives access to nothing real
 TYPE_ID = f"otyfake{1:013}"
-ACTIONS = {  # link: the last part of its address
+ACTIONS = {  # link: the end of its URL
     "suspend": "lifecycle/suspend",
     "resetPassword": "lifecycle/reset_password",
     "forgotPassword": "credentials/forgot_password",
@@ -26,15 +26,22 @@ ACTIONS = {  # link: the last part of its address
 }
 
 
-def user(accounts: Sequence[Account], authorization: str, wanted: str, base_url: str) -> ApiResponse:
-    """Return the account with this id or this login."""
-    scheme, token = authorization[:4], authorization[4:].strip()  # Okta's own SDK for Python sends no space between
-    if scheme.upper() != "SSWS" or token != TOKEN:
+def user(accounts: Sequence[Account], authorization: str, id_or_login: str, base_url: str) -> ApiResponse:
+    """Return the user with this id or this login, or an error response with Okta's code.
+
+    The parameters are those of `ApiKeyResource.respond`: all accounts, the Authorization header, the last part of the
+    path, and the URL of the dialect.
+    """
+    scheme, token = (
+        authorization[:4],
+        authorization[4:].strip(),
+    )  # Okta's own SDK for Python sends no space between them
+    if scheme.upper() != "SSWS" or token != API_TOKEN:
         return _error(401, "E0000011", "Invalid token provided")
     for account in accounts:
-        if wanted in (user_id(account.person), login(account.person)):
+        if id_or_login in (user_id(account.person), login(account.person)):
             return ApiResponse(200, _user(account, base_url), (("Cache-Control", "no-store"),))
-    return _error(404, "E0000007", f"Not found: Resource not found: {wanted} (User)")
+    return _error(404, "E0000007", f"Not found: Resource not found: {id_or_login} (User)")
 
 
 def _user(account: Account, base_url: str) -> Json:
@@ -64,11 +71,11 @@ def _user(account: Account, base_url: str) -> Json:
 
 
 def _links(api: str, id_: str) -> Json:
-    here = f"{api}/users/{id_}"
-    links: Json = {name: {"href": f"{here}/{path}", "method": "POST"} for name, path in ACTIONS.items()}
+    url = f"{api}/users/{id_}"
+    links: Json = {name: {"href": f"{url}/{path}", "method": "POST"} for name, path in ACTIONS.items()}
     links["schema"] = {"href": f"{api}/meta/schemas/user/oscfake{1:013}"}
     links["type"] = {"href": f"{api}/meta/types/user/{TYPE_ID}"}
-    links["self"] = {"href": here}
+    links["self"] = {"href": url}
     return links
 
 
@@ -82,16 +89,16 @@ def _error(status: int, code: str, summary: str) -> ApiResponse:
 
 
 def user_id(person: Person) -> str:
-    """Return the id of somebody's account: 20 letters and digits, as Okta's are."""
+    """Return the id of the person's account: 20 letters and digits, in Okta's format."""
     return f"00ufake{person.number:013}"
 
 
 def login(person: Person) -> str:
-    """Return what somebody types in to log in: at Okta it has the form of an address."""
+    """Return the login name, which at Okta has the form of an e-mail address."""
     username = person.username("okta")
     return username if "@" in username else f"{username}@example.com"
 
 
 def error_id() -> str:
-    """Return what Okta's support would look an error up by."""
+    """Return a new error id in Okta's format, by which its support finds an error."""
     return f"oae{random_text(22)}"

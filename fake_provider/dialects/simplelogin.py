@@ -1,4 +1,7 @@
-"""SimpleLogin: everything about the person comes with the token already."""
+"""SimpleLogin: the token response already has the profile.
+
+The row of the table, `DIALECT`, is at the end of the file: it names the response functions above it.
+"""
 
 from __future__ import annotations
 
@@ -7,33 +10,33 @@ from ..protocol.responses import Json, ResponseContext, picture_url
 from .practice_client import practice_client
 
 
-def user(asked: ResponseContext) -> Json:
-    """Return the reply of `oauth2/userinfo`; without an e-mail address the member is left out."""
-    number = 1000 + asked.person.number
-    profile: Json = {"id": number, "sub": str(number), "client": asked.client_name}
-    profile["email_verified"] = asked.person.email_verified
-    profile["name"] = asked.person.name
-    profile["avatar_url"] = picture_url(asked) if asked.person.has_picture else None
-    if asked.person.email is not None:
-        profile["email"] = asked.person.email
-    return profile
-
-
-def token_response(token: str, lifetime: float | None, scopes: tuple[str, ...], asked: ResponseContext) -> Json:
-    """Return the token reply."""
+def token_response(token: str, lifetime: float | None, scopes: tuple[str, ...], context: ResponseContext) -> Json:
+    """Return the token response, with the profile in the member `user`."""
     return {
         "access_token": token,
         "token_type": "Bearer",
         "expires_in": int(lifetime or 0),
         "scope": " ".join(scopes) or None,
-        "user": user(asked),
+        "user": userinfo(context),
     }
 
 
+def userinfo(context: ResponseContext) -> Json:
+    """Return the profile. A person without an e-mail address has no member `email`."""
+    number = 1000 + context.person.number
+    profile: Json = {"id": number, "sub": str(number), "client": context.client_name}
+    profile["email_verified"] = context.person.email_verified
+    profile["name"] = context.person.name
+    profile["avatar_url"] = picture_url(context) if context.person.has_picture else None
+    if context.person.email is not None:
+        profile["email"] = context.person.email
+    return profile
+
+
 DIFFERENCES = (
-    "The real one ignores PKCE. Here a code that was asked for with a challenge needs its verifier.",
-    "The real one answers a wrong token request with a sentence in error. Here it is the RFC's code.",
-    "The real one answers a wrong access token with status 400. Here it is 401, as RFC 6750 has it.",
+    "The real one ignores PKCE. Here a code of a login with a code challenge needs its code verifier.",
+    "The real one responds to an invalid token request with a sentence in error. Here it is the error code of the RFC.",
+    "The real one responds to an invalid access token with status 400. Here it is 401, as in RFC 6750.",
     "The real one always has an e-mail address. Here Emmy has none, and Mallory's is not verified.",
 )
 
@@ -44,7 +47,7 @@ DIALECT = Dialect(
     color="#be1e6b",
     authorization_paths=("oauth2/authorize",),
     token_paths=("oauth2/token",),
-    resources={"userinfo": (("oauth2/userinfo",), user)},
+    resources={"userinfo": (("oauth2/userinfo",), userinfo)},
     scopes={
         "email": "your e-mail address",
         "name": "your name",

@@ -1,4 +1,7 @@
-"""X, the former Twitter: the profile lies inside `data`, and what is not asked for by name is not there."""
+"""X, the former Twitter: the profile is in the member `data`, and has only the fields that the request names.
+
+The row of the table, `DIALECT`, is at the end of the file: it names the response functions above it.
+"""
 
 from __future__ import annotations
 
@@ -10,27 +13,27 @@ from ..protocol.errors import OAuthError
 from ..protocol.responses import ApiResponse, Json, ResponseContext, picture_url, random_text
 from .practice_client import practice_client
 
-NEEDED_FOR_ME = {"tweet.read", "users.read"}  # with users.read alone the answer is 403
+PROFILE_SCOPES = {"tweet.read", "users.read"}  # with users.read alone the status is 403
 FIELDS = ("created_at", "description", "location", "profile_image_url", "protected", "url", "verified")
 ALWAYS = ("id", "name", "username")
 WITH_EMAIL = "confirmed_email"
-INVALID = "Value passed for the"
-TOKEN_ERRORS = {  # which rule: error, error_description
+INVALID_VALUE = "Value passed for the"
+TOKEN_ERRORS = {  # reason of an OAuthError: error, error_description
     "no code": ("invalid_request", "Missing required parameter [code]."),
-    "unknown code": ("invalid_request", f"{INVALID} authorization code was invalid."),
-    "others' code": ("invalid_request", f"{INVALID} authorization code was invalid."),
-    "used code": ("invalid_request", f"{INVALID} authorization code was invalid."),
+    "unknown code": ("invalid_request", f"{INVALID_VALUE} authorization code was invalid."),
+    "others' code": ("invalid_request", f"{INVALID_VALUE} authorization code was invalid."),
+    "used code": ("invalid_request", f"{INVALID_VALUE} authorization code was invalid."),
     "other redirect_uri": (
         "invalid_request",
-        f"{INVALID} redirect uri did not match the uri of the authorization code.",
+        f"{INVALID_VALUE} redirect uri did not match the uri of the authorization code.",
     ),
     "no verifier": ("invalid_request", "Missing required parameter [code_verifier]."),
-    "wrong verifier": ("invalid_request", f"{INVALID} code verifier did not match the code challenge."),
+    "wrong verifier": ("invalid_request", f"{INVALID_VALUE} code verifier did not match the code challenge."),
 }
 
 
-def token_response(token: str, lifetime: float | None, scopes: tuple[str, ...], asked: ResponseContext) -> Json:
-    """Return the token reply: two hours, and the scopes with spaces."""
+def token_response(token: str, lifetime: float | None, scopes: tuple[str, ...], context: ResponseContext) -> Json:
+    """Return the token response: the access token is valid for two hours; spaces between the scopes."""
     return {
         "token_type": "bearer",
         "expires_in": int(lifetime or 0),
@@ -40,53 +43,53 @@ def token_response(token: str, lifetime: float | None, scopes: tuple[str, ...], 
 
 
 def new_token() -> str:
-    """Return a token like X's: base64 of a random text, the time in milliseconds, and `at` for access token."""
+    """Return an access token in X's format: base64 of a random text, the time in milliseconds, and `at`."""
     return base64.urlsafe_b64encode(f"{random_text(43)}:{time.time_ns() // 1_000_000}:1:1:at:1".encode()).decode()
 
 
 def token_error(error: OAuthError) -> ApiResponse:
-    """Return the error of the token endpoint; a wrong secret reads as if the header were missing."""
+    """Return the error response of the token endpoint; for a wrong secret it says that the header is missing."""
     if error.code == "invalid_client" and error.reason != "unknown client":
         return ApiResponse(
             401, {"error": "unauthorized_client", "error_description": "Missing valid authorization header"}
         )
-    word, sentence = TOKEN_ERRORS.get(error.reason, (error.code, error.description))
-    return ApiResponse(error.status, {"error": word, "error_description": sentence})
+    code, sentence = TOKEN_ERRORS.get(error.reason, (error.code, error.description))
+    return ApiResponse(error.status, {"error": code, "error_description": sentence})
 
 
 def api_error(error: OAuthError) -> ApiResponse:
-    """Return the error of the API for a token that is missing or wrong, as RFC 7807 has it."""
+    """Return the error response of the API for a missing or invalid access token (RFC 7807)."""
     return _problem(error.status, "Unauthorized")
 
 
-def me(asked: ResponseContext) -> ApiResponse:
-    """Return `id`, `name` and `username`, and those of `user.fields`."""
-    wanted = [name.strip() for name in asked.query.get("user.fields", "").split(",") if name.strip()]
+def me(context: ResponseContext) -> ApiResponse:
+    """Return the profile: `id`, `name`, `username`, and the fields that the parameter `user.fields` names."""
+    wanted = [name.strip() for name in context.query.get("user.fields", "").split(",") if name.strip()]
     known = (*ALWAYS, *FIELDS, WITH_EMAIL)
     unknown = [name for name in wanted if name not in known]
     if unknown:
-        return _unknown_field(asked.query["user.fields"], unknown[0], sorted(known))
-    if not NEEDED_FOR_ME.issubset(asked.scopes):
+        return _unknown_field(context.query["user.fields"], unknown[0], sorted(known))
+    if not PROFILE_SCOPES.issubset(context.scopes):
         return _problem(403, "Forbidden")
-    profile = _profile(asked)
+    profile = _profile(context)
     return ApiResponse(200, {"data": {name: profile[name] for name in (*ALWAYS, *wanted) if name in profile}})
 
 
-def _profile(asked: ResponseContext) -> Json:
-    person = asked.person
+def _profile(context: ResponseContext) -> Json:
+    person = context.person
     username = person.username("x")
     profile: Json = {
-        "id": f"{1_500_000_000_000_000_000 + person.number}",  # a text: many a program rounds such a number
+        "id": f"{1_500_000_000_000_000_000 + person.number}",  # a string: JavaScript rounds such a number
         "name": person.name,
         "username": username,
         "created_at": f"2020-01-{person.number % 28 + 1:02}T09:00:00.000Z",
         "description": "",
-        "profile_image_url": picture_url(asked),
+        "profile_image_url": picture_url(context),
         "protected": False,
         "url": "",
         "verified": False,
     }
-    if "users.email" in asked.scopes and person.email is not None and person.email_verified:
+    if "users.email" in context.scopes and person.email is not None and person.email_verified:
         profile[WITH_EMAIL] = person.email
     return profile
 
@@ -99,7 +102,7 @@ def _unknown_field(fields: str, unknown: str, known: list[str]) -> ApiResponse:
         "detail": "One or more parameters to your request was invalid.",
         "type": "https://api.x.com/2/problems/invalid-request",
     }
-    return ApiResponse(400, body)  # unlike the other problems it has no status inside, and is plain JSON
+    return ApiResponse(400, body)  # unlike the other errors: no member status, and Content-Type application/json
 
 
 def _problem(status: int, title: str) -> ApiResponse:
@@ -109,14 +112,14 @@ def _problem(status: int, title: str) -> ApiResponse:
 
 DIFFERENCES = (
     "The real one refuses the redirect URI http://localhost. Here it may be localhost as well as 127.0.0.1.",
-    "The real one also knows public clients, without a secret. Here every app authenticates by Basic.",
-    "The real one takes the PKCE method plain. Here it is S256 alone.",
-    "The real one shows a page of its own for a request that it does not like. Here the app hears of it.",
-    "The real one gives a refresh token with offline.access. Here that scope opens nothing.",
-    "The real one's words for a missing verifier were not to be found, nor for an unknown app. Here they are ours.",
-    "The real one has many more scopes and fields. Here are those of a login, and expansions are read by nobody.",
-    "What the real one does with confirmed_email when nobody allowed it is not documented. Here it is left out.",
-    "The real one limits how often an app may ask. Here there are no limits.",
+    "The real one also has public clients, without a secret. Here every app authenticates by Basic.",
+    "The real one accepts the PKCE method plain. Here it is S256 alone.",
+    "The real one shows an error page for an invalid request. Here the app gets the error.",
+    "The real one issues a refresh token for offline.access. Here that scope has no effect.",
+    "The real one's sentences for a missing code verifier and an unknown app were not found. Here they are ours.",
+    "The real one has many more scopes and fields. Here are those of a login, and expansions is ignored.",
+    "The real one does not document confirmed_email without the scope for it. Here it is left out.",
+    "The real one has rate limits. Here there are none.",
 )
 
 

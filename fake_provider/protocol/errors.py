@@ -38,8 +38,8 @@ class OAuthError(Exception):
     """A request of the app to the token endpoint, the revocation endpoint or a resource is refused.
 
     `code` is an error code of RFC 6749 section 5.2 or RFC 6750 section 3.1, `description` a sentence for the developer,
-    `status` the HTTP status. `challenge` is the value of the header `WWW-Authenticate`, or the scheme `Bearer`, or
-    None. `reason` names the rule that was broken, for dialects that have an error of their own for it.
+    `status` the HTTP status. `challenge` is the value of `WWW-Authenticate`, or the scheme `Bearer`, or None.
+    `reason` names the rule that was broken, for dialects that have an error of their own for it.
     """
 
     def __init__(

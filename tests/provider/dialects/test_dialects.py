@@ -318,7 +318,7 @@ def test_facebook_takes_the_token_in_the_address(visit):
         ({"code": None}, 1, None, "Missing authorization code"),
         ({"code": "wrong"}, 100, None, "Invalid verification code format."),
         ({"redirect_uri": "http://localhost:5000/"}, 100, 36008, "Error validating verification code."),
-        ({"code_verifier": VERIFIER}, 100, None, "code_verifier came"),
+        ({"code_verifier": VERIFIER}, 100, None, "code_verifier was sent"),
     ],
 )
 def test_facebook_numbers_its_errors(visit, changes, code, subcode, message):
