@@ -45,6 +45,7 @@ def test_accepts_a_valid_request():
         {"redirect_uri": ""},
         {"redirect_uri": [REDIRECT_URI, "https://evil.example/"]},
         {"redirect_uri": ["https://evil.example/", REDIRECT_URI]},
+        {"redirect_uri": "https://evil.example/", "response_type": "token"},
     ],
 )
 def test_does_not_redirect_to_an_untrusted_redirect_uri(changes):
@@ -76,6 +77,22 @@ def test_needs_no_redirect_uri_when_one_is_registered():
 )
 def test_sends_other_errors_to_the_app(changes, code):
     """RFC 6749 section 4.1.2.1 has an error code for each; RFC 7636 section 4.4.1 for PKCE."""
+    with pytest.raises(AuthorizationError) as error:
+        check(**changes)
+
+    assert error.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"state": ["a", "b"], "response_type": "token"}, "invalid_request"),
+        ({"response_type": "token", "scope": "everything"}, "unsupported_response_type"),
+        ({"scope": "everything", "code_challenge": "short"}, "invalid_scope"),
+    ],
+)
+def test_checks_in_order(changes, code):
+    """Of two errors the app gets that of the first check: repetition, response type, scope, PKCE."""
     with pytest.raises(AuthorizationError) as error:
         check(**changes)
 

@@ -114,6 +114,19 @@ def test_allows_a_code_one_attempt(grants):
     assert refusal(grants, code) == "invalid_grant"
 
 
+def test_checks_a_code_in_order(grants):
+    """Of several errors the app gets that of the first check: client, single use, redirect URI, PKCE."""
+    code = grants.issue_code(DIALECT, REQUEST, "ada")
+    wrong = form(code, redirect_uri="https://evil.example/", code_verifier="w" * 43)
+    reasons = []
+    for client in (OTHER, CLIENT, CLIENT, OTHER):
+        with pytest.raises(OAuthError) as error:
+            grants.exchange(DIALECT, client, wrong)
+        reasons.append(error.value.reason)
+
+    assert reasons == ["others' code", "other redirect_uri", "used code", "others' code"]
+
+
 def test_refuses_a_verifier_without_a_challenge(grants):
     """PKCE downgrade: an attacker may have removed the challenge from the request (RFC 9700 section 4.8.2)."""
     code = grants.issue_code(DIALECT, replace(REQUEST, code_challenge=None), "ada")
