@@ -71,9 +71,8 @@ class AuthorizationInteraction:
         if self.session is None or page == "choose":
             return self.choose_page()
         if self.form.get("decision") == "deny":
-            return self.authorization_response(
-                {"error": self.dialect.denial_error, **dict(self.dialect.denial_details)}
-            )
+            details = dict(self.dialect.denial_details)
+            return self.authorization_response({"error": self.dialect.denial_error, **details})
         allows = self.form.get("decision") == "allow"
         if page == "consent" and not allows:
             return self.consent_page(self.session)

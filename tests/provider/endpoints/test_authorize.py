@@ -9,8 +9,8 @@ FOREIGN = [{"Origin": "http://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Si
 
 @pytest.mark.parametrize("form", [{"person": "ada"}, {"decision": "allow"}], ids=str)
 @pytest.mark.parametrize("headers", FOREIGN, ids=str)
-def test_no_other_site_clicks_on_its_pages(provider, form, headers):
-    """CSRF: a form on another site neither signs a user in nor allows an app; the provider's own form is the control."""
+def test_accepts_no_form_of_another_site(provider, form, headers):
+    """CSRF: another site's form neither signs a user in nor allows an app; the provider's own form is the control."""
     url = f"{provider.url}/simplelogin/oauth2/authorize?{QUERY}"
     foreign = requests.post(url, form, headers=headers, timeout=5, allow_redirects=False)
     own = requests.post(url, form, headers={"Origin": provider.url}, timeout=5, allow_redirects=False)
