@@ -22,7 +22,7 @@ from tools.check.browser import target_host
 from tools.check.cases_responses import subject_of, with_subject
 from tools.check.checked_app import ADA, GRACE, LOGGED_IN, MALLORY, assert_no_crash, parameters
 from tools.check.matrix import all_checked_apps
-from tools.check.relay import respond_with, send
+from tools.check.relay import respond_with, send_response
 
 # No deadline: an example is a login over HTTP, and how long it takes depends on what else the machine does; what hangs
 # is found by the browser's own patience. The same examples each time, so that a failure is one of the change at hand.
@@ -159,7 +159,7 @@ def answering(checked, profile):
     replies = {**checked.profiles, checked.profile_endpoints[0]: profile}
 
     def act(connection, request, forward):
-        send(connection, json.dumps(replies.get(paths.get(request.path))).encode())
+        send_response(connection, json.dumps(replies.get(paths.get(request.path))).encode())
 
     return act
 
