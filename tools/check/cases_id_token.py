@@ -1,4 +1,7 @@
-"""Rows 42 to 56: ID tokens, keys and the discovery document. What is not as it should be is data for the provider."""
+"""Rows 42 to 56: attacks by ID tokens, by keys and by the discovery document.
+
+The provider makes each wrong ID token from the data here.
+"""
 
 from __future__ import annotations
 
@@ -71,7 +74,7 @@ row(
         "g a list": {"set": {"id_token": ["e30.e30.e30"]}},
         "h no object inside": _id_token(payload="[]"),
         "i no JSON inside": _id_token(payload="x"),
-        "j half a character inside": _id_token(payload='{"sub": "\\ud800"}'),
+        "j a lone surrogate inside": _id_token(payload='{"sub": "\\ud800"}'),
     },
 )
 def malformed_id_token(checked: CheckedApp, change: dict[str, Any]) -> None:
@@ -85,13 +88,13 @@ row(
     "RFC 8725 section 2.1, ASVS 6.8.2",
     needs="id token",
 )
-WITHOUT = ["at_hash"]  # optional, and no algorithm at all makes none, so that an attacker leaves it out
+WITHOUT = ["at_hash"]  # an optional claim; with alg none there is no hash for it, so an attacker leaves it out
 NONES = {
     **{
         f"a {alg}": _id_token(sign="none", header={"alg": alg}, remove=WITHOUT)
         for alg in ("none", "None", "NoNe", "NONE")
     },
-    "b none, with the signature of before": _id_token(sign="old signature", header={"alg": "none"}, remove=WITHOUT),
+    "b none, with the old signature": _id_token(sign="old signature", header={"alg": "none"}, remove=WITHOUT),
     "c no alg at all": _id_token(sign="none", header={"alg": None}, remove=WITHOUT),
 }
 
@@ -123,10 +126,10 @@ row(
 @variants(
     "RP-44",
     {
-        "a one bit": _id_token(sign="flipped"),
-        "b none": _id_token(sign="none", header={"alg": "RS256"}),
-        "c another key under the same name": _id_token(sign="other key"),
-        "d a changed payload": _id_token(sign="old signature", claims={"sub": "somebody-else"}),
+        "a one bit changed": _id_token(sign="flipped"),
+        "b no signature": _id_token(sign="none", header={"alg": "RS256"}),
+        "c another key with the same kid": _id_token(sign="other key"),
+        "d a changed payload": _id_token(sign="old signature", claims={"sub": "another-user"}),
         "e a changed header": _id_token(sign="old signature", header={"typ": "JWT", "x": 1}),
     },
 )
@@ -167,19 +170,19 @@ def _public_key(checked: CheckedApp) -> dict[str, Any]:
 
 
 def published_keys(checked: CheckedApp) -> dict[str, Any]:
-    """The provider's key set."""
-    with urlopen(f"{checked.provider.url}{jwks_path(checked)}", timeout=10) as reply:  # noqa: S310 - our own provider
-        return json.load(reply)
+    """Return the provider's key set."""
+    with urlopen(f"{checked.provider.url}{jwks_path(checked)}", timeout=10) as response:  # noqa: S310 - our own provider
+        return json.load(response)
 
 
 def metadata_of(checked: CheckedApp) -> dict[str, Any]:
-    """The provider's discovery document."""
-    with urlopen(f"{checked.provider.url}{discovery_path(checked)}", timeout=10) as reply:  # noqa: S310 - our own provider
-        return json.load(reply)
+    """Return the provider's discovery document."""
+    with urlopen(f"{checked.provider.url}{discovery_path(checked)}", timeout=10) as response:  # noqa: S310 - our own provider
+        return json.load(response)
 
 
 def discovery_path(checked: CheckedApp) -> str:
-    """Where the app has looked for the discovery document."""
+    """Return the path at which the app requested the discovery document."""
     for message in checked.provider.trace(dialect=checked.dialect):
         if message["request"]["path"].endswith("/.well-known/openid-configuration"):
             return message["request"]["path"]
@@ -188,7 +191,7 @@ def discovery_path(checked: CheckedApp) -> str:
 
 
 def jwks_path(checked: CheckedApp) -> str:
-    """Where the key set is."""
+    """Return the path of the key set."""
     return urlsplit(metadata_of(checked)["jwks_uri"]).path
 
 
@@ -209,7 +212,7 @@ def algorithm_confusion(checked: CheckedApp) -> None:
 @variants(
     "RP-45",
     {
-        "b as the provider writes it": _id_token(sign="public key"),
+        "b the public key, signed by the provider": _id_token(sign="public key"),
         "c the client secret": _id_token(sign="client secret"),
     },
 )
@@ -237,7 +240,7 @@ row(
 
 @cache
 def own_key() -> RSAKey:
-    """The attacker's key."""
+    """Return the attacker's key."""
     return RSAKey.generate_key(2048)
 
 
@@ -252,7 +255,7 @@ def _private() -> dict[str, Any]:
         "b jku": lambda url: {"jku": f"{url}/keys"},
         "c x5u": lambda url: {"x5u": f"{url}/certificate"},
         "d x5c": lambda url: {"x5c": [base64.b64encode(own_key().as_der(private=False)).decode()]},
-        "e kid an address": lambda url: {"kid": f"{url}/keys"},
+        "e kid a URL": lambda url: {"kid": f"{url}/keys"},
         "e kid a path": lambda url: {"kid": "../../../../dev/null"},
         "e kid SQL": lambda url: {"kid": "x' UNION SELECT 'secret' --"},
         "e kid a list": lambda url: {"kid": ["x"]},
@@ -263,7 +266,7 @@ def key_injection(checked: CheckedApp, header: Callable[[str], dict[str, Any]]) 
     before = len(checked.collector.requests)
     _refused(checked, _id_token(header=header(checked.collector.url), key=_private()))
     if len(checked.collector.requests) > before:
-        raise AttackWorked("the app has fetched what the token named")
+        raise AttackWorked("the app requested a URL that the token named")
 
 
 row(
@@ -283,10 +286,10 @@ row(
         "c empty": lambda iss: _claims(iss=""),
         "d null": lambda iss: _claims(iss=None),
         "e a list": lambda iss: _claims(iss=[iss]),
-        "f with a slash more": lambda iss: _claims(iss=iss + "/"),
+        "f with one more slash": lambda iss: _claims(iss=iss + "/"),
         "g in capitals": lambda iss: _claims(iss=iss.upper()),
         "h https": lambda iss: _claims(iss=iss.replace("http:", "https:")),
-        "i in the header alone": lambda iss: _id_token(remove=["iss"], header={"iss": iss}),
+        "i only in the header": lambda iss: _id_token(remove=["iss"], header={"iss": iss}),
     },
 )
 def wrong_issuer(checked: CheckedApp, make) -> None:
@@ -310,13 +313,13 @@ row(
         "c empty": lambda me: _claims(aud=""),
         "c an empty list": lambda me: _claims(aud=[]),
         "c null": lambda me: _claims(aud=None),
-        "d ours and one that nobody trusts": lambda me: _claims(aud=[me, "untrusted"]),
-        "e ours and another, which may use it": lambda me: _claims(aud=[me, "x"], azp="x"),
-        "f another, and we may use it": lambda me: _claims(aud="another-app", azp=me),
-        "g ours and a letter more": lambda me: _claims(aud=me + "x"),
+        "d ours and an untrusted one": lambda me: _claims(aud=[me, "untrusted"]),
+        "e ours and another, with azp of the other": lambda me: _claims(aud=[me, "x"], azp="x"),
+        "f another, with our azp": lambda me: _claims(aud="another-app", azp=me),
+        "g ours with one more letter": lambda me: _claims(aud=me + "x"),
         "g ours without the last letter": lambda me: _claims(aud=me[:-1]),
         "g an object": lambda me: _claims(aud={me: True}),
-        "h ours, and another may use it": lambda me: _claims(azp="x"),
+        "h ours, with azp of another": lambda me: _claims(azp="x"),
     },
 )
 def wrong_audience(checked: CheckedApp, make) -> None:
@@ -335,27 +338,27 @@ row(
 @variants(
     "RP-49",
     {
-        "a ended ten minutes ago": lambda now: _claims(exp=now - 600),
-        "b no end": lambda now: _id_token(remove=["exp"]),
-        "c an end in a text": lambda now: _claims(exp="tomorrow"),
-        "d an end that is null": lambda now: _claims(exp=None),
-        "e begins in an hour": lambda now: _claims(nbf=now + 3600),
-        "f made in an hour": lambda now: _claims(iat=now + 3600),
-        "g not said when made": lambda now: _id_token(remove=["iat"]),
-        "h made a week ago": lambda now: _claims(iat=now - 7 * 86_400),
-        "i made ten years ago": lambda now: _claims(iat=now - 10 * 365 * 86_400),
+        "a exp ten minutes ago": lambda now: _claims(exp=now - 600),
+        "b exp missing": lambda now: _id_token(remove=["exp"]),
+        "c exp a word": lambda now: _claims(exp="tomorrow"),
+        "d exp null": lambda now: _claims(exp=None),
+        "e nbf in an hour": lambda now: _claims(nbf=now + 3600),
+        "f iat in an hour": lambda now: _claims(iat=now + 3600),
+        "g iat missing": lambda now: _id_token(remove=["iat"]),
+        "h iat a week ago": lambda now: _claims(iat=now - 7 * 86_400),
+        "i iat ten years ago": lambda now: _claims(iat=now - 10 * 365 * 86_400),
     },
 )
 def wrong_times(checked: CheckedApp, make) -> None:
     _refused(checked, make(int(time.time())))
 
 
-@variants("RP-49", {"j a minute old": lambda now: _claims(iat=now - 60)})
+@variants("RP-49", {"j iat a minute ago": lambda now: _claims(iat=now - 60)})
 def recent_id_token(checked: CheckedApp, make) -> None:
     _accepted(checked, make(int(time.time())))
 
 
-@variants("RP-49", {"k an endless end": '{"exp": 1e400, "iss": "x"}'})
+@variants("RP-49", {"k exp infinite": '{"exp": 1e400, "iss": "x"}'})
 def infinite_exp(checked: CheckedApp, payload: str) -> None:
     _refused(checked, _id_token(payload=payload))
 
@@ -383,12 +386,12 @@ def wrong_nonce(checked: CheckedApp, change: dict[str, Any]) -> None:
     _refused(checked, change)
 
 
-@variants("RP-50", {"f of a login before": None})
+@variants("RP-50", {"f of an earlier login": None})
 def nonce_replay(checked: CheckedApp) -> None:
     _refused(checked, _claims(nonce=checked.id_token_claims["nonce"]))
 
 
-@variants("RP-50", {"g and discovery says that there is none": None}, needs="own process")
+@variants("RP-50", {"g wrong, and discovery has nonce_supported false": None}, needs="own process")
 def nonce_unsupported(checked: CheckedApp) -> None:
     with restarted_app(checked, lambda metadata: {**metadata, "nonce_supported": False}) as started:
         _refused(started, _claims(nonce="another"))
@@ -412,7 +415,7 @@ row(
         "c sub null": _claims(sub=None),
         "d sub a number": _claims(sub=1),
         "e sub a list": _claims(sub=["1"]),
-        "f sub without end": _claims(sub="1" * 10_000),
+        "f sub of 10,000 characters": _claims(sub="1" * 10_000),
         "g at_hash of another token": _claims(at_hash="AAAAAAAAAAAAAAAAAAAAAA"),
     },
 )
@@ -436,7 +439,7 @@ row(
         "b unknown claims": lambda me: _claims(unknown={"a": [1, None]}, groups=["x"] * 50),
         "c an unknown header": lambda me: _id_token(header={"unknown": "x", "typ": "JWT"}),
         "d no at_hash": lambda me: _id_token(remove=["at_hash"]),
-        "e azp ours": lambda me: _claims(azp=me),
+        "e our azp": lambda me: _claims(azp=me),
     },
 )
 def unusual_id_token(checked: CheckedApp, make) -> None:
@@ -457,14 +460,14 @@ row(
 )
 
 
-@variants("RP-53", {"a a new key": {}, "b a new key, the old one gone": {"withdraw": True}})
+@variants("RP-53", {"a a new key": {}, "b a new key, the old one removed": {"withdraw": True}})
 def key_rotation(checked: CheckedApp, how: dict[str, Any]) -> None:
     assert_logged_in(checked, browser := checked.new_browser(), checked.log_in(browser))
     checked.provider.rotate_keys(checked.dialect, **how)
     assert_logged_in(checked, browser := checked.new_browser(), checked.log_in(browser))
 
 
-@variants("RP-53", {"b a token of the key that is gone": "soon-gone"}, needs="own process")
+@variants("RP-53", {"b a token signed with the removed key": "removed-later"}, needs="own process")
 def withdrawn_key(checked: CheckedApp, kid: str) -> None:
     path = jwks_path(checked)
     public = {**own_key().as_dict(private=False), "kid": kid, "alg": "RS256", "use": "sig"}
@@ -476,13 +479,11 @@ def withdrawn_key(checked: CheckedApp, kid: str) -> None:
     finally:
         checked.relay.clear_behaviour("path", path)
     checked.provider.rotate_keys(checked.dialect, withdraw=True)
-    assert_logged_in(
-        checked, browser := checked.new_browser(), checked.log_in(browser)
-    )  # from here on the app knows the new keys
+    assert_logged_in(checked, browser := checked.new_browser(), checked.log_in(browser))  # the app fetches the new keys
     _refused(checked, change)
 
 
-@variants("RP-53", {"c a new key under the old name": None})
+@variants("RP-53", {"c a new key with the old kid": None})
 def new_key_with_old_kid(checked: CheckedApp) -> None:
     checked.provider.rotate_keys(checked.dialect, same_kid=True)
     assert_handled(checked, browser := checked.new_browser(), checked.log_in(browser))
@@ -490,7 +491,7 @@ def new_key_with_old_kid(checked: CheckedApp) -> None:
     assert_logged_in(checked, browser := checked.new_browser(), checked.log_in(browser))
 
 
-ALIEN = {"kty": "XYZ", "kid": "alien", "alg": "RS256", "use": "sig"}
+UNKNOWN_KEY = {"kty": "XYZ", "kid": "unknown", "alg": "RS256", "use": "sig"}
 
 
 @variants(
@@ -501,7 +502,7 @@ ALIEN = {"kty": "XYZ", "kid": "alien", "alg": "RS256", "use": "sig"}
         "d empty": relay.respond_with(b'{"keys": []}'),
         "d null": relay.respond_with(b"null"),
         "d a list": relay.respond_with(b"[]"),
-        "d keys that are none": relay.respond_with(b'{"keys": [null, 1, {}]}'),
+        "d malformed keys": relay.respond_with(b'{"keys": [null, 1, {}]}'),
         "d reset": relay.reset_connection,
     },
     needs="own process",
@@ -517,7 +518,7 @@ def key_set_unavailable(checked: CheckedApp, act) -> None:
     assert_logged_in(checked, browser := checked.new_browser(), checked.log_in(browser))
 
 
-@variants("RP-53", {"d an unknown kind of key beside the right one": [ALIEN]}, needs="own process")
+@variants("RP-53", {"d an unknown key type beside the right key": [UNKNOWN_KEY]}, needs="own process")
 def unknown_key_type(checked: CheckedApp, more: list[dict[str, Any]]) -> None:
     checked.provider.rotate_keys(checked.dialect)
     path = jwks_path(checked)
@@ -533,7 +534,7 @@ def unknown_key_type(checked: CheckedApp, more: list[dict[str, Any]]) -> None:
 
 @variants("RP-53", {"e a secret among the keys": None}, needs="own process")
 def secret_among_keys(checked: CheckedApp) -> None:
-    secret = base64.urlsafe_b64encode(b"everybody reads this").decode().rstrip("=")
+    secret = base64.urlsafe_b64encode(b"a published secret").decode().rstrip("=")
     path = jwks_path(checked)
     keys = [{"kty": "oct", "k": secret, "kid": "published", "alg": "HS256"}, *published_keys(checked)["keys"]]
     checked.relay.set_behaviour("path", path, relay.respond_with(json.dumps({"keys": keys}).encode()))
@@ -547,7 +548,7 @@ def secret_among_keys(checked: CheckedApp) -> None:
         checked.relay.clear_behaviour("path", path)
 
 
-@variants("RP-53", {"f twenty keys that nobody has": 20})
+@variants("RP-53", {"f twenty unknown kids": 20})
 def unknown_kids(checked: CheckedApp, number: int) -> None:
     path = jwks_path(checked)
     checked.ignore_earlier_messages()
@@ -558,7 +559,7 @@ def unknown_kids(checked: CheckedApp, number: int) -> None:
         assert_refused(checked, browser, checked.send_callback(browser, response))
     fetched = sum(message["request"]["path"] == path for message in checked.messages())
     if fetched > 5:
-        raise AttackWorked(f"{number} tokens made the app fetch the keys {fetched} times")
+        raise AttackWorked(f"{number} tokens with an unknown kid made the app fetch the keys {fetched} times")
 
 
 row(
@@ -584,7 +585,7 @@ def restarted_app(
     change: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
     act: relay.Behaviour | None = None,
 ) -> Iterator[CheckedApp]:
-    """Start the app once more, with a relay of its own that changes the discovery document."""
+    """Start one more instance of the app, with a relay of its own that changes the discovery document."""
     own = relay.Relay(checked.provider.port)
     home = checked.app.home.with_name(f"{checked.app.home.name}-{own.port}")
     shutil.copytree(checked.app.home, home, ignore=shutil.ignore_patterns("*.log", "__pycache__", "flask_session"))
@@ -602,7 +603,7 @@ def restarted_app(
     try:
         start(app)
         started = replace(checked, url=app.url, app=app, relay=own, others=[])
-        for name in ("dialect", "client_id", "profiles", "person_keys", "successful_login"):  # the same as there
+        for name in ("dialect", "client_id", "profiles", "person_keys", "successful_login"):  # the facts are the same
             started.__dict__[name] = getattr(checked, name)
         yield started
     finally:
@@ -619,7 +620,7 @@ row(
 )
 
 
-@variants("RP-55", {"a another issuer": EVIL, "b with a slash more": "/"})
+@variants("RP-55", {"a another issuer": EVIL, "b with one more slash": "/"})
 def discovery_of_another_issuer(checked: CheckedApp, issuer: str) -> None:
     def change(metadata: dict[str, Any]) -> dict[str, Any]:
         return {**metadata, "issuer": issuer if issuer != "/" else metadata["issuer"] + "/"}
@@ -629,7 +630,7 @@ def discovery_of_another_issuer(checked: CheckedApp, issuer: str) -> None:
         page = browser.open(started.login_url, stop_at="elsewhere")
         assert_no_crash(page)
         if not page.location:
-            return  # it does not even begin
+            return  # the app refuses to begin a login
         response = started.authorize(browser, page.location)
         own = (
             issuer
@@ -665,14 +666,14 @@ row(
 )
 def discovery_unavailable(checked: CheckedApp, act) -> None:
     with restarted_app(checked, act=act) as started:
-        _fails_and_recovers(started)
+        _assert_fails_and_recovers(started)
 
 
 @variants(
     "RP-56",
     {
-        "f addresses of files": {"token_endpoint": "file:///etc/passwd", "jwks_uri": "file:///etc/passwd"},
-        "g addresses that are none": {"token_endpoint": 5, "authorization_endpoint": None},
+        "f file URLs": {"token_endpoint": "file:///etc/passwd", "jwks_uri": "file:///etc/passwd"},
+        "g endpoints that are no URLs": {"token_endpoint": 5, "authorization_endpoint": None},
         "h a member missing": {"token_endpoint": ..., "jwks_uri": ...},
     },
     slow="together",
@@ -689,10 +690,10 @@ def malformed_discovery(checked: CheckedApp, changes: dict[str, Any]) -> None:
             assert_refused(started, browser, started.send_callback(browser, started.authorize(browser, page.location)))
 
 
-def _fails_and_recovers(started: CheckedApp) -> None:
+def _assert_fails_and_recovers(started: CheckedApp) -> None:
     page = assert_no_crash(started.new_browser().open(f"{started.url}/"))
-    address = next(address for words, address in page.parsed.links if words.startswith("Log in with"))
-    page = started.new_browser().open(f"{started.url}{address}", stop_at="elsewhere")
+    url = next(url for words, url in page.parsed.links if words.startswith("Log in with"))
+    page = started.new_browser().open(f"{started.url}{url}", stop_at="elsewhere")
     assert_no_crash(page)
     if page.location:
         raise AttackWorked("a login begins without a discovery document")

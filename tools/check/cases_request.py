@@ -1,4 +1,4 @@
-"""Rows 1 to 23: what the app asks for, what comes back through the browser, addresses, PKCE."""
+"""Rows 1 to 23: attacks by authorization requests and responses, by redirects and the Host header, and on PKCE."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from .checked_app import (
 from .relay import Request
 
 EVIL = "evil.example"
-LONG = "A" * 60_000  # longer request lines are refused by the server, before any app sees them
+LONG = "A" * 60_000  # the server refuses longer request lines, before an app sees them
 UNRESERVED = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
 
-# A. Request forging
+# A. CSRF
 
 row(
     "RP-01",
@@ -53,9 +53,9 @@ def normal_login(checked: CheckedApp) -> None:
     if not asked.get("state"):
         raise AttackWorked("no state")
     if {"client_secret", "code_verifier"} & set(asked):
-        raise AttackWorked("a secret in the authorization request")
+        raise AttackWorked("the authorization request contains a secret")
     if ("openid" in asked.get("scope", "").split()) and not checked.has_id_token:
-        raise AttackWorked("the scope asks for an ID token that the app does not use")
+        raise AttackWorked("the scope requests an ID token that the app does not use")
     for person in (ADA, GRACE):
         browser = checked.new_browser()
         assert_logged_in(checked, browser, checked.log_in(browser, person), person)
@@ -69,7 +69,7 @@ row(
 )
 
 
-@variants("RP-02", {"a fifty visitors, and one who starts five times": None})
+@variants("RP-02", {"a fifty browsers, and one that begins five logins": None})
 def predictable_state(checked: CheckedApp) -> None:
     one = checked.new_browser()
     browsers = [checked.new_browser() for _ in range(50)] + [one] * 5
@@ -77,7 +77,7 @@ def predictable_state(checked: CheckedApp) -> None:
     _all_random(asked)
 
 
-@variants("RP-02", {"b where random numbers are always the same": None}, needs="own process")
+@variants("RP-02", {"b with predictable random numbers": None}, needs="own process")
 def state_from_predictable_random(checked: CheckedApp) -> None:
     browsers = [public_browser(checked) for _ in range(3)]
     address = checked.login_url.replace(checked.url, PUBLIC)
@@ -92,9 +92,9 @@ def _all_random(asked: list[dict[str, str]]) -> None:
         if any(len(value) < 22 for value in values):
             raise AttackWorked(f"a {name} of {min(map(len, values))} characters has less than 128 bits")
         if len(values) > 10 and len({value[:6] for value in values}) < len(values) / 2:
-            raise AttackWorked(f"every {name} begins alike")
+            raise AttackWorked(f"most values of {name} begin with the same characters")
     if any(request.get("state") in (request.get("nonce"), request.get("code_challenge")) for request in asked):
-        raise AttackWorked("state is also used for something else")
+        raise AttackWorked("state equals nonce or code_challenge")
 
 
 row(
@@ -115,7 +115,7 @@ row(
         "e in the other case": lambda state: state.swapcase(),
         "f with a space": lambda state: state + " ",
         "g very long": lambda state: LONG,
-        "h with a letter beyond ASCII": lambda state: "é" + state[1:],
+        "h with a character beyond ASCII": lambda state: "é" + state[1:],
     },
 )
 def wrong_state(checked: CheckedApp, change) -> None:
@@ -195,19 +195,19 @@ row(
 )
 
 
-@variants("RP-07", {"a still logged in": False, "b logged out since": True})
-def state_replay(checked: CheckedApp, leaves: bool) -> None:
+@variants("RP-07", {"a still logged in": False, "b after a logout": True})
+def state_replay(checked: CheckedApp, logs_out: bool) -> None:
     browser = checked.new_browser()
     response = checked.authorization_response(browser, ADA)
     assert_logged_in(checked, browser, checked.send_callback(browser, response))
     kept = dict(browser.cookies)
-    if leaves:
+    if logs_out:
         browser.cookies = {**kept, **browser.cookies}
         checked.log_out(browser, stop_at="elsewhere")
     second = checked.authorization_response(checked.new_browser(), GRACE)
     checked.ignore_earlier_messages()
     page = checked.send_callback(browser, with_parameters(second, state=parameters(response)["state"]))
-    assert_refused(checked, browser, page, None if leaves else ADA)
+    assert_refused(checked, browser, page, None if logs_out else ADA)
     assert_no_token_request(checked)
 
 
@@ -238,28 +238,28 @@ def many_logins_begun(checked: CheckedApp, number: int) -> None:
     for _ in range(number):
         checked.begin_login(browser)
     if browser.dropped:
-        raise AttackWorked(f"the cookie {browser.dropped[0]} outgrew what browsers keep")
+        raise AttackWorked(f"the cookie {browser.dropped[0]} is larger than browsers store")
     assert_logged_in(checked, browser, checked.log_in(browser))
 
 
 @variants(
     "RP-08",
-    {"c five minutes later": (300, True), "c a day later": (86_400, False)},
+    {"c after five minutes": (300, True), "c after a day": (86_400, False)},
     needs="own process",
     slow="alone",
 )
 def state_expiry(checked: CheckedApp, how: tuple[int, bool]) -> None:
-    seconds, is_good = how
+    seconds, is_valid = how
     browser = checked.new_browser()
     response = checked.authorization_response(browser)
     with checked.clock_ahead(seconds):
         page = checked.send_callback(browser, response)
-        if is_good:
+        if is_valid:
             assert_logged_in(checked, browser, page)
         else:
             assert_refused(checked, browser, page)
             if parameters(response)["code"] in str(checked.requests_to("token")):
-                raise AttackWorked("the app went on to the token endpoint")
+                raise AttackWorked("the app sent a token request")
     assert_logged_in(checked, browser := checked.new_browser(), checked.log_in(browser))
 
 
@@ -282,11 +282,11 @@ def forged_error(checked: CheckedApp) -> None:
         page = checked.send_callback(browser, forged)
         assert_refused(checked, browser, page)
         if FORGED in page.source or FORGED in checked.home_page(browser).source:
-            raise AttackWorked("the page says what the attacker has written")
+            raise AttackWorked("the page shows the attacker's text")
     assert_logged_in(checked, browser, checked.send_callback(browser, response))
 
 
-@variants("RP-09", {"b while somebody is logged in": None})
+@variants("RP-09", {"b while a user is logged in": None})
 def forged_error_while_logged_in(checked: CheckedApp) -> None:
     browser = checked.new_browser()
     response = checked.authorization_response(browser)
@@ -298,7 +298,7 @@ def forged_error_while_logged_in(checked: CheckedApp) -> None:
     assert_refused(checked, browser, page, ADA)
     assert_no_token_request(checked)
     if FORGED in page.source:
-        raise AttackWorked("the page says what the attacker has written")
+        raise AttackWorked("the page shows the attacker's text")
 
 
 row(
@@ -322,7 +322,7 @@ def login_csrf_while_logged_in(checked: CheckedApp) -> None:
 @variants("RP-10", {"b with another login, or a linking, in progress": None})
 def login_csrf_during_another_login(checked: CheckedApp) -> None:
     browser = checked.new_browser()
-    person = checked.add_person(f"Hedy Lamarr {checked.name}".strip())  # a new account, so there is a login to link
+    person = checked.add_person(f"Hedy Lamarr {checked.name}".strip())  # a new account has a login left to link
     checked.log_in(browser, person)
     other, page = _begin_while_logged_in(checked, browser)
     if "client_id=" not in page.location:
@@ -337,11 +337,11 @@ def login_csrf_during_another_login(checked: CheckedApp) -> None:
         checked, browser, other.send_callback(browser, other.authorize(browser, page.location, person)), person
     )
     if not other.requests_to("token"):
-        raise AttackWorked("the login that the user has begun is refused as well")
+        raise AttackWorked("the login that the user began is refused, too")
 
 
 def _begin_while_logged_in(checked: CheckedApp, browser: Browser) -> tuple[CheckedApp, Page]:
-    """Begin a linking where there is one, else another login. Returns the provider's bench, and the redirect."""
+    """Begin to link a login if the app can, else another login. Return the provider's CheckedApp and the redirect."""
     home = checked.home_page(browser)
     can_link = any(words.startswith("Link") for form in home.parsed.forms for words in form["buttons"])
     if can_link and checked.others:
@@ -378,13 +378,13 @@ row(
 
 
 @variants("RP-12", {"a in the same browser": False, "b in another": True})
-def replay(checked: CheckedApp, elsewhere: bool) -> None:
+def replay(checked: CheckedApp, in_another: bool) -> None:
     browser = checked.new_browser()
     response = checked.authorization_response(browser)
     checked.send_callback(browser, response)
     checked.ignore_earlier_messages()
-    other = checked.new_browser() if elsewhere else browser
-    assert_refused(checked, other, checked.send_callback(other, response), None if elsewhere else ADA)
+    other = checked.new_browser() if in_another else browser
+    assert_refused(checked, other, checked.send_callback(other, response), None if in_another else ADA)
     assert_no_token_request(checked)
 
 
@@ -405,7 +405,7 @@ def code_injection(checked: CheckedApp) -> None:
     checked.ignore_earlier_messages()
     assert_refused(checked, attacker, checked.send_callback(attacker, with_parameters(own, code=stolen)))
     if any(checked.requests_to(endpoint) for endpoint in checked.profile_endpoints):
-        raise AttackWorked("the stolen code opened somebody's profile")
+        raise AttackWorked("the app fetched a profile with the stolen code")
 
 
 @variants("RP-13", {"b the nonce, at a provider that ignores PKCE": None}, needs=("id token", "own process"))
@@ -416,7 +416,7 @@ def code_injection_without_pkce(checked: CheckedApp) -> None:
     checked.ignore_earlier_messages()
     assert_refused(checked, attacker, checked.send_callback(attacker, with_parameters(own, code=stolen)))
     if any(checked.requests_to(endpoint) for endpoint in checked.profile_endpoints):
-        raise AttackWorked("the stolen code opened somebody's profile")
+        raise AttackWorked("the app fetched a profile with the stolen code")
 
 
 row(
@@ -427,7 +427,7 @@ row(
 )
 
 
-@variants("RP-14", {"a a code that it does not know": "nonsense", "b a code that was used": "used"})
+@variants("RP-14", {"a an unknown code": "nonsense", "b a used code": "used"})
 def invalid_code(checked: CheckedApp, code: str) -> None:
     browser = checked.new_browser()
     if code == "used":
@@ -442,11 +442,11 @@ def invalid_code(checked: CheckedApp, code: str) -> None:
     assert_logged_in(checked, browser, checked.log_in(browser))
 
 
-@variants("RP-14", {"c the person says no": None})
+@variants("RP-14", {"c the user denies consent": None})
 def access_denied(checked: CheckedApp) -> None:
     browser = checked.new_browser()
-    somebody = checked.add_person("Somebody New")
-    response = checked.authorize(browser, checked.begin_login(browser), somebody, "deny")
+    person = checked.add_person("Edith Clarke")
+    response = checked.authorize(browser, checked.begin_login(browser), person, "deny")
     checked.ignore_earlier_messages()
     assert_refused(checked, browser, checked.send_callback(browser, response))
     assert_no_token_request(checked)
@@ -480,11 +480,11 @@ row(
     {
         "a without a code": {"code": None},
         "b with an empty code": {"code": ""},
-        "c with an endless code": {"code": LONG},
+        "c with a very long code": {"code": LONG},
         "d with line ends and NUL": {"code": "a\r\nSet-Cookie: x=y\0"},
         "e with code and error": {"error": "access_denied"},
         "g beyond ASCII": {"code": "é漢🎈"},
-        "h with half a character": {"code": "%ED%A0%80"},
+        "h with a lone surrogate": {"code": "%ED%A0%80"},
         "i with an empty error": {"error": ""},
     },
 )
@@ -506,7 +506,7 @@ def malformed_response(checked: CheckedApp, change: dict[str, str | None]) -> No
     assert_logged_in(checked, browser, checked.log_in(browser))
 
 
-@variants("RP-15", {"f with more than it needs": None})
+@variants("RP-15", {"f with unknown parameters": None})
 def unknown_parameters(checked: CheckedApp) -> None:
     browser = checked.new_browser()
     response = with_parameters(
@@ -515,7 +515,7 @@ def unknown_parameters(checked: CheckedApp) -> None:
     assert_logged_in(checked, browser, checked.send_callback(browser, response))
 
 
-@variants("RP-15", {"j with no query at all": None})
+@variants("RP-15", {"j without a query": None})
 def callback_without_query(checked: CheckedApp) -> None:
     browser = checked.new_browser()
     checked.begin_login(browser)
@@ -558,7 +558,7 @@ def _repeat(checked: CheckedApp, name: str, place: int) -> None:
     assert_refused(checked, browser, page)
 
 
-@variants("RP-16", {"b HEAD, by what scans links": "HEAD", "c POST, as a form": "POST"})
+@variants("RP-16", {"b HEAD, as link scanners do": "HEAD", "c POST of a form": "POST"})
 def other_method(checked: CheckedApp, method: str) -> None:
     browser = checked.new_browser()
     response = checked.authorization_response(browser)
@@ -568,7 +568,7 @@ def other_method(checked: CheckedApp, method: str) -> None:
     assert_logged_in(checked, browser, checked.send_callback(browser, response))
 
 
-@variants("RP-16", {"d a slash more at the end": "/", "d a slash more at the start": ""})
+@variants("RP-16", {"d one more slash at the end": "/", "d one more slash at the start": ""})
 def other_path(checked: CheckedApp, end: str) -> None:
     browser = checked.new_browser()
     response = checked.authorization_response(browser)
@@ -590,7 +590,7 @@ row(
     {
         "a an access token": {"access_token": "x", "token_type": "bearer", "code": None},
         "b an ID token": {"id_token": "e30.e30.", "code": None},
-        "c somebody's data": {"email": "ada@example.com", "sub": "1", "id": "1", "user": "ada", "code": None},
+        "c a user's data": {"email": "ada@example.com", "sub": "1", "id": "1", "user": "ada", "code": None},
     },
 )
 def token_injection(checked: CheckedApp, change: dict[str, str | None]) -> None:
@@ -607,7 +607,7 @@ def token_injection(checked: CheckedApp, change: dict[str, str | None]) -> None:
     assert_no_crash(page)
     found = checked.logged_in_name(browser)
     if found is not None and not found.startswith(MALLORY):
-        raise AttackWorked(f"logged in as {found}, who has not consented")
+        raise AttackWorked(f"logged in as {found}, who did not consent")
 
 
 row(
@@ -619,21 +619,21 @@ row(
 
 
 @variants("RP-18", {"a after a login": True, "b after a refusal": False})
-def code_leak_by_referrer(checked: CheckedApp, good: bool) -> None:
+def code_leak_by_referrer(checked: CheckedApp, is_accepted: bool) -> None:
     browser = checked.new_browser()
     response = checked.authorization_response(browser)
     code = parameters(response)["code"]
-    if good:
+    if is_accepted:
         page = checked.send_callback(browser, response, follow=False)
         if page.status not in (302, 303) or code in page.location or "state=" in page.location:
             raise AttackWorked(
-                f"the callback answers with status {page.status} {page.location}: the code stays visible"
+                f"the callback responds with status {page.status} {page.location}: the code stays in the address bar"
             )
     else:
         page = checked.send_callback(browser, with_parameters(response, state="wrong"))
     assert_no_crash(page)
     if page.headers.get("Referrer-Policy") not in ("no-referrer", "same-origin", "strict-origin"):
-        raise AttackWorked("no Referrer-Policy: links and pictures of the page carry the code to other sites")
+        raise AttackWorked("no Referrer-Policy: the browser sends the code to other sites in Referer")
     if "no-store" not in page.headers.get("Cache-Control", ""):
         raise AttackWorked("no Cache-Control: no-store")
     foreign = [
@@ -648,10 +648,10 @@ def code_in_log(checked: CheckedApp) -> None:
     browser = checked.new_browser()
     response = checked.authorization_response(browser)
     checked.send_callback(browser, response)
-    # The development server writes down every address; what serves the public can be told not to.
+    # The development server logs every URL; a production server can be configured not to.
     lines = [line for line in checked.app.log.splitlines() if not re.search(r'"(GET|HEAD|POST|.*GET) .* HTTP/1', line)]
     if any(parameters(response)["code"] in line for line in lines):
-        raise AttackWorked("the app writes the code into its log")
+        raise AttackWorked("the app logs the code")
 
 
 # C. Redirects and host
@@ -668,11 +668,11 @@ row(
     "RP-19",
     {
         "a Host": {"Host": EVIL},
-        "a Host with our name in it": {"Host": f"localhost.{EVIL}"},
+        "a Host that begins with the right name": {"Host": f"localhost.{EVIL}"},
         "b X-Forwarded": {"X-Forwarded-Host": EVIL, "X-Forwarded-Proto": "https", "X-Forwarded-Port": "1"},
         "b Forwarded": {"Forwarded": f"host={EVIL};proto=https"},
-        "c another port": {"Host": "localhost:1"},
-        "d with a name before it": {"Host": f"localhost@{EVIL}"},
+        "c Host with another port": {"Host": "localhost:1"},
+        "d Host with a user name before it": {"Host": f"localhost@{EVIL}"},
     },
 )
 def host_header_injection(checked: CheckedApp, headers: dict[str, str]) -> None:
@@ -685,12 +685,12 @@ def host_header_injection(checked: CheckedApp, headers: dict[str, str]) -> None:
             else checked.redirect_uri
         )
         if sent != checked.redirect_uri:
-            raise AttackWorked(f"redirect_uri became {sent}")
+            raise AttackWorked(f"redirect_uri is {sent}")
         if any(EVIL in link for link in (*page.parsed.urls, page.location)):
-            raise AttackWorked("the page leads to the attacker's host")
+            raise AttackWorked("the page links to the attacker's host")
 
 
-@variants("RP-19", {"e the same twice": None})
+@variants("RP-19", {"e the same redirect_uri in both requests": None})
 def redirect_uri_of_token_request(checked: CheckedApp) -> None:
     sent = next(message for message in checked.back_channel_messages() if message["endpoint"] == "token")["request"][
         "form"
@@ -734,25 +734,25 @@ def _assert_stays(checked: CheckedApp, page: Page) -> None:
     assert_no_crash(page)
     for _, target in page.redirects:
         if target_host(target, checked.url) not in (urlsplit(checked.url).netloc, checked.provider_host):
-            raise AttackWorked(f"sent to {target[:120]}")
+            raise AttackWorked(f"redirected to {target[:120]}")
 
 
 @variants("RP-20", {f"a next={target[:24]!r}": target for target in TARGETS})
 def open_redirect(checked: CheckedApp, target: str) -> None:
     browser = checked.new_browser()
-    # every name at once: an app knows one of them at most
+    # all names at once: an app reads one of them at most
     query = urlencode(dict.fromkeys(NAMES, target))
     joint = "&" if urlsplit(checked.login_url).query else "?"
     page = browser.open(f"{checked.login_url}{joint}{query}", stop_at="elsewhere")
     assert_no_crash(page)
     if page.location and target_host(page.location, checked.url) != checked.provider_host:
-        raise AttackWorked(f"sent to {page.location[:120]}")
+        raise AttackWorked(f"redirected to {page.location[:120]}")
     response = checked.authorize(browser, page.location, ADA)
     page = checked.send_callback(browser, response, stop_at="elsewhere")
     _assert_stays(checked, page)
 
 
-@variants("RP-20", {"b at the log out": None})
+@variants("RP-20", {"b at the logout": None})
 def open_redirect_at_logout(checked: CheckedApp) -> None:
     for target in TARGETS[:3]:
         browser = checked.new_browser()
@@ -763,10 +763,10 @@ def open_redirect_at_logout(checked: CheckedApp) -> None:
         assert_no_crash(page)
         for _, address in page.redirects:
             if EVIL in target_host(address, checked.url) or EVIL in address:
-                raise AttackWorked(f"sent to {address[:120]}")
+                raise AttackWorked(f"redirected to {address[:120]}")
 
 
-@variants("RP-20", {"c a way back that begins with slashes": None})
+@variants("RP-20", {"c a return URL that begins with slashes": None})
 def open_redirect_by_path(checked: CheckedApp) -> None:
     path = urlsplit(checked.login_url).path
     for before in (f"//{EVIL}/..", "//", "/\\", f"/{EVIL}//.."):
@@ -776,20 +776,20 @@ def open_redirect_by_path(checked: CheckedApp) -> None:
         if not page.location:
             continue
         if target_host(page.location, checked.url) == EVIL:
-            raise AttackWorked(f"sent to {page.location[:120]}")
+            raise AttackWorked(f"redirected to {page.location[:120]}")
         if "client_id" in page.location:
             page = checked.send_callback(browser, checked.authorize(browser, page.location), stop_at="elsewhere")
             _assert_stays(checked, page)
 
 
-@variants("RP-20", {"d the page first asked for comes back unchanged": "a=1&b=%20&c=%2F%2Fx"}, needs="return url")
+@variants("RP-20", {"d the query of the return URL is unchanged": "a=1&b=%20&c=%2F%2Fx"}, needs="return url")
 def return_url(checked: CheckedApp, query: str) -> None:
     browser = checked.new_browser()
     wanted = f"{checked.login_url}?{query}"
     page = checked.send_callback(browser, checked.authorize(browser, checked.begin_login(browser, wanted)))
     same = parse_qsl(urlsplit(page.url).query) == parse_qsl(query)
     if urlsplit(page.url).path == urlsplit(wanted).path and not same:
-        raise AttackWorked(f"{wanted} came back as {page.url}")
+        raise AttackWorked(f"the login of {wanted} ended at {page.url}")
     assert_no_crash(page)
 
 
@@ -801,12 +801,12 @@ row(
 )
 
 
-@variants("RP-21", {"a the provider always says no": True, "b the browser keeps no cookies": False})
-def redirect_loop(checked: CheckedApp, always_no: bool) -> None:
+@variants("RP-21", {"a the provider always refuses": True, "b the browser stores no cookies": False})
+def redirect_loop(checked: CheckedApp, always_refused: bool) -> None:
     browser = checked.new_browser()
     request = checked.begin_login(browser)
     response = checked.authorize(browser, request)
-    if always_no:
+    if always_refused:
         checked.inject_fault("authorization", set={"error": "login_required"}, remove=["code"], times=30)
         response = with_parameters(response, code=None, error="login_required")
     else:
@@ -839,10 +839,10 @@ def pkce_parameters(checked: CheckedApp) -> None:
     verifier = checked.requests_to("token")[0]["request"]["form"]["code_verifier"]
     front = [message for message in checked.messages() if message["channel"] == "front"]
     if verifier in str(front):
-        raise AttackWorked("the verifier went through the browser")
+        raise AttackWorked("the code_verifier was sent through the browser")
 
 
-@variants("RP-22", {"b two at once": None})
+@variants("RP-22", {"b two logins at once": None})
 def pkce_of_two_logins(checked: CheckedApp) -> None:
     browsers = [checked.new_browser() for _ in range(2)]
     asked = [checked.begin_login(browser) for browser in browsers]
@@ -861,13 +861,13 @@ def _check_verifier(checked: CheckedApp, asked: dict[str, str]) -> None:
     sent = checked.requests_to("token")
     verifier = sent[0]["request"]["form"].get("code_verifier", "") if sent else ""
     if not UNRESERVED.fullmatch(verifier):
-        raise AttackWorked(f"a verifier of {len(verifier)} characters, or with others than those allowed")
+        raise AttackWorked(f"a code_verifier of {len(verifier)} characters, or with characters that are not allowed")
     if challenge_of(verifier) != asked["code_challenge"]:
-        raise AttackWorked("the verifier does not belong to the challenge")
+        raise AttackWorked("the code_verifier does not match the code_challenge")
 
 
 def challenge_of(verifier: str) -> str:
-    """The challenge that belongs to a verifier (RFC 7636 section 4.2)."""
+    """Return the code_challenge of a code_verifier (RFC 7636 section 4.2)."""
     return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
 
 
@@ -877,14 +877,14 @@ row(
     "Some providers do not look at the challenge, so state or nonce has to hold alone.",
     "RFC 9700 section 4.7.1",
 )
-OURS = "v" * 43  # a verifier that the relay puts in place of any other: as if the provider looked at none
+OURS = "v" * 43  # the relay sends this code_verifier instead of the app's, so that the provider checks none
 
 
 @variants(
     "RP-23",
     {
-        "a nobody asked": lambda own, foreign: with_parameters(foreign, state=None),
-        "b another browser's answer": lambda own, foreign: foreign,
+        "a without state": lambda own, foreign: with_parameters(foreign, state=None),
+        "b the response of another browser": lambda own, foreign: foreign,
         "c another state": lambda own, foreign: with_parameters(foreign, state="wrong"),
     },
     needs="own process",

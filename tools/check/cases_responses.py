@@ -1,4 +1,4 @@
-"""Rows 24 to 41: which provider answers, and what it answers to the app itself: tokens and profiles."""
+"""Rows 24 to 41: mix-up of two providers, and wrong responses to the app: of the token endpoint and of the profile."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from .checked_app import (
 )
 
 EVIL = "https://evil.example"
-MAX_MEMORY = 25_000_000  # bytes more than before
+MAX_MEMORY = 25_000_000  # bytes that a login may add
 
 # E. Two providers
 
@@ -50,7 +50,7 @@ row(
     "RP-24",
     {
         "a another issuer": lambda iss: EVIL,
-        "b with a slash more": lambda iss: iss + "/",
+        "b with one more slash": lambda iss: iss + "/",
         "b in capitals": lambda iss: iss.upper(),
         "b with another port": lambda iss: iss.replace(":", "1:", 1) if ":" in iss else iss + ":1",
         "c missing": lambda iss: None,
@@ -70,7 +70,7 @@ def wrong_iss(checked: CheckedApp, change) -> None:
     assert_logged_in(checked, browser, checked.log_in(browser))
 
 
-@variants("RP-24", {"d on a refusal": EVIL})
+@variants("RP-24", {"d in an error response": EVIL})
 def wrong_iss_of_error_response(checked: CheckedApp, iss: str) -> None:
     browser = checked.new_browser()
     response = checked.authorization_response(browser)
@@ -79,7 +79,7 @@ def wrong_iss_of_error_response(checked: CheckedApp, iss: str) -> None:
     )
     assert_refused(checked, browser, page)
     if "Call-555" in page.source:
-        raise AttackWorked("the page says what another provider has written")
+        raise AttackWorked("the page shows another provider's text")
 
 
 row(
@@ -118,7 +118,9 @@ row(
 def mix_up(checked: CheckedApp) -> None:
     for honest in checked.others:
         browser = checked.new_browser()
-        begun = parameters(checked.begin_login(browser))  # at the evil one, which redirects to the honest one:
+        begun = parameters(
+            checked.begin_login(browser)
+        )  # at the malicious provider, which redirects to the honest one:
         asked = honest.begin_login(checked.new_browser())
         binding = {name: begun.get(name) for name in ("state", "code_challenge", "code_challenge_method", "nonce")}
         response = honest.authorize(browser, with_parameters(asked, **binding), ADA)
@@ -126,7 +128,7 @@ def mix_up(checked: CheckedApp) -> None:
             checked.ignore_earlier_messages()
             assert_refused(checked, browser, checked.send_callback(browser, address))
             if parameters(response)["code"] in str(checked.requests_to("token")):
-                raise AttackWorked("the other provider was handed the code")
+                raise AttackWorked("the app sent the code to the other provider")
             browser = checked.new_browser()
 
 
@@ -157,7 +159,7 @@ def session_overwriting(checked: CheckedApp) -> None:
 
 
 def with_token_fault(checked: CheckedApp, change: dict[str, Any], oracle=assert_refused) -> None:
-    """Log in while the next token reply is changed; who is refused must not be asked about either."""
+    """Log in with a changed token response; an app that refuses it must not request the profile."""
     browser = checked.new_browser()
     response = checked.authorization_response(browser)
     checked.ignore_earlier_messages()
@@ -165,7 +167,7 @@ def with_token_fault(checked: CheckedApp, change: dict[str, Any], oracle=assert_
     page = checked.send_callback(browser, response)
     oracle(checked, browser, page)
     if oracle is assert_refused and any(checked.requests_to(endpoint) for endpoint in checked.profile_endpoints):
-        raise AttackWorked("the app went on to ask for the profile")
+        raise AttackWorked("the app requested the profile")
 
 
 row(
@@ -206,15 +208,15 @@ HTML = {"headers": {"Content-Type": "text/html"}}
     {
         "a a page": {"body": "<h1>Hello</h1>", **HTML},
         "b empty": {"body": ""},
-        "c half": {"body": '{"access_token": "x", "token_'},
-        "d no Unicode": {"body": '{"access_token": "\udcff\udcfe", "token_type": "bearer"}'},
+        "c truncated": {"body": '{"access_token": "x", "token_'},
+        "d invalid UTF-8": {"body": '{"access_token": "\udcff\udcfe", "token_type": "bearer"}'},
         "f null": {"body": "null"},
         "g a list": {"body": "[]"},
         "g a list of one": {"body": '[{"access_token": "x", "token_type": "bearer"}]'},
         "h a text": {"body": '"x"'},
         "i a number": {"body": "1"},
-        "j nested": {"body": "[" * 100_000},
-        "j nested in a member": {"body": '{"access_token":' + '{"a":' * 100_000},
+        "j deeply nested": {"body": "[" * 100_000},
+        "j deeply nested in a member": {"body": '{"access_token":' + '{"a":' * 100_000},
     },
 )
 def malformed_token_response(checked: CheckedApp, change: dict[str, Any]) -> None:
@@ -222,9 +224,9 @@ def malformed_token_response(checked: CheckedApp, change: dict[str, Any]) -> Non
 
 
 @variants("RP-29", {"e with a byte order mark": "\ufeff", "m with white space around": "\r\n\t "})
-def prefixed_token_response(checked: CheckedApp, before: str) -> None:
+def prefixed_token_response(checked: CheckedApp, prefix: str) -> None:
     with_token_fault(
-        checked, {"body": before + json.dumps({"access_token": "x", "token_type": "bearer"})}, assert_handled
+        checked, {"body": prefix + json.dumps({"access_token": "x", "token_type": "bearer"})}, assert_handled
     )
 
 
@@ -253,7 +255,7 @@ row(
         "e with a line end": {"set": {"access_token": "x\r\nX-Injected: y"}},
         "f a list": {"set": {"access_token": ["x"]}},
         "g beyond Latin-1": {"set": {"access_token": "漢"}},
-        "h not a number": {"body": '{"access_token": NaN, "token_type": "bearer"}'},
+        "h NaN": {"body": '{"access_token": NaN, "token_type": "bearer"}'},
     },
 )
 def malformed_access_token(checked: CheckedApp, change: dict[str, Any]) -> None:
@@ -342,41 +344,41 @@ row(
 )
 BELOW_HTTP = {
     "a never": relay.never_respond,
-    "b a byte a second": relay.one_byte_per_second,
+    "b one byte per second": relay.one_byte_per_second,
     "d reset in the middle": relay.reset_connection,
-    "e without end": relay.endless_body,
+    "e endless": relay.endless_body,
     "f a gzip bomb": relay.gzip_bomb,
 }
 
 
 @variants("RP-33", {**BELOW_HTTP, "c refused": relay.refuse_connection}, needs="own process", slow="together")
-def transport_fault(checked: CheckedApp, act) -> None:
+def transport_fault(checked: CheckedApp, behaviour: relay.Behaviour) -> None:
     with ThreadPoolExecutor(2) as both:
-        results = [both.submit(_transport_fault, checked, stage, act) for stage in ("token", "profile")]
+        results = [both.submit(_transport_fault, checked, endpoint, behaviour) for endpoint in ("token", "profile")]
         for result in results:
             result.result()
 
 
-def _transport_fault(checked: CheckedApp, stage: str, act) -> None:
+def _transport_fault(checked: CheckedApp, endpoint: str, behaviour: relay.Behaviour) -> None:
     browser = checked.new_browser()
     response = checked.authorization_response(browser)
     code = parameters(response)["code"]
     before = peak_memory(checked.app)
-    checked.relay.set_behaviour(stage, code, act)
+    checked.relay.set_behaviour(endpoint, code, behaviour)
     began = time.monotonic()
     page = checked.send_callback(browser, response)
     took = time.monotonic() - began
-    checked.relay.clear_behaviour(stage, code)
+    checked.relay.clear_behaviour(endpoint, code)
     if took > TIMEOUT:
-        raise TimedOut(f"{stage}: an answer after {took:.0f} seconds")
+        raise TimedOut(f"{endpoint}: a response after {took:.0f} seconds")
     assert_refused(checked, browser, page)
     after = peak_memory(checked.app)
-    huge = act in (relay.endless_body, relay.gzip_bomb)
-    if huge and before is not None and after is not None and after - before > MAX_MEMORY:
-        raise AttackWorked(f"{stage}: the app took {(after - before) // 1_000_000} MB of memory")
+    is_large = behaviour in (relay.endless_body, relay.gzip_bomb)
+    if is_large and before is not None and after is not None and after - before > MAX_MEMORY:
+        raise AttackWorked(f"{endpoint}: the app took {(after - before) // 1_000_000} MB of memory")
 
 
-@variants("RP-33", {"g ten that hang, and one that does not": 10}, needs="own process", slow="together")
+@variants("RP-33", {"g ten logins that hang, and one more": 10}, needs="own process", slow="together")
 def many_hanging_logins(checked: CheckedApp, number: int) -> None:
     def hang(browser: Browser, response: str) -> None:
         with suppress(TimedOut):
@@ -394,16 +396,16 @@ def many_hanging_logins(checked: CheckedApp, number: int) -> None:
         threads.append(threading.Thread(target=hang, args=[browser, response], daemon=True))
     for thread in threads:
         thread.start()
-    wait_for(lambda: held, "a login that waits for its token")
+    wait_for(lambda: held, "a login to wait for its token")
     began = time.monotonic()
     assert_logged_in(checked, browser := checked.new_browser(), checked.log_in(browser))
-    if time.monotonic() - began > TIMEOUT:  # one after the other, the ten alone take fifty seconds
-        raise TimedOut("others wait for a provider that does not answer")
+    if time.monotonic() - began > TIMEOUT:  # ten logins one after the other take fifty seconds
+        raise TimedOut("other logins wait while the provider does not respond")
     for thread in threads:
         thread.join(TIMEOUT)
 
 
-@variants("RP-33", {"i away, and somebody is logged in": 9})
+@variants("RP-33", {"i down while a user is logged in": 9})
 def provider_down_while_logged_in(checked: CheckedApp, times: int) -> None:
     browser = checked.new_browser()
     landing = checked.log_in(browser)
@@ -416,11 +418,11 @@ def provider_down_while_logged_in(checked: CheckedApp, times: int) -> None:
     checked.clear_faults()
 
 
-@variants("RP-33", {"h never, as the provider's fault": 30})
+@variants("RP-33", {"h no response, by a fault of the provider": 30})
 def hanging_provider_from_outside(checked: CheckedApp, delay: int) -> None:
     if checked.app is not None:
-        raise NotApplicable("done below HTTP")
-    with ThreadPoolExecutor(2) as both:  # side by side, so that the timeouts of the app are waited for only once
+        raise NotApplicable("tried below HTTP, by the relay")
+    with ThreadPoolExecutor(2) as both:  # both at once, to wait for the app's timeout only once
         waiting = []
         for endpoint in ("token", "profile"):
             browser = checked.new_browser()
@@ -461,7 +463,7 @@ def redirecting_endpoint(checked: CheckedApp, what: tuple[str, int]) -> None:
     if reached:
         found = {"code", "client_secret", "code_verifier"} & set(reached[0].fields)
         found |= {"access token"} if "authorization" in reached[0].headers else set()
-        raise AttackWorked(f"followed, with {' and '.join(sorted(found)) or 'nothing secret'}")
+        raise AttackWorked(f"the app followed the redirect, with {' and '.join(sorted(found)) or 'no secret'}")
     assert_refused(checked, browser, page)
 
 
@@ -474,25 +476,25 @@ row(
 )
 
 
-@variants("RP-35", {"a what goes where": None})
+@variants("RP-35", {"a in each request": None})
 def secrets_in_requests(checked: CheckedApp) -> None:
     for message in checked.back_channel_messages():
         asked = message["request"]
         if message["endpoint"] == "token":
             ways = ["client_secret" in asked["form"], "Basic" in asked["headers"].get("Authorization", "")]
             if sum(ways) != 1:
-                raise AttackWorked(f"the secret came {sum(ways)} times")
+                raise AttackWorked(f"the token request contains the client secret {sum(ways)} times")
             if asked["method"] != "POST" or {"client_secret", "code", "code_verifier"} & set(asked["query"]):
-                raise AttackWorked("the token request has secrets in its address")
+                raise AttackWorked("the URL of the token request contains a secret")
             continue
         sent = set(asked["query"]) | set(asked["form"])
         if {"client_secret", "code", "code_verifier"} & sent:
-            raise AttackWorked(f"{message['endpoint']} was sent {' and '.join(sorted(sent))}")
+            raise AttackWorked(f"the request to {message['endpoint']} contains {' and '.join(sorted(sent))}")
         if "access_token" in sent:
-            raise AttackWorked(f"the access token is in the address of {message['endpoint']}")
+            raise AttackWorked(f"the URL of the request to {message['endpoint']} contains the access token")
 
 
-@variants("RP-35", {"b a secret with odd characters": "a:b%c+d é&e=ü\"'"}, needs="own process")
+@variants("RP-35", {"b a client secret with special characters": "a:b%c+d é&e=ü\"'"}, needs="own process")
 def secret_with_special_characters(checked: CheckedApp, secret: str) -> None:
     sent = public_token_requests(checked)[0]["request"]
     if "client_secret" in sent["form"]:
@@ -505,11 +507,11 @@ def secret_with_special_characters(checked: CheckedApp, secret: str) -> None:
 
 
 def public_token_requests(checked: CheckedApp) -> list[dict[str, Any]]:
-    """What the public instance sends to the token endpoint, when it gets a code of nobody's."""
+    """Return the token requests of the public instance for an invalid code."""
     browser = public_browser(checked)
     page = browser.open(checked.login_url.replace(checked.url, PUBLIC), stop_at="elsewhere")
     asked = parameters(page.location)
-    response = {"code": "nobodys", "state": asked.get("state", "")}
+    response = {"code": "invalid", "state": asked.get("state", "")}
     if checked.has_iss:
         response["iss"] = checked.response_parameters["iss"]
     checked.ignore_earlier_messages()
@@ -522,9 +524,9 @@ PUBLIC = "https://app.example.com"
 
 
 def public_browser(checked: CheckedApp):
-    """A browser that finds the public instance of the app."""
+    """Return a browser that connects to the public instance of the app for its URL."""
     if checked.public is None:
-        raise NotApplicable("the suite has started no second instance")
+        raise NotApplicable("no public instance was started")
     browser = checked.new_browser()
     port = urlsplit(checked.public.url).port
     browser.shortcuts = {**browser.shortcuts, "app.example.com": ("127.0.0.1", port)}
@@ -564,7 +566,7 @@ row(
         "b null": {"body": "null"},
         "b empty": {"body": ""},
         "b status 204": {"status": 204, "body": ""},
-        "b nested": {"body": "[" * 100_000},
+        "b deeply nested": {"body": "[" * 100_000},
         "b as a JWT": {"body": "e30.e30.e30", "headers": {"Content-Type": "application/jwt"}},
         "b an error": {"body": '{"error": "invalid_token"}'},
     },
@@ -573,10 +575,10 @@ def malformed_profile(checked: CheckedApp, change: dict[str, Any]) -> None:
     _with_profile_fault(checked, change)
 
 
-@variants("RP-36", {"c what else it asks": None})
+@variants("RP-36", {"c of the other endpoints": None})
 def faults_of_other_endpoints(checked: CheckedApp) -> None:
     if len(checked.profile_endpoints) < 2:
-        raise NotApplicable("it asks one endpoint about a person")
+        raise NotApplicable("it requests the user's data from one endpoint")
     for change in ({"status": 401}, {"status": 500}, {"body": "[" * 100_000}, {"body": "null"}, {"body": "5"}):
         for endpoint in checked.profile_endpoints[1:]:
             browser = checked.new_browser()
@@ -613,7 +615,7 @@ def unusable_subject(checked: CheckedApp, value: tuple[Any]) -> None:
 
 
 def with_subject(profile: Any, value: Any) -> Any:
-    """The profile with another value where it says who somebody is; without it for `...`."""
+    """Return the profile with another subject (id or sub), or without it for `...`."""
     if isinstance(profile.get("data"), dict) and "id" in profile["data"]:
         return {**profile, "data": with_subject(profile["data"], value)}
     kept = {name: member for name, member in profile.items() if name not in ("id", "sub")}
@@ -621,7 +623,7 @@ def with_subject(profile: Any, value: Any) -> Any:
 
 
 def subject_of(profile: Any) -> Any:
-    """Who somebody is, by their profile."""
+    """Return the subject of a profile (id or sub)."""
     data = profile.get("data")
     found = data if isinstance(data, dict) and "id" in data else profile
     return found.get("sub", found.get("id"))
@@ -639,8 +641,8 @@ row(
 @variants("RP-38")
 def userinfo_subject_mismatch(checked: CheckedApp) -> None:
     if not checked.profile_endpoints:
-        raise NotApplicable("it reads the ID token alone")
-    _with_profile_fault(checked, {"body": json.dumps(with_subject(checked.profile, "somebody-else"))})
+        raise NotApplicable("it reads only the ID token")
+    _with_profile_fault(checked, {"body": json.dumps(with_subject(checked.profile, "another-user"))})
 
 
 row(
@@ -659,7 +661,7 @@ def _minimal(profile: dict[str, Any], value: Any) -> Any:
     return kept if value is ... else {**others, **kept}
 
 
-@variants("RP-39", {"a nothing but who it is": (...,), "b null": (None,), "c numbers": (7,), "c lists": ([],)})
+@variants("RP-39", {"a only the subject": (...,), "b null": (None,), "c numbers": (7,), "c lists": ([],)})
 def minimal_profile(checked: CheckedApp, value: tuple[Any]) -> None:
     browser = checked.new_browser()
     response = checked.authorization_response(browser, GRACE)
@@ -668,7 +670,7 @@ def minimal_profile(checked: CheckedApp, value: tuple[Any]) -> None:
     if value[0] is None or value[0] is ...:
         assert_no_crash(page)
         if checked.logged_in_name(browser) is None:
-            raise AttackWorked(f"not let in: status {page.status}, {page.text[:100]}")
+            raise AttackWorked(f"login refused: status {page.status}, {page.text[:100]}")
     else:
         assert_handled(checked, browser, page)
 
@@ -680,10 +682,12 @@ def name_in_another_script(checked: CheckedApp, name: str) -> None:
     assert_logged_in(checked, browser, checked.log_in(browser, person), name)
 
 
-@variants("RP-39", {"e no address at all": "[]", "f null for a list": "null", "g an odd list": '[1, {"email": null}]'})
+@variants(
+    "RP-39", {"e no e-mail address": "[]", "f null instead of a list": "null", "g an odd list": '[1, {"email": null}]'}
+)
 def minimal_emails(checked: CheckedApp, body: str) -> None:
     if len(checked.profile_endpoints) < 2 or not isinstance(checked.profiles[checked.profile_endpoints[1]], list):
-        raise NotApplicable("it asks for no list of addresses")
+        raise NotApplicable("it requests no list of e-mail addresses")
     browser = checked.new_browser()
     response = checked.authorization_response(browser)
     checked.inject_fault(checked.profile_endpoints[1], body=body)
@@ -703,7 +707,7 @@ row(
 
 
 def _hostile(profile: Any, text: str) -> Any:
-    """The profile with this in place of every text but those that say who it is."""
+    """Return the profile with this text instead of every other text except the subject."""
     if isinstance(profile, dict):
         return {
             name: value if name in ("id", "sub") else text if value is None else _hostile(value, text)
@@ -716,15 +720,15 @@ def _hostile(profile: Any, text: str) -> Any:
     "RP-40",
     {
         "a a script": "<script>alert(1)</script>",
-        "b out of an attribute": "\"><img src=x onerror=alert(1)>'><b>",
+        "b that ends an attribute": "\"><img src=x onerror=alert(1)>'><b>",
         "c a template": "{{7*7}}${7*7}<%= 7*7 %>",
-        "d out of the title": "</title></textarea></script><h1>x</h1>",
-        "e the other direction": "\u202eecarg\u0000\u0007",
+        "d that ends the title": "</title></textarea></script><h1>x</h1>",
+        "e right-to-left": "\u202eecarg\u0000\u0007",
         "f javascript:": "javascript:alert(1)",
         "g data:": "data:text/html,<script>alert(1)</script>",
         "h another host": "//evil.example/x.png",
-        "i an event": '" onerror="alert(1)',
-        "j an address with an event": 'https://example.com/" onload="alert(1)',
+        "i an event handler": '" onerror="alert(1)',
+        "j a URL with an event handler": 'https://example.com/" onload="alert(1)',
     },
 )
 def xss_by_profile(checked: CheckedApp, text: str) -> None:
@@ -739,23 +743,23 @@ def xss_by_profile(checked: CheckedApp, text: str) -> None:
     for page in pages:
         assert_no_crash(page)
         new = [tag for tag, names in page.parsed.elements if tag in ("script", "iframe", "b") or _has_event(names)]
-        odd = [address for address in page.parsed.urls if _is_odd(address)]
-        if new or odd:
-            raise AttackWorked(f"the page has {new or odd}")
+        script_urls = [url for url in page.parsed.urls if _is_script_url(url)]
+        if new or script_urls:
+            raise AttackWorked(f"the page has {new or script_urls}")
         if "49" in page.text and "7*7" in text:
-            raise AttackWorked("the page has worked out a template")
+            raise AttackWorked("the page evaluates the template")
     strange = [element for element in pages[1].parsed.elements if element not in normal]
     if checked.logged_in_name(browser) is not None and strange:
-        raise AttackWorked(f"the page has {strange[0]}, which another person's has not")
+        raise AttackWorked(f"the page has {strange[0]}, and another user's page has not")
 
 
 def _has_event(names: tuple[str, ...]) -> bool:
     return any(name.startswith("on") for name in names)
 
 
-def _is_odd(address: str) -> bool:
-    scheme = address.strip().partition(":")[0].lower()
-    return scheme in ("javascript", "data", "vbscript") or address.startswith(("//", "/\\"))
+def _is_script_url(url: str) -> bool:
+    scheme = url.strip().partition(":")[0].lower()
+    return scheme in ("javascript", "data", "vbscript") or url.startswith(("//", "/\\"))
 
 
 row(
@@ -773,7 +777,7 @@ row(
         "a a long name": lambda: {"name": "N" * 5_000_000},
         "b two thousand groups": lambda: {"groups": [f"a group with the number {n}" for n in range(2000)]},
         "c ten thousand members": lambda: {f"claim_{n}": "value" for n in range(10_000)},
-        "d a long name that fits": lambda: {"name": "é漢🎈" * 3_000, "email": "x" * 9_000 + "@example.com"},
+        "d a long name and e-mail address": lambda: {"name": "é漢🎈" * 3_000, "email": "x" * 9_000 + "@example.com"},
     },
 )
 def oversized_profile(checked: CheckedApp, make) -> None:
@@ -789,6 +793,6 @@ def oversized_profile(checked: CheckedApp, make) -> None:
     page = checked.send_callback(browser, response)
     assert_handled(checked, browser, page)
     if browser.dropped:
-        raise AttackWorked(f"the cookie {browser.dropped[0]} outgrew what browsers keep")
+        raise AttackWorked(f"the cookie {browser.dropped[0]} is larger than browsers store")
     if page.status == 200 and checked.logged_in_name(browser) is None:
-        raise AttackWorked("a login that seems to work, and nobody is logged in")
+        raise AttackWorked("the login ends with status 200, but no user is logged in")

@@ -54,22 +54,22 @@ row(
 )
 
 
-@variants("RP-57", {"a one that has begun a login": True, "b one that an attacker has made up": False})
-def session_fixation(checked: CheckedApp, begun: bool) -> None:
+@variants("RP-57", {"a a session that began a login": True, "b an invented session id": False})
+def session_fixation(checked: CheckedApp, has_begun: bool) -> None:
     name = checked.cookie_name
     attacker, victim = checked.new_browser(), checked.new_browser()
     checked.begin_login(attacker)
-    if begun and attacker.cookie_value(name) is None:
+    if has_begun and attacker.cookie_value(name) is None:
         raise NotApplicable("there is no session before the login")
-    value = attacker.cookie_value(name) if begun else "planted-session-number"
+    value = attacker.cookie_value(name) if has_begun else "planted-session-id"
     planted = Cookie(checked.host, name, value, {"path": "/"})
     victim.cookies[checked.host, name] = planted
     assert_logged_in(checked, victim, checked.log_in(victim, ADA))
     if victim.cookie_value(name) == planted.value:
-        raise AttackWorked("the cookie is the same after the login")
+        raise AttackWorked("the login does not change the session cookie")
     attacker.cookies[checked.host, name] = planted
     if checked.logged_in_name(attacker) is not None:
-        raise AttackWorked("the planted session is logged in")
+        raise AttackWorked("the planted session is logged in: session fixation")
 
 
 row(
@@ -94,20 +94,20 @@ def _check_flags(cookie: Cookie) -> None:
     if cookie.flags.get("samesite", "").lower() != "lax":
         raise AttackWorked(f"SameSite is {cookie.flags.get('samesite', 'missing')}")
     if cookie.flags.get("path") != "/" or "domain" in cookie.flags:
-        raise AttackWorked("the cookie is also for other hosts")
+        raise AttackWorked("the browser sends the cookie to other hosts or paths")
 
 
-@variants("RP-58", {"b at a public address": None}, needs="own process")
+@variants("RP-58", {"b at a public https URL": None}, needs="own process")
 def cookie_flags_over_https(checked: CheckedApp) -> None:
     browser = public_browser(checked)
     assert_no_crash(browser.open(checked.login_url.replace(checked.url, PUBLIC), stop_at="elsewhere"))
     cookies = browser.cookies_of("app.example.com")
     if not cookies:
-        raise AttackWorked("no cookie keeps the state")
+        raise AttackWorked("no cookie is set for the state")
     for cookie in cookies:
         _check_flags(cookie)
         if "secure" not in cookie.flags:
-            raise AttackWorked("the cookie also goes over plain http")
+            raise AttackWorked("the browser sends the cookie over plain http, too")
 
 
 @variants("RP-58", {"c its name": "__Host-"}, needs="own process")
@@ -116,7 +116,7 @@ def host_prefix(checked: CheckedApp, prefix: str) -> None:
     assert_no_crash(browser.open(checked.login_url.replace(checked.url, PUBLIC), stop_at="elsewhere"))
     names = [cookie.name for cookie in browser.cookies_of("app.example.com")]
     if not names or not all(name.startswith(prefix) for name in names):
-        raise AttackWorked(f"without {prefix} before its name, a cookie can come from another host of the same domain")
+        raise AttackWorked(f"without the prefix {prefix}, another host of the same domain can set the cookie")
 
 
 row(
@@ -150,7 +150,7 @@ def _members(reply: str) -> list[tuple[str, Any]]:
 
 
 def readable(value: str) -> str:
-    """What anybody can read in a cookie."""
+    """Return the text that a cookie contains, decoded and decompressed."""
     found = [value, unquote(value)]
     for part in re.split(r"[.:]", value):
         with suppress(ValueError):
@@ -178,16 +178,16 @@ def session_replay_after_logout(checked: CheckedApp) -> None:
     checked.log_out(browser, stop_at="elsewhere")
     found = checked.logged_in_name(copy)
     if found is not None:
-        raise AttackWorked(f"a copy of the cookie is still {found}")
+        raise AttackWorked(f"with a copy of the cookie, {found} is still logged in")
 
 
-@variants("RP-60", {"b the pages": None})
+@variants("RP-60", {"b the back button": None})
 def cached_pages_after_logout(checked: CheckedApp) -> None:
     browser = checked.new_browser()
     checked.log_in(browser)
     page = checked.home_page(browser)
     if "no-store" not in page.headers.get("Cache-Control", ""):
-        raise AttackWorked("the back button shows the person's page: no Cache-Control: no-store")
+        raise AttackWorked("no Cache-Control: no-store: the back button shows the user's page")
     assert_no_crash(checked.log_out(browser, stop_at="elsewhere"))
     if checked.logged_in_name(browser) is not None:
         raise AttackWorked("still logged in")
@@ -211,16 +211,16 @@ def provider_logout(checked: CheckedApp) -> None:
     page = checked.log_out(browser, stop_at="elsewhere")
     sent = parameters(page.location)
     if "id_token_hint" not in sent and "client_id" not in sent:
-        raise AttackWorked("the provider is not told who leaves")
+        raise AttackWorked("the logout request has neither id_token_hint nor client_id")
     if not sent.get("post_logout_redirect_uri", "").startswith(f"{checked.url}/"):
         raise AttackWorked(f"post_logout_redirect_uri is {sent.get('post_logout_redirect_uri')}")
     if not sent.get("state"):
         raise AttackWorked("no state")
     if checked.logged_in_name(browser) is not None:
-        raise AttackWorked("the app's own session goes on until the provider has answered")
+        raise AttackWorked("the app's session does not end before the redirect to the provider")
 
 
-@variants("RP-61", {"b a forged return": {"state": "wrong"}, "c a return without state": {}})
+@variants("RP-61", {"b a forged logout callback": {"state": "wrong"}, "c a logout callback without state": {}})
 def forged_logout_callback(checked: CheckedApp, query: dict[str, str]) -> None:
     browser = checked.new_browser()
     checked.log_in(browser)
@@ -254,7 +254,7 @@ def known_secret_key(checked: CheckedApp) -> None:
             raise AttackWorked(f"the cookies are signed with {key!r}")
 
 
-@variants("RP-62", {"b public, and without a key": None}, needs="own process", slow="together")
+@variants("RP-62", {"b https, and no SECRET_KEY": None}, needs="own process", slow="together")
 def missing_secret_key(checked: CheckedApp) -> None:
     environment = {**checked.app.environment, "URL": PUBLIC, "PORT": str(free_port())}
     environment.pop("SECRET_KEY", None)
@@ -266,14 +266,14 @@ def missing_secret_key(checked: CheckedApp) -> None:
         stderr=subprocess.STDOUT,
     )
     try:
-        said, _ = process.communicate(timeout=40)
+        output, _ = process.communicate(timeout=40)
     except subprocess.TimeoutExpired:
-        raise AttackWorked("a public app starts without a key") from None
+        raise AttackWorked("the app starts at a public URL without SECRET_KEY") from None
     finally:
         process.kill()
         process.communicate()
-    if process.returncode == 0 or b"Traceback" in said:
-        raise AttackWorked(f"status {process.returncode}: {said.decode('utf-8', 'replace')[-200:]}")
+    if process.returncode == 0 or b"Traceback" in output:
+        raise AttackWorked(f"status {process.returncode}: {output.decode('utf-8', 'replace')[-200:]}")
 
 
 row(
@@ -284,41 +284,41 @@ row(
 )
 
 
-LOGINS = 15  # of each of the four
+LOGINS = 15  # of each user
 
 
-@variants("RP-63", {"a four people at once": None}, needs="own process", slow="alone")
+@variants("RP-63", {"a four users at once": None}, needs="own process", slow="alone")
 def users_mixed_up(checked: CheckedApp) -> None:
-    over = threading.Event()
+    ended = threading.Event()
 
-    def log_in_again_and_again(person: str) -> None:
+    def log_in_repeatedly(person: str) -> None:
         try:
             for _ in range(LOGINS):
-                if over.is_set():
+                if ended.is_set():
                     return
                 browser = checked.new_browser()
                 response = checked.authorization_response(browser, person)
                 checked.relay.set_behaviour("profile", parameters(response)["code"], _respond_a_little_later)
                 assert_logged_in(checked, browser, checked.send_callback(browser, response), person)
         except BaseException:
-            over.set()
+            ended.set()
             raise
 
-    def look() -> None:
-        while not over.wait(0.02):
+    def watch_home_page() -> None:
+        while not ended.wait(0.02):
             if (found := checked.logged_in_name(checked.new_browser())) is not None:
-                raise AttackWorked(f"an anonymous visitor is {found}")
+                raise AttackWorked(f"an anonymous visitor is logged in as {found}")
 
     with ThreadPoolExecutor(5) as pool:
-        stranger = pool.submit(look)
-        visitors = [pool.submit(log_in_again_and_again, name) for name in (ADA, GRACE, "Alan Turing", "Alan Kay")]
+        stranger = pool.submit(watch_home_page)
+        visitors = [pool.submit(log_in_repeatedly, name) for name in (ADA, GRACE, "Alan Turing", "Alan Kay")]
         wait(visitors)
-        over.set()
+        ended.set()
         for visit in (*visitors, stranger):
             visit.result()
 
 
-@variants("RP-63", {"b a stranger, after a login that failed half-way": None})
+@variants("RP-63", {"b an anonymous visitor, after another user's login failed": None})
 def stranger_after_failed_login(checked: CheckedApp) -> None:
     browser, stranger = checked.new_browser(), checked.new_browser()
     response = checked.authorization_response(browser, GRACE)
@@ -326,7 +326,7 @@ def stranger_after_failed_login(checked: CheckedApp) -> None:
     assert_refused(checked, browser, checked.send_callback(browser, response))
     page = assert_no_crash(stranger.open(checked.login_url, stop_at="elsewhere"))
     if "client_id=" not in page.location:
-        raise AttackWorked(f"a stranger begins no login, and is shown: {page.text[:200]}")
+        raise AttackWorked(f"an anonymous visitor cannot begin a login, and gets: {page.text[:200]}")
     assert_logged_in(
         checked, stranger, checked.send_callback(stranger, checked.authorize(stranger, page.location, ADA))
     )
@@ -361,10 +361,10 @@ def same_username_at_another_provider(checked: CheckedApp, same_subject: bool) -
         response = other.authorization_response(attacker, MALLORY)
         other.inject_fault("profile", body=json.dumps(profile))
         assert_no_crash(other.send_callback(attacker, response))
-        _each_their_own(checked, {victim: GRACE, attacker: MALLORY})
+        _assert_not_mixed_up(checked, {victim: GRACE, attacker: MALLORY})
 
 
-@variants("RP-64", {"c the same name, and then another": None})
+@variants("RP-64", {"c the same name, then another": None})
 def renamed_user(checked: CheckedApp) -> None:
     for other in checked.others:
         victim, attacker = checked.new_browser(), checked.new_browser()
@@ -376,36 +376,36 @@ def renamed_user(checked: CheckedApp) -> None:
             profile = with_subject(named(other.profile, name), _like(own, "900002"))
             other.inject_fault("profile", body=json.dumps(with_username(profile, "grace")))
             assert_no_crash(other.send_callback(attacker, response))
-        _each_their_own(checked, {victim: GRACE, attacker: MALLORY})
+        _assert_not_mixed_up(checked, {victim: GRACE, attacker: MALLORY})
 
 
 def named(profile: Any, name: str) -> Any:
-    """The profile under another name."""
+    """Return the profile with another name."""
     if isinstance(profile.get("data"), dict) and "id" in profile["data"]:
         return {**profile, "data": named(profile["data"], name)}
     return {**profile, "name": name}
 
 
 def with_username(profile: Any, username: str) -> Any:
-    """The profile with another user name."""
+    """Return the profile with another user name."""
     if isinstance(profile.get("data"), dict) and "id" in profile["data"]:
         return {**profile, "data": with_username(profile["data"], username)}
     return {**profile, **{key: username for key in ("login", "username", "preferred_username") if key in profile}}
 
 
 def username_of(profile: Any) -> str | None:
-    """The user name in a profile."""
+    """Return the user name in a profile."""
     data = profile.get("data")
     found = data if isinstance(data, dict) and "id" in data else profile
     return next((found[key] for key in ("login", "username", "preferred_username") if key in found), None)
 
 
-def _each_their_own(checked: CheckedApp, people: dict[Any, str]) -> None:
+def _assert_not_mixed_up(checked: CheckedApp, people: dict[Any, str]) -> None:
     for browser, person in people.items():
         found = checked.logged_in_name(browser)
         others = set(people.values()) - {person}
         if found is not None and any(found.startswith(other) for other in others):
-            raise AttackWorked(f"{person} has become {found}")
+            raise AttackWorked(f"{person} is logged in as {found}")
 
 
 row(
@@ -414,17 +414,17 @@ row(
     "Somebody types in the victim's address at a provider, proved or not, before or after the victim: two accounts.",
     "OpenID Connect Core 5.7, nOAuth (2023), Pre-hijacking (USENIX Security 2022)",
 )
-ADDRESS = "ada@example.com"
+EMAIL = "ada@example.com"
 
 
 @variants(
     "RP-65",
     {
-        "a not verified": {"email": ADDRESS, "email_verified": False},
-        "b not said whether": {"email": ADDRESS, "email_verified": None},
-        "c verified in a text": {"email": ADDRESS, "email_verified": "true"},
-        "d verified": {"email": ADDRESS, "email_verified": True},
-        "f verified, and here first": {"email": ADDRESS, "email_verified": True, "first": True},
+        "a unverified": {"email": EMAIL, "email_verified": False},
+        "b without email_verified": {"email": EMAIL, "email_verified": None},
+        "c email_verified a text": {"email": EMAIL, "email_verified": "true"},
+        "d verified": {"email": EMAIL, "email_verified": True},
+        "f verified, before the victim": {"email": EMAIL, "email_verified": True, "first": True},
     },
 )
 def account_takeover_by_email(checked: CheckedApp, claims: dict[str, Any]) -> None:
@@ -438,15 +438,15 @@ def account_takeover_by_email(checked: CheckedApp, claims: dict[str, Any]) -> No
         body = with_subject(named(other.profile, MALLORY), _like(subject_of(other.profile), "4000006"))
         other.inject_fault("profile", body=json.dumps({**body, **members}))
         if len(other.profile_endpoints) > 1:
-            proved = claims.get("email_verified") is True
-            addresses = [{"email": ADDRESS, "primary": True, "verified": proved, "visibility": None}]
-            other.provider.inject_fault(other.profile_endpoints[1], dialect=other.dialect, body=json.dumps(addresses))
+            is_verified = claims.get("email_verified") is True
+            emails = [{"email": EMAIL, "primary": True, "verified": is_verified, "visibility": None}]
+            other.provider.inject_fault(other.profile_endpoints[1], dialect=other.dialect, body=json.dumps(emails))
         page = assert_no_crash(other.send_callback(attacker, response))
         other.clear_faults()
         if claims.get("first"):
             checked.log_in(victim, ADA)
-        _each_their_own(checked, people)
-        if other.has_id_token:  # there the name comes from the token, too
+        _assert_not_mixed_up(checked, people)
+        if other.has_id_token:  # the name comes from the ID token, too
             continue
         assert_logged_in(checked, attacker, page, MALLORY)
 
@@ -463,7 +463,7 @@ row(
 )
 
 
-@variants("RP-66", {"a another address and name": None})
+@variants("RP-66", {"a another e-mail address and name": None})
 def changed_email_and_name(checked: CheckedApp) -> None:
     if checked.has_id_token:
         raise NotApplicable("the name comes from the ID token, see RP-52")
@@ -477,7 +477,12 @@ def changed_email_and_name(checked: CheckedApp) -> None:
 
 
 @variants(
-    "RP-66", {"d a capital": ("abc", "Abc"), "d a space": ("abc", "abc "), "d two ways to write é": ("é", "e\u0301")}
+    "RP-66",
+    {
+        "d upper and lower case": ("abc", "Abc"),
+        "d with a space": ("abc", "abc "),
+        "d two Unicode forms of é": ("é", "e\u0301"),
+    },
 )
 def similar_subjects(checked: CheckedApp, subjects: tuple[str, str]) -> None:
     if checked.has_id_token:
@@ -487,10 +492,10 @@ def similar_subjects(checked: CheckedApp, subjects: tuple[str, str]) -> None:
         response = checked.authorization_response(browser, GRACE)
         checked.inject_fault("profile", body=json.dumps(with_subject(named(checked.profile, name), subject)))
         assert_handled(checked, browser, checked.send_callback(browser, response))
-    _each_their_own(checked, people)
+    _assert_not_mixed_up(checked, people)
 
 
-@variants("RP-66", {"e a number, and the same as a text": (900_003, "900003")})
+@variants("RP-66", {"e a number, and the same number as a text": (900_003, "900003")})
 def subject_as_number_or_text(checked: CheckedApp, subjects: tuple[int, str]) -> None:
     number, text = subjects
     first = checked.new_browser()
@@ -504,7 +509,7 @@ def subject_as_number_or_text(checked: CheckedApp, subjects: tuple[int, str]) ->
     if not (names["Ida Second"][0] or "").startswith("Ida Second"):
         raise NotApplicable("it keeps no accounts by numbers: a session is all there is")
     if names["Ida Third"][1] is not None and names["Ida Third"][0] != names["Ida Third"][1]:
-        raise AttackWorked("the number as a text is another account")
+        raise AttackWorked("the number as a text leads to another account")
 
 
 row(
@@ -516,7 +521,7 @@ row(
 )
 
 
-@variants("RP-67", {"a by nobody": None})
+@variants("RP-67", {"a without the user": None})
 def linking_csrf(checked: CheckedApp) -> None:
     browser = checked.new_browser()
     checked.log_in(browser, checked.add_person(f"Lise Meitner of {checked.dialect}"))
@@ -524,20 +529,20 @@ def linking_csrf(checked: CheckedApp) -> None:
     stranger = checked.new_browser()
     page = assert_no_crash(stranger.open(address, method="POST", form={}, stop_at="elsewhere"))
     if page.location and "client_id=" in page.location:
-        raise AttackWorked("a stranger begins to link")
+        raise AttackWorked("an anonymous visitor begins to link a login")
     page = assert_no_crash(browser.open(address, method="POST", form={}, from_another_site=True, stop_at="elsewhere"))
     if page.location and "client_id=" in page.location:
-        raise AttackWorked("another site's form begins to link")
+        raise AttackWorked("a form on another site begins to link a login")
     page = assert_no_crash(browser.open(address, from_another_site=True, stop_at="elsewhere"))
     if page.location and "client_id=" in page.location:
-        raise AttackWorked("a picture on another site begins to link")
+        raise AttackWorked("a picture on another site begins to link a login")
 
 
-@variants("RP-67", {"b somebody else's": None})
+@variants("RP-67", {"b another user's login": None})
 def linking_of_another_users_login(checked: CheckedApp) -> None:
     for other in checked.others:
         owner, taker = checked.new_browser(), checked.new_browser()
-        # nobody has met them before, by whatever name an app remembers people
+        # new people, so that no app has an account of theirs
         own, thief = f"Otto Hahn of {other.dialect}", f"Niels Bohr of {checked.dialect}"
         other.log_in(owner, other.add_person(own))
         checked.log_in(taker, checked.add_person(thief))
@@ -549,13 +554,13 @@ def linking_of_another_users_login(checked: CheckedApp) -> None:
         other.log_in(again, own)
         found = checked.logged_in_name(again)
         if found is None or not found.startswith(own):
-            raise AttackWorked(f"the login of {own} now leads to {found or 'nobody'}")
+            raise AttackWorked(f"the login of {own} now leads to the account of {found or 'no user'}")
         found = checked.logged_in_name(taker)
         if found is not None and not found.startswith(thief):
-            raise AttackWorked(f"{thief} has become {found}")
+            raise AttackWorked(f"{thief} is logged in as {found}")
 
 
-@variants("RP-67", {"c the last one": None})
+@variants("RP-67", {"c the last login": None})
 def unlinking_the_last_login(checked: CheckedApp) -> None:
     browser = checked.new_browser()
     person = checked.add_person(f"Marie Curie of {checked.dialect}")
@@ -597,21 +602,21 @@ def error_injection(checked: CheckedApp, text: str) -> None:
     page = checked.send_callback(browser, with_parameters(response, code=None, **dict.fromkeys(fields, text)))
     assert_refused(checked, browser, page)
     if any(name.startswith("on") for _, names in page.parsed.elements for name in names) or "<h1>\n" in page.source:
-        raise AttackWorked("the error became a part of the page")
+        raise AttackWorked("the page contains the error as markup")
     if (
         any(tag in ("script", "iframe") for tag, _ in page.parsed.elements)
         or page.headers.get("Set-Cookie", "")[:2] == "a="
     ):
-        raise AttackWorked("the error became a part of the page")
+        raise AttackWorked("the page contains the error as markup")
     if any(address.lower().startswith("javascript:") for address in page.parsed.urls):
-        raise AttackWorked("the error became a link")
+        raise AttackWorked("the page contains the error as a link")
     if checked.app is not None:
         lines = checked.app.log.splitlines()
         if any(line.startswith("FORGED") or "\x1b[2J" in line for line in lines):
-            raise AttackWorked("the error makes lines of its own in the log")
+            raise AttackWorked("log injection: the error writes lines of its own into the log")
 
 
-@variants("RP-68", {"b what the token endpoint says": "x\nFORGED LINE\x1b[2J"})
+@variants("RP-68", {"b from the token endpoint": "x\nFORGED LINE\x1b[2J"})
 def error_injection_by_token_endpoint(checked: CheckedApp, text: str) -> None:
     browser = checked.new_browser()
     response = checked.authorization_response(browser)
@@ -620,14 +625,14 @@ def error_injection_by_token_endpoint(checked: CheckedApp, text: str) -> None:
     page = checked.send_callback(browser, response)
     assert_refused(checked, browser, page)
     if any(tag == "script" for tag, _ in page.parsed.elements):
-        raise AttackWorked("the error became a part of the page")
+        raise AttackWorked("the page contains the error as markup")
     if checked.app is not None and any(
         line.startswith("FORGED") or "\x1b[2J" in line for line in checked.app.log.splitlines()
     ):
-        raise AttackWorked("the error makes lines of its own in the log")
+        raise AttackWorked("log injection: the error writes lines of its own into the log")
 
 
-@variants("RP-68", {"c the log of all libraries": None}, needs="own process", slow="together")
+@variants("RP-68", {"c in the log at level DEBUG": None}, needs="own process", slow="together")
 def secrets_in_debug_log(checked: CheckedApp) -> None:
     checked.ignore_earlier_messages()
     browser = checked.new_browser()
@@ -643,14 +648,14 @@ def secrets_in_debug_log(checked: CheckedApp) -> None:
         if message["endpoint"] == "token" and message["request"]["form"].get("code") == code:
             sent, reply = message["request"]["form"], _members(message["reply"]["body"])
             found |= {"the code"} if code in log else set()
-            found |= {"the verifier"} if sent.get("code_verifier", "\0") in log else set()
+            found |= {"the code_verifier"} if sent.get("code_verifier", "\0") in log else set()
             found |= {name for name, value in reply if name.endswith("token") and str(value) in log}
     if found:
-        raise AttackWorked(f"at level DEBUG the log has {' and '.join(sorted(found))}")
+        raise AttackWorked(f"at level DEBUG the log contains {' and '.join(sorted(found))}")
 
 
-# What an app is started with that is to believe in another machine: its name leads here.
-ELSEWHERE = """
+# A sitecustomize for an app whose provider is on another machine: its name is resolved to this one.
+RESOLVE_PROVIDER = """
 import socket
 real = socket.getaddrinfo
 socket.getaddrinfo = lambda host, *args, **options: real(
@@ -659,13 +664,13 @@ socket.getaddrinfo = lambda host, *args, **options: real(
 """
 
 
-@variants("RP-68", {"e plain http, to another machine": None}, needs=("own process", "plain http"))
+@variants("RP-68", {"e plain http to another machine": None}, needs=("own process", "plain http"))
 def plain_http_provider(checked: CheckedApp) -> None:
     with ExitStack() as stack:
         other = Collector()
         stack.callback(other.stop)
         site = Path(stack.enter_context(TemporaryDirectory()))
-        (site / "sitecustomize.py").write_text(ELSEWHERE, "utf-8")
+        (site / "sitecustomize.py").write_text(RESOLVE_PROVIDER, "utf-8")
         settings = {
             name: value.replace(checked.relay.url, f"http://provider.example:{other.port}")
             for name, value in checked.app.environment.items()
@@ -681,7 +686,7 @@ def plain_http_provider(checked: CheckedApp) -> None:
             if "Traceback" in str(error):
                 raise Crashed(str(error)[-300:]) from None
             if "INSECURE_TRANSPORT" in str(error):
-                return  # it says what is wrong
+                return  # the app refuses to start, and says why
             raise
         browser = checked.new_browser()
         browser.shortcuts = {"app.example.com": ("127.0.0.1", port)}
@@ -691,7 +696,7 @@ def plain_http_provider(checked: CheckedApp) -> None:
             response = with_parameters(asked["redirect_uri"], code="a-code", state=asked["state"])
             assert_no_crash(browser.open(response, from_another_site=True))
         if any("a-code" in request.fields.values() for request in other.requests):
-            raise AttackWorked("code and secret went to another machine over plain http")
+            raise AttackWorked("the app sent code and client secret to another machine over plain http")
 
 
 @variants("RP-68", {"d the debugger": None})
@@ -699,7 +704,7 @@ def exposed_debugger(checked: CheckedApp) -> None:
     for path in ("/console", "/?__debugger__=yes&cmd=resource&f=debugger.js"):
         page = assert_no_crash(checked.new_browser().open(f"{checked.url}{path}"))
         if "debugger" in page.source.lower() or (path == "/console" and page.status == 200):
-            raise AttackWorked("Werkzeug's debugger answers: whoever opens it runs programs")
+            raise AttackWorked("Werkzeug's debugger is reachable: an attacker can run code with it")
 
 
 # M. OAuth 1.0a
