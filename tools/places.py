@@ -1,4 +1,4 @@
-"""Everything that a command writes is in `.venv` or `.learn`, which git does not see and `clean` removes."""
+"""The paths of the repository. Commands write only to `.venv` and `.learn`, which git ignores and `clean` removes."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ VENV = ROOT / ".venv"
 LEARN = ROOT / ".learn"
 
 RUNNING = LEARN / "running.lock"  # held while the apps run
-INSTALLING = LEARN / "install.lock"  # held while pip works
+INSTALLING = LEARN / "install.lock"  # held while pip runs
 INSTALL_LOG = LEARN / "install.log"
-NEWEST_VENV = LEARN / "newest"  # the newest releases, in place of the locked ones
+NEWEST_VENV = LEARN / "newest"  # a .venv with the newest releases instead of the locked ones
 GALLERY = LEARN / "gallery.json"
 CLIENTS = LEARN / "clients.json"
 LOGS = LEARN / "logs"
 
-PYTHON = "py" if sys.platform == "win32" else "python3"  # what a reader types; on Windows `python3` opens the Store
+PYTHON = "py" if sys.platform == "win32" else "python3"  # what the reader types; on Windows `python3` opens the Store
 
 
 def make_private(folder: Path) -> None:
-    """Make a folder that other users of this machine cannot read: the logs in it hold JupyterLab's token."""
+    """Make a folder that other users of this machine cannot read: its logs contain JupyterLab's token."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not folder.is_symlink():
         with suppress(PermissionError):  # it belongs to another user, or its file system has no such bits
@@ -30,5 +30,5 @@ def make_private(folder: Path) -> None:
 
 
 def from_root(path: Path) -> str:
-    """Return a path as a reader in the root folder types it."""
+    """Return a path relative to the root folder, as the reader types it."""
     return path.relative_to(ROOT).as_posix()

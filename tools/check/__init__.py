@@ -1,1 +1,1 @@
-"""The attacks: a catalogue of cases, each run on every app, with a verdict."""
+"""The catalogue of attacks on a login, the engine that runs them on the apps, and the browsers of the suite."""

@@ -1,4 +1,4 @@
-"""Apps are found in the tree, copied without their .env, and started as a learner starts them."""
+"""The login apps of this repository: copies of them, without `.env`, that run and can be stopped."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ import subprocess
 import sys
 import time
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol, TypeVar
 from urllib.parse import parse_qs, urljoin, urlsplit
 
 import requests
@@ -24,9 +26,18 @@ from tools.places import ROOT
 
 from . import fork_server
 
-PRACTICE_PROVIDER = "http://localhost:9000"  # what the .env.example files name
+PRACTICE_PROVIDER = "http://localhost:9000"  # as in the .env.example files
 TIMEOUT = 20  # seconds
-FACTS = tomllib.loads((ROOT / "tools" / "check" / "apps.toml").read_text("utf-8"))
+Result = TypeVar("Result")
+Providers = dict[str, dict[str, list[str | None]]]  # by folder
+FACTS: Providers = tomllib.loads((ROOT / "tools" / "check" / "apps.toml").read_text("utf-8"))
+
+
+class HasUrl(Protocol):
+    """A provider, or a relay in front of it."""
+
+    @property
+    def url(self) -> str: ...
 
 
 class CannotBeRestarted(Exception):
@@ -34,9 +45,9 @@ class CannotBeRestarted(Exception):
 
 
 def find_logins() -> list[tuple[str, str | None]]:
-    """Return each login app with each provider that it offers, None for an app with a single one.
+    """Return each login app with each of its providers, None for an app with a single one.
 
-    A login app is one whose code has the words of its link on the home page.
+    A login app is an app whose code contains "Log in with", the words of its link on the home page.
     """
     logins: list[tuple[str, str | None]] = []
     for folder in app_folders():
@@ -47,13 +58,13 @@ def find_logins() -> list[tuple[str, str | None]]:
 
 
 def login_id(login: tuple[str, str | None]) -> str:
-    """Return the name of one of `find_logins` in a test's name, as `github_dance-X`."""
+    """Return the id of a login in the names of tests, as `github_dance-X`."""
     return "-".join(filter(None, login))
 
 
 @dataclass
 class App:
-    """A running app. `provider_name` is the one to log in with; None means the only link there is."""
+    """A copy of an app. `provider_name` is the provider to log in with, None where the home page has a single link."""
 
     folder: str
     url: str
@@ -64,7 +75,7 @@ class App:
 
     @property
     def log(self) -> str:
-        """What the app has printed so far."""
+        """The output of the app so far."""
         return (self.home / "app.log").read_text("utf-8", "replace")
 
     @property
@@ -77,11 +88,11 @@ class App:
 
     @property
     def login_words(self) -> str:
-        """The words of the link, or how they begin."""
+        """The words of the login link, or their beginning."""
         return f"Log in with {self.provider_name or ''}"
 
     def start(self, *command: str) -> None:
-        """Start the app and wait until it answers: by this command, or else as `python app.py` does."""
+        """Start the app, by this command or as `python app.py` does, and wait until it responds."""
         log = self.home / "app.log"
         self.process = None if command else fork_server.FORK_SERVERS.start(self.home, self.environment, log)
         if self.process is None:
@@ -93,7 +104,7 @@ class App:
                     stdout=output,
                     stderr=subprocess.STDOUT,
                 )
-        wait_for(self._answers, f"{self.folder} to answer")
+        wait_for(self._is_responding, f"{self.folder} to respond")
 
     def stop(self) -> None:
         """End the app and wait for it."""
@@ -102,11 +113,11 @@ class App:
             self.process.wait()
             self.process = None
 
-    def _answers(self) -> bool:
+    def _is_responding(self) -> bool:
         if self.process is not None and self.process.poll() is not None:
             raise RuntimeError(f"{self.folder} did not start: {self.log}")
         parts = urlsplit(self.url)
-        try:  # a closed port is found fifty times as quickly by a socket as by requests
+        try:  # a socket finds a closed port fifty times faster than requests
             socket.create_connection((parts.hostname, parts.port), 1).close()
             with requests.get(self.url, timeout=5):
                 return True
@@ -115,14 +126,14 @@ class App:
 
 
 def attach(url: str) -> App:
-    """Return an app that is running already, which is not of this repository."""
+    """Return an App for a running app of which only the URL is known."""
     return App("", url, Path(), {})
 
 
 def find_provider(url: str) -> RunningProvider:
-    """Return the fake provider that the app at this address logs in with.
+    """Return the fake provider of the app at this URL.
 
-    Raises ValueError with a sentence when there is no such app, or no such provider.
+    Raises ValueError with a sentence for the user when there is no such app, or its provider is another one.
     """
     try:
         with requests.Session() as visitor:
@@ -130,25 +141,28 @@ def find_provider(url: str) -> RunningProvider:
             link = BeautifulSoup(page.text, "lxml").find("a", string=re.compile(r"^\s*Log in with "), href=True)
             if link is None:
                 raise ValueError(f'There is no link "Log in with …" on {url}/: this is how a login is found.')
-            address = urljoin(page.url, link["href"])
+            target = urljoin(page.url, link["href"])
             for _ in range(5):
-                reply = visitor.get(address, timeout=10, allow_redirects=False)
-                address = urljoin(address, reply.headers.get("Location", ""))
-                if "client_id" in parse_qs(urlsplit(address).query):
+                response = visitor.get(target, timeout=10, allow_redirects=False)
+                target = urljoin(target, response.headers.get("Location", ""))
+                if "client_id" in parse_qs(urlsplit(target).query):
                     break
-            parts = urlsplit(address)
+            parts = urlsplit(target)
             here = f"{parts.scheme}://{parts.netloc}"
-            if "X-Fake-Provider" not in visitor.get(address, timeout=10).headers:
-                raise ValueError(f"{url} sends people to {here}, and that is not the fake provider.")
+            if "X-Fake-Provider" not in visitor.get(target, timeout=10).headers:
+                raise ValueError(f"{url} redirects to {here} for the login, and that is not the fake provider.")
     except requests.RequestException:
-        raise ValueError(f"Nothing answers at {url}, or at the provider it leads to: start both first.") from None
+        raise ValueError(
+            f"No app responds at {url}, or no provider at the URL that it redirects to: start both first."
+        ) from None
     return RunningProvider(parts.hostname or "localhost", parts.port or 80)
 
 
-def prepare(folder: str, provider: RunningProvider, where: Path, *, source: Path = ROOT, **settings: str) -> App:
-    """Copy an app to a folder of its own and point its practice settings at the provider.
+def prepare(folder: str, provider: HasUrl, where: Path, *, source: Path = ROOT, **settings: str) -> App:
+    """Copy an app to a folder of its own, with settings for this provider; it is not started yet.
 
-    Of a provider the address is enough, whatever listens there. `source` is where the folder is.
+    Only the URL of the provider is used, so that a relay can take its place. `source` is the folder to copy from.
+    Raises CannotBeRestarted for an app of which only the URL is known.
     """
     if not folder:
         raise CannotBeRestarted("an app at --app-url cannot be started again with other settings")
@@ -168,19 +182,19 @@ def prepare(folder: str, provider: RunningProvider, where: Path, *, source: Path
     return App(folder, f"http://localhost:{port}", home, environment)
 
 
-def wait_for(condition, what: str, patience: float = TIMEOUT):
-    """Return what the condition returns as soon as it is true. Raises TimeoutError that says what did not come."""
-    end = time.monotonic() + patience
+def wait_for(condition: Callable[[], Result], what: str, timeout: float = TIMEOUT) -> Result:
+    """Call the condition until its result is true, and return that. Raises TimeoutError that names what is missing."""
+    end = time.monotonic() + timeout
     while time.monotonic() < end:
         result = condition()
         if result:
             return result
         time.sleep(0.02)
-    raise TimeoutError(f"waited {patience} seconds for {what}")
+    raise TimeoutError(f"waited {timeout} seconds for {what}")
 
 
-def parameters(address: str) -> dict[str, str]:
-    """Return the query of an address; each name must come once."""
-    query = parse_qs(urlsplit(address).query, keep_blank_values=True)
-    assert all(len(values) == 1 for values in query.values()), f"a parameter is repeated in {address}"
+def parameters(url: str) -> dict[str, str]:
+    """Return the query parameters of a URL, and assert that none is repeated."""
+    query = parse_qs(urlsplit(url).query, keep_blank_values=True)
+    assert all(len(values) == 1 for values in query.values()), f"a parameter is repeated in {url}"
     return {name: values[0] for name, values in query.items()}

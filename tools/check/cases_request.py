@@ -597,7 +597,7 @@ def token_injection(checked: CheckedApp, change: dict[str, str | None]) -> None:
     victim = checked.new_browser()
     checked.log_in(victim, ADA)
     sent = [message["reply"]["json"] for message in checked.messages() if message["endpoint"] == "token"]
-    token = next((reply["access_token"] for reply in reversed(sent) if reply and "access_token" in reply), "x")
+    token = next((token["access_token"] for token in reversed(sent) if token and "access_token" in token), "x")
     browser = checked.new_browser()
     response = checked.authorization_response(browser, MALLORY)
     change = {name: token if value == "x" else value for name, value in change.items()}

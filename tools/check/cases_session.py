@@ -132,8 +132,8 @@ def tokens_in_cookie(checked: CheckedApp) -> None:
     checked.ignore_earlier_messages()
     browser = checked.new_browser()
     checked.log_in(browser)
-    replies = [message["reply"]["body"] for message in checked.messages() if message["endpoint"] == "token"]
-    secrets = {str(value) for reply in replies for name, value in _members(reply) if name.endswith("token")}
+    bodies = [message["reply"]["body"] for message in checked.messages() if message["endpoint"] == "token"]
+    secrets = {str(value) for body in bodies for name, value in _members(body) if name.endswith("token")}
     secrets |= checked.secrets
     shown = " ".join(
         readable(cookie.value) for cookie in browser.cookies_of(checked.host) if cookie.name != "fake_provider"
@@ -142,11 +142,11 @@ def tokens_in_cookie(checked: CheckedApp) -> None:
         raise AttackWorked("a token or the secret stands readable in the cookie")
 
 
-def _members(reply: str) -> list[tuple[str, Any]]:
+def _members(body: str) -> list[tuple[str, Any]]:
     try:
-        return list(json.loads(reply).items())
+        return list(json.loads(body).items())
     except ValueError:
-        return list(parameters(f"?{reply}").items())
+        return list(parameters(f"?{body}").items())
 
 
 def readable(value: str) -> str:
@@ -646,10 +646,10 @@ def secrets_in_debug_log(checked: CheckedApp) -> None:
     found = {"the client secret"} if any(secret in log for secret in checked.secrets) else set()
     for message in checked.messages():
         if message["endpoint"] == "token" and message["request"]["form"].get("code") == code:
-            sent, reply = message["request"]["form"], _members(message["reply"]["body"])
+            sent, members = message["request"]["form"], _members(message["reply"]["body"])
             found |= {"the code"} if code in log else set()
             found |= {"the code_verifier"} if sent.get("code_verifier", "\0") in log else set()
-            found |= {name for name, value in reply if name.endswith("token") and str(value) in log}
+            found |= {name for name, value in members if name.endswith("token") and str(value) in log}
     if found:
         raise AttackWorked(f"at level DEBUG the log contains {' and '.join(sorted(found))}")
 

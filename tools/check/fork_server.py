@@ -1,9 +1,9 @@
 """A fork server for the apps: a process that has imported their libraries, and forks one child for each app.
 
-Most of the time of `python app.py` goes into importing libraries; a forked child has them already. From outside it is
-the same app: its own process, folder, environment and log. It works on Linux only. Elsewhere, and for an app that is
-started by another command, a new Python is started. `NO_FORK_SERVER=1` switches it off. Apps with a `sitecustomize`
-have a server of their own, which has run it before it imports anything.
+`python app.py` spends most of its start importing libraries; a forked child has them already. Otherwise it is the same
+app, with its own process, folder, environment and log. The fork server works on Linux only; elsewhere, and for another
+command, the app gets a new Python. `NO_FORK_SERVER=1` switches the fork server off. Apps with a `sitecustomize` have a
+server of their own, which runs it before it imports the libraries.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import sys
 import threading
 from pathlib import Path
 
-LIBRARIES = (  # what the apps import; a library that is not installed is left out
+LIBRARIES = (  # the imports of the apps; a library that is not installed is skipped
     *("flask", "requests", "dotenv", "werkzeug.serving", "werkzeug.debug", "jinja2.ext", "http.server"),
     *("requests_oauthlib", "flask_login", "flask_sqlalchemy", "sqlalchemy.dialects.sqlite", "sqlalchemy.exc"),
     *("flask_dance.consumer.storage.sqla", "flask_dance.contrib.github", "flask_dance.consumer"),
@@ -31,7 +31,7 @@ IS_ENABLED = sys.platform == "linux" and not os.environ.get("NO_FORK_SERVER")
 class ForkedApp:
     """A forked process, with the methods of `subprocess.Popen` that the tests call.
 
-    Only a parent can read an exit status, and the parent is the fork server: here 1 means "has ended".
+    Only the parent process can read an exit status, and that is the fork server: here `returncode` 1 means "has ended".
     """
 
     def __init__(self, pid: int) -> None:
@@ -69,7 +69,7 @@ class ForkedApp:
 
 
 class ForkServer:
-    """Starts the server process with the first app. When this process ends, the server kills its children and ends."""
+    """Forks apps from a server process. It starts with the first app, and kills its children when this process ends."""
 
     def __init__(self, customized: str = "") -> None:
         self._customized = customized  # the folder of a sitecustomize
@@ -77,23 +77,23 @@ class ForkServer:
         self._socket: socket.socket | None = None
 
     def start(self, home: Path, environment: dict[str, str], log: Path) -> ForkedApp:
-        """Start `app.py` of a folder; its output goes to the log."""
+        """Start `app.py` in this folder; its output goes to the log."""
         with self._lock:
             if self._socket is None:
-                self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-                with theirs:
+                self._socket, server_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+                with server_end:
                     self._process = subprocess.Popen(
-                        [sys.executable, __file__, str(theirs.fileno())],
+                        [sys.executable, __file__, str(server_end.fileno())],
                         env={**os.environ, "PYTHONPATH": self._customized},
-                        pass_fds=[theirs.fileno()],
-                        start_new_session=True,  # the server kills its whole process group at the end
+                        pass_fds=[server_end.fileno()],
+                        start_new_session=True,  # the server kills its process group at the end
                     )
             self._socket.send(json.dumps([str(home), environment, str(log)]).encode())
             return ForkedApp(int(self._socket.recv(100)))
 
     @property
     def process_id(self) -> int:
-        """The number of the server's process."""
+        """The process id of the server."""
         return self._process.pid
 
     def stop(self) -> None:
@@ -105,14 +105,14 @@ class ForkServer:
 
 
 class ForkServers:
-    """One server for the apps that are started as they are, and one for each `sitecustomize`."""
+    """The fork servers: one for apps without a `sitecustomize`, and one for each `sitecustomize`."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._servers: dict[str, ForkServer | None] = {"": ForkServer()}  # by the text of the sitecustomize
 
     def start(self, home: Path, environment: dict[str, str], log: Path) -> ForkedApp | None:
-        """Start `app.py` of a folder, or return None when it has to be started without a server."""
+        """Start `app.py` in this folder, or return None when it has to be started without a server."""
         server = self._server_for(environment.get("PYTHONPATH", "")) if IS_ENABLED else None
         return server.start(home, environment, log) if server is not None else None
 
@@ -127,10 +127,10 @@ class ForkServers:
         file = Path(python_path) / "sitecustomize.py"
         text = file.read_text("utf-8") if file.is_file() else ""
         if not text:
-            return None  # a path that changes what is imported
+            return None  # the path may change what is imported
         with self._lock:
             if text not in self._servers:
-                self._servers[text] = None  # a server pays from the second app on
+                self._servers[text] = None  # a server saves time from the second app on
                 return None
             if self._servers[text] is None:
                 self._servers[text] = ForkServer(python_path)
@@ -141,7 +141,7 @@ FORK_SERVERS = ForkServers()
 
 
 def main() -> None:
-    """Import the libraries, then fork a child for each message, until the socket is closed."""
+    """Import the libraries, then fork a child for each message until the socket is closed."""
     messages = socket.socket(fileno=int(sys.argv[1]))
     import gc
     import importlib
@@ -149,8 +149,8 @@ def main() -> None:
     import warnings
     from contextlib import suppress
 
-    del sys.path[0]  # the folder of this file, which no app has on its path
-    logging.disable()  # a sitecustomize may log what the libraries say
+    del sys.path[0]  # the folder of this file is not on the path of an app
+    logging.disable()  # a sitecustomize may print the log of the libraries
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for name in LIBRARIES:
@@ -158,8 +158,8 @@ def main() -> None:
                 importlib.import_module(name)
     logging.disable(logging.NOTSET)
     gc.collect()
-    gc.freeze()  # a garbage collection in a child would copy every page of memory that it shares with the server
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no zombies: the system forgets a child as soon as it has ended
+    gc.freeze()  # else a garbage collection in a child copies all memory that it shares with the server
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no zombies: the system removes a child as soon as it has ended
     while message := messages.recv(1_000_000):
         pid = os.fork()
         if pid == 0:
@@ -171,7 +171,7 @@ def main() -> None:
 
 
 def run_app(home: str, environment: dict[str, str], log: str) -> None:
-    """Do what `python app.py` does in this folder, with this environment and output."""
+    """Run `app.py` in this process, as `python app.py` runs it in this folder, with this environment and log."""
     import types
 
     output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)

@@ -1,6 +1,6 @@
 """A small HTTP client for the visitor: it keeps cookies and connections, and follows no redirect.
 
-requests takes several times as long for the same request, and the suite sends tens of thousands.
+It replaces requests, which takes several times as long for one request: the suite sends tens of thousands.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from bs4 import BeautifulSoup
 from requests.cookies import RequestsCookieJar
 
 REDIRECTS = (301, 302, 303, 307, 308)
-SAFE = "!#$%&'()*+,/:;=?@[]~"  # what requests leaves as it is in a URL
+SAFE = "!#$%&'()*+,/:;=?@[]~"  # characters of a URL that requests does not quote
 
 
 @dataclass
 class Response:
-    """A response, and its page, which is parsed when it is looked at."""
+    """A response; its page is parsed at the first access."""
 
     url: str
     status_code: int
@@ -35,19 +35,19 @@ class Response:
 
     @cached_property
     def page(self) -> BeautifulSoup | None:
-        """The page, or None when the response is no HTML."""
+        """The page, or None when the response is not HTML."""
         if self.headers.get_content_type() != "text/html":
             return None
         return BeautifulSoup(self.content, "lxml", from_encoding=self.headers.get_content_charset())
 
 
 class HttpClient:
-    """Sends requests one after the other; `last` is the newest response."""
+    """Sends requests, one at a time; `last` is the newest response."""
 
     def __init__(self, timeout: float) -> None:
         self.cookies = RequestsCookieJar()
         self.headers = {"User-Agent": "visitor", "Accept": "*/*"}
-        self.tls: ssl.SSLContext | None = None  # None means the certificates that the system trusts
+        self.tls: ssl.SSLContext | None = None  # None for the certificates that the system trusts
         self.last: Response | None = None
         self._timeout = timeout
         self._connections: dict[tuple[str, str], http.client.HTTPConnection] = {}  # by scheme and host
@@ -58,18 +58,18 @@ class HttpClient:
             connection.close()
 
     def get(self, url: str) -> Response:
-        """Request a page, and follow no redirect."""
+        """Send a GET request; a redirect is not followed."""
         return self._send(url, None, self.headers)
 
     def submit(self, method: str, url: str, fields: list[tuple[str, str]]) -> Response:
-        """Send the fields of a form on the page that is open."""
+        """Send the fields of a form of the open page."""
         if method.upper() == "GET":
             return self.get(urlsplit(url)._replace(query=urlencode(fields)).geturl())
         more = {"Content-Type": "application/x-www-form-urlencoded", "Referer": self.last.url}
         return self._send(url, urlencode(fields).encode(), {**self.headers, **more})
 
     def _send(self, url: str, body: bytes | None, headers: dict[str, str]) -> Response:
-        request = Request(quote(url, safe=SAFE), body, headers)  # noqa: S310 - the connections below know http alone
+        request = Request(quote(url, safe=SAFE), body, headers)  # noqa: S310 - http and https only, see _connection
         self.cookies.add_cookie_header(request)
         connection = self._connection(request)
         try:
@@ -78,7 +78,7 @@ class HttpClient:
             response = connection.getresponse()
             content = response.read()
         except BaseException:
-            connection.close()  # or the next request would meet the rest of this response
+            connection.close()  # else the next request reads the rest of this response
             raise
         self.cookies.extract_cookies(response, request)
         self.last = Response(request.full_url, response.status, response.headers, content)
@@ -95,5 +95,5 @@ class HttpClient:
                 self._connections[key] = http.client.HTTPConnection(request.host, timeout=self._timeout)
         connection = self._connections[key]
         if connection.sock is not None and select.select([connection.sock], [], [], 0)[0]:
-            connection.close()  # the server has closed it meanwhile; the next request opens a new one
+            connection.close()  # the server has closed it; the next request opens a new one
         return connection

@@ -1,4 +1,4 @@
-"""The table of verdicts as a page, and as lines for a terminal."""
+"""The verdicts as docs/security.md, and as lines for a terminal."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ to break in.
 
 
 def page(result: Result, folders: list[str], root: Path) -> str:
-    """Return the whole of docs/security.md."""
+    """Return the text of docs/security.md."""
     counts = [
         f"{sum(outcome.verdict is verdict for outcome in result.values())} {verdict.value}"
         for verdict in (Verdict.PASS, Verdict.DECLARED, Verdict.NOT_APPLICABLE)
@@ -91,7 +91,7 @@ def _code(line: str) -> str:
 
 
 def _stopping_lines(result: Result, folders: list[str], row: Row, root: Path) -> dict[str, list[str]]:
-    """Return the lines of the apps that stop this, each with the files where it stands."""
+    """Return the lines of the apps that stop this attack, each with links to its files."""
     found: dict[str, list[str]] = {}
     for folder in folders:
         if result[row.id, folder].verdict is not Verdict.PASS:
@@ -115,7 +115,7 @@ def lines_of(folder: str, root: Path) -> Iterator[tuple[str, str]]:
 
 
 def verdicts_in(text: str) -> dict[tuple[str, str], str]:
-    """Return the verdicts of a page's table, by row and the last part of the folder's name."""
+    """Return the verdicts of the table of docs/security.md, by row and last part of the folder."""
     rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
     names = rows[0] if rows else []
     found = {}
@@ -127,7 +127,7 @@ def verdicts_in(text: str) -> dict[tuple[str, str], str]:
 
 
 def lines(result: Result) -> list[str]:
-    """The table for a terminal, with the sentence of every row that is not good."""
+    """Return the lines for a terminal, with the reason for each verdict that is not good."""
     found = []
     reasons: dict[str, list[str]] = {}
     for (id, _), outcome in result.items():

@@ -1,6 +1,6 @@
-"""Which lines of an app stop an attack: patterns by row, for docs/security.md. The first words are enough.
+"""Patterns of the lines in the apps that stop an attack, by row, for "What stops it" in docs/security.md.
 
-Each pattern has to match a line of an app that passes the row: tests/commands/test_check_engine.py looks.
+Each pattern must match a line of an app that passes the row; tests/commands/test_check_engine.py checks that.
 """
 
 from __future__ import annotations
