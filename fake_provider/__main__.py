@@ -30,8 +30,8 @@ CLASS_NOTICE = """
 This serves a class: every device on this network can open it and log in as any user. It asks for no password and
 encrypts nothing, so do not enter a real password, name or secret. {page}_class says so to the learners.
 
-Learners see and break only the logins of the apps that they register. To see all logins and to change what the class
-shares, enter the instructor's secret at {page}_class:
+Learners see and break only the logins of the apps that they register. You see all logins and can change what the class
+shares with the instructor's secret, which {page}_class asks for:
 
     {secret}
 

@@ -1,4 +1,4 @@
-"""The page of buttons that break the next login of an app, and what the app then did."""
+"""The page `/_break`: buttons that break the next login of an app, and what the app did in broken logins."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..trace.app_reaction import app_reaction
 from ..trace.logins import Logins
 from .access import current_viewer, require_owner
 
-MAX_SHOWN = 10  # logins that were broken
+MAX_SHOWN = 10  # broken logins
 
 
 def break_it_pages(state: State) -> Blueprint:
@@ -33,18 +33,18 @@ def break_it_pages(state: State) -> Blueprint:
 
     @routes.post("/_break")
     def change() -> Response:
-        """Break the next login of this app in one way, or take back what has not happened yet."""
+        """Break the next login of this app in one way, or clear the active faults."""
         client = _client(state, request.form) or abort(400, "Choose an app first.")
         dialect = BY_NAME[client.dialect]
-        everything = current_viewer(state).sees_all
-        if "mend" in request.form:
-            state.faults.clear(lambda waits: everything or _is_of(waits, client))
+        sees_all = current_viewer(state).sees_all
+        if "clear" in request.form:
+            state.faults.clear(lambda fault: sees_all or _is_of(fault, client))
         else:
             key = request.form.get("break")
             row = next((row for row in catalogued_faults(dialect) if row.key == key), None)
-            breaks = make_fault(row or abort(400, "There is no such button here."), dialect, client.client_id)
+            fault = make_fault(row or abort(400, "There is no such button here."), dialect, client.client_id)
             try:
-                state.faults.add(breaks, current_viewer(state).most_faults)
+                state.faults.add(fault, current_viewer(state).max_faults)
             except ValueError as error:
                 abort(400, str(error))
         return redirect(url_for("break_it.show", client_id=client.client_id, dialect=client.dialect), 303)
@@ -52,12 +52,13 @@ def break_it_pages(state: State) -> Blueprint:
     return routes
 
 
-def _is_of(waits: Fault, client: Client) -> bool:
-    return (waits.dialect, waits.client_id) == (client.dialect, client.client_id)
+def _is_of(fault: Fault, client: Client) -> bool:
+    return (fault.dialect, fault.client_id) == (client.dialect, client.client_id)
 
 
-def _client(state: State, wanted: dict[str, str]) -> Client | None:
-    client_id, name = wanted.get("client_id", ""), wanted.get("dialect", "")
+def _client(state: State, parameters: dict[str, str]) -> Client | None:
+    """Return the client that the request names, None when it names none or its dialect is missing."""
+    client_id, name = parameters.get("client_id", ""), parameters.get("dialect", "")
     require_owner(state)
     found = [state.clients.find(dialect.name, client_id) for dialect in DIALECTS if name in ("", dialect.name)]
     known = [client for client in found if client is not None]
@@ -69,12 +70,12 @@ def _client(state: State, wanted: dict[str, str]) -> Client | None:
 
 
 def _choose(state: State) -> str:
-    wanted = request.args.get("client_id")
+    client_id = request.args.get("client_id")
     clients = [
         client
         for dialect in DIALECTS
         for client in state.clients.of(dialect.name)
-        if wanted in (None, client.client_id) and current_viewer(state).owns(client.dialect, client.client_id)
+        if client_id in (None, client.client_id) and current_viewer(state).owns(client.dialect, client.client_id)
     ]  # fmt: skip
     return render_template("break_choose.html", clients=clients, by_name=BY_NAME)
 

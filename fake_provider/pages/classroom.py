@@ -1,4 +1,4 @@
-"""The page of a class: what is open here, whose app this browser may look at, and how to prove it."""
+"""The page `/_class`: what a class shares, which apps this browser owns, and the forms that prove it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from flask import Blueprint, abort, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from ..state.state import State
-from .access import INSTRUCTOR, facts, forget_viewer, prove, refuse, remember_viewer
+from .access import INSTRUCTOR, class_page_values, forget_viewer, prove, refuse, remember_viewer
 
 
 def classroom_pages(state: State) -> Blueprint:
@@ -15,24 +15,24 @@ def classroom_pages(state: State) -> Blueprint:
 
     @routes.get("/_class")
     def show() -> str:
-        _only_in_a_class()
-        return render_template("class.html", **facts(state))
+        _require_class()
+        return render_template("class.html", **class_page_values(state))
 
     @routes.post("/_class")
     def change() -> Response:
-        """Take an id and its secret, or forget all that this browser has proven."""
-        _only_in_a_class()
+        """Check an id and its secret and remember the viewer, or forget the viewer of this browser."""
+        _require_class()
         if "leave" in request.form:
             forget_viewer()
         else:
             name = request.form.get("client_id", INSTRUCTOR).strip()
-            who = prove(state, name, request.form.get("secret", "").strip())
-            if who.problem:
-                refuse(state, who.problem)
-            remember_viewer(who)
+            viewer = prove(state, name, request.form.get("secret", "").strip())
+            if viewer.problem:
+                refuse(state, viewer.problem)
+            remember_viewer(viewer)
         return redirect(url_for("classroom.show"), 303)
 
-    def _only_in_a_class() -> None:
+    def _require_class() -> None:
         if state.classroom is None:
             abort(404)
 

@@ -14,8 +14,8 @@ from ..state.sign_in import available_people
 from ..state.state import State
 from .access import Viewer, require_instructor, require_owner
 
-HEADERS = ("cache-control", "content-type", "location", "retry-after", "www-authenticate")  # in a class
-JSON_PLEASE = "Send it as JSON, with the header Content-Type: application/json."
+HEADERS_IN_A_CLASS = ("cache-control", "content-type", "location", "retry-after", "www-authenticate")
+JSON_EXPECTED = "Send it as JSON, with the header Content-Type: application/json."
 
 
 def control_api(state: State) -> Blueprint:
@@ -28,49 +28,49 @@ def control_api(state: State) -> Blueprint:
 
     @routes.post("/_people")
     def add_person() -> tuple[Response, int]:
-        """Add somebody: JSON with `name`, and if wanted `email` and `email_verified`."""
+        """Add a person: JSON with `name`; `email` and `email_verified` are optional."""
         require_instructor(state)
         if not request.is_json:
-            return jsonify(error=JSON_PLEASE), 415
+            return jsonify(error=JSON_EXPECTED), 415
         try:
             return jsonify(_as_json(state.accounts.add(**_person(request.get_json(silent=True))))), 201
         except ValueError as error:
             return jsonify(error=str(error)), 400
 
     @routes.get("/_faults")
-    def waiting() -> Response:
-        who = require_owner(state)
-        return jsonify(faults=[fault.as_json() for fault in state.faults.active() if _is_of(fault, who)])
+    def list_faults() -> Response:
+        viewer = require_owner(state)
+        return jsonify(faults=[fault.as_json() for fault in state.faults.active() if _is_of(fault, viewer)])
 
     @routes.post("/_faults")
     def inject_fault() -> tuple[Response, int]:
-        """Take one fault as JSON, with the content type application/json, which no form can send.
+        """Add one fault: JSON, with the content type application/json, which no HTML form can send (CSRF).
 
-        In a class it names dialect and client_id, of an app of the one who asks.
+        In a class the fault names the dialect and the client_id of an app that the viewer owns.
         """
-        who = require_owner(state)
+        viewer = require_owner(state)
         if not request.is_json:
-            return jsonify(error=JSON_PLEASE), 415
+            return jsonify(error=JSON_EXPECTED), 415
         try:
             fault = Fault.from_json(request.get_json(silent=True), endpoint_names())
-            _check_bounds(who, fault)
-            state.faults.add(fault, who.most_faults)
+            _check_limits(viewer, fault)
+            state.faults.add(fault, viewer.max_faults)
         except ValueError as error:
             return jsonify(error=str(error)), 400
         return jsonify(fault.as_json()), 201
 
     @routes.delete("/_faults")
     def clear_faults() -> tuple[str, int]:
-        who = require_owner(state)
-        state.faults.clear(lambda fault: _is_of(fault, who))
+        viewer = require_owner(state)
+        state.faults.clear(lambda fault: _is_of(fault, viewer))
         return "", 204
 
     @routes.post("/_keys")
     def rotate_keys() -> tuple[Response, int]:
-        """Sign with new keys from now on: JSON with, if wanted, `dialect`, `algorithm`, `withdraw`, `same_kid`."""
+        """Sign with new keys from now on: JSON with any of `dialect`, `algorithm`, `withdraw` and `same_kid`."""
         require_instructor(state)
         if not request.is_json:
-            return jsonify(error=JSON_PLEASE), 415
+            return jsonify(error=JSON_EXPECTED), 415
         try:
             return jsonify(kid=state.keys.rotate(**_rotation(request.get_json(silent=True)))), 201
         except ValueError as error:
@@ -78,10 +78,10 @@ def control_api(state: State) -> Blueprint:
 
     @routes.post("/_lifetimes")
     def change_lifetimes() -> tuple[Response, int]:
-        """Change how long things are good: JSON with `dialect`, and seconds by the names in `lifetimes.NAMES`."""
+        """Change lifetimes: JSON with `dialect`, and seconds by the names in `lifetimes.NAMES`."""
         require_instructor(state)
         if not request.is_json:
-            return jsonify(error=JSON_PLEASE), 415
+            return jsonify(error=JSON_EXPECTED), 415
         data = request.get_json(silent=True)
         seconds = {name: value for name, value in data.items() if name != "dialect"} if isinstance(data, dict) else {}
         try:
@@ -99,18 +99,18 @@ def control_api(state: State) -> Blueprint:
     return routes
 
 
-def _is_of(fault: Fault, who: Viewer) -> bool:
-    return who.owns(fault.dialect, fault.client_id)
+def _is_of(fault: Fault, viewer: Viewer) -> bool:
+    return viewer.owns(fault.dialect, fault.client_id)
 
 
-def _check_bounds(who: Viewer, fault: Fault) -> None:
-    """Keep a learner's fault to their own app. Raises ValueError with a sentence on what it is not kept to."""
-    if who.sees_all:
+def _check_limits(viewer: Viewer, fault: Fault) -> None:
+    """Raise ValueError with a sentence when a learner's fault is for another app or sets another header."""
+    if viewer.sees_all:
         return
-    if not _is_of(fault, who):
+    if not _is_of(fault, viewer):
         raise ValueError("In a class a fault names the dialect and the client_id of an app that is yours.")
-    if not {name.lower() for name in fault.headers} <= set(HEADERS):
-        raise ValueError(f"In a class a fault sets these headers at most: {', '.join(HEADERS)}.")
+    if not {name.lower() for name in fault.headers} <= set(HEADERS_IN_A_CLASS):
+        raise ValueError(f"In a class a fault sets these headers at most: {', '.join(HEADERS_IN_A_CLASS)}.")
 
 
 def _as_json(person: Person) -> dict[str, Any]:
@@ -118,7 +118,7 @@ def _as_json(person: Person) -> dict[str, Any]:
 
 
 def _rotation(data: object) -> dict[str, Any]:
-    """Return the arguments of KeyRings.rotate. Raises ValueError with a sentence that names the wrong member."""
+    """Return the arguments of KeyRings.rotate. Raises ValueError with a sentence that names an invalid member."""
     kinds = {"dialect": str, "algorithm": str, "withdraw": bool, "same_kid": bool}
     if not isinstance(data, dict):
         raise ValueError("A rotation is a JSON object; it may be empty.")
@@ -129,7 +129,7 @@ def _rotation(data: object) -> dict[str, Any]:
 
 
 def _person(data: object) -> dict[str, Any]:
-    """Return the arguments of Cast.add. Raises ValueError with a sentence that names the wrong member."""
+    """Return the arguments of Accounts.add. Raises ValueError with a sentence that names an invalid member."""
     if not isinstance(data, dict) or not isinstance(data.get("name"), str):
         raise ValueError("A person is a JSON object with at least the member name, a text.")
     for name, value in data.items():

@@ -1,4 +1,4 @@
-"""The developer console: where one registers an app and fetches its id and its secret."""
+"""The developer console of each dialect: pages that register an app and show its client id and client secret."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..protocol.dialect import Dialect
 from ..state.state import State
 from .access import Viewer, current_viewer, remember_viewer, require_owner
 
-MAX_NAME_LENGTH = 200  # characters of a name
+MAX_NAME_LENGTH = 200  # characters
 
 
 def developer_console(state: State) -> Blueprint:
@@ -27,9 +27,9 @@ def developer_console(state: State) -> Blueprint:
         problems = _problems(request.form)
         if problems:
             return _page(BY_NAME[name], request.form, problems), 400
-        addresses = (request.form.get(field, "").split() for field in ("redirect_uris", "post_logout_redirect_uris"))
+        uris = (request.form.get(field, "").split() for field in ("redirect_uris", "post_logout_redirect_uris"))
         try:
-            client = state.clients.register(name, request.form["name"].strip(), *addresses)
+            client = state.clients.register(name, request.form["name"].strip(), *uris)
         except ValueError as error:  # in a class
             return _page(BY_NAME[name], request.form, {"name": str(error)}), 400
         if state.classroom is not None:
@@ -39,7 +39,7 @@ def developer_console(state: State) -> Blueprint:
     @routes.get("/<client_id>")
     def app(name: str, client_id: str) -> str:
         client = state.clients.find(name, client_id) or abort(404)
-        if not state.clients.is_practice(name, client_id):  # nobody else sees its secret
+        if not state.clients.is_practice(name, client_id):  # whose secret is public
             require_owner(state, client_id, name)
         return render_template("client.html", dialect=BY_NAME[name], client=client)
 
@@ -50,11 +50,11 @@ def developer_console(state: State) -> Blueprint:
         return redirect(url_for("developer_console.apps", name=name), 303)
 
     def _page(dialect: Dialect, form: dict[str, str], problems: dict[str, str]) -> str:
-        who = current_viewer(state)
+        viewer = current_viewer(state)
         clients = [
             client
             for client in state.clients.of(dialect.name)
-            if state.clients.is_practice(dialect.name, client.client_id) or who.owns(dialect.name, client.client_id)
+            if state.clients.is_practice(dialect.name, client.client_id) or viewer.owns(dialect.name, client.client_id)
         ]
         return render_template("console.html", dialect=dialect, clients=clients, form=form, problems=problems)
 
@@ -69,10 +69,10 @@ def _problems(form: dict[str, str]) -> dict[str, str]:
             f"Give the app a name of at most {MAX_NAME_LENGTH} characters; people see it on the consent page."
         )
     if not form.get("redirect_uris", "").strip():
-        problems["redirect_uris"] = "Write at least one address, such as http://localhost:5000/callback."
+        problems["redirect_uris"] = "Write at least one redirect URI, such as http://localhost:5000/callback."
     for field in ("redirect_uris", "post_logout_redirect_uris"):
-        for address in form.get(field, "").split():
-            problem = redirect_uri_problem(address)
+        for uri in form.get(field, "").split():
+            problem = redirect_uri_problem(uri)
             if problem:
-                problems[field] = f"{address}: {problem}"
+                problems[field] = f"{uri}: {problem}"
     return problems

@@ -1,4 +1,4 @@
-"""The pages around the dance: the gallery, each provider's own page, and the people's pictures."""
+"""The home page, the page of each dialect, and the pictures of the people."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from ..state.state import State
 def home_pages(state: State) -> Blueprint:
     """Return the routes `/`, `/DIALECT/` and `/_avatars/PERSON.svg`."""
     routes = Blueprint("home", __name__)
-    one = f"/<any({', '.join(BY_NAME)}):name>/"
+    dialect_page = f"/<any({', '.join(BY_NAME)}):name>/"
 
     @routes.get("/")
     def index() -> str:
         apps = state.gallery.probed_apps() if state.gallery else []
         return render_template("home.html", apps=apps, dialects=DIALECTS, people=available_people(state, session))
 
-    @routes.get(one)
+    @routes.get(dialect_page)
     def provider(name: str) -> str:
         browser_session = BrowserSession(state, session, name)
         allowed = [client for client in state.clients.of(name) if browser_session.has_allowed(client.client_id)]
         person = browser_session.person
         return render_template("provider.html", dialect=BY_NAME[name], person=person, allowed=allowed)
 
-    @routes.post(one)
+    @routes.post(dialect_page)
     def change(name: str) -> Response:
-        """Sign out, or forget what an app was allowed."""
+        """Sign out, or revoke the consent for an app."""
         browser_session = BrowserSession(state, session, name)
         if "forget" in request.form:
             browser_session.forget_consent(request.form["forget"])

@@ -1,4 +1,4 @@
-"""The pages on which one sees a login happen: the newest, one of them, two side by side."""
+"""The pages that show recorded logins: all of them, one, and two side by side."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ..trace.sequence_svg import draw_svg
 from .access import require_owner
 
 MAX_PINNED_OF_ONE_APP = 20  # logins, in a class
-PAUSE_IN_A_CLASS = 1.0  # seconds; the instructor's page would be drawn at each message of everybody
+PAUSE_IN_A_CLASS = 1.0  # seconds; without it the instructor's page would reload at each message of the whole class
 
 
 @dataclass(frozen=True)
@@ -58,22 +58,22 @@ def trace_pages(state: State) -> Blueprint:
         In a class both contain only the apps of the viewer.
         """
         client_id, dialect = request.args.get("client_id"), request.args.get("dialect")
-        who = require_owner(state, client_id, dialect)
+        viewer = require_owner(state, client_id, dialect)
         if request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html":
             return _logins_page(state, client_id, dialect)
-        messages = who.own(state.trace.messages(client_id, dialect, request.args.get("after", 0, int)))
+        messages = viewer.own(state.trace.messages(client_id, dialect, request.args.get("after", 0, int)))
         response = jsonify(messages=[message.as_json() for message in messages], forgotten=state.trace.forgotten)
         response.headers["Vary"] = "Accept"
         return response
 
     @routes.get("/live")
-    def news() -> Response:
-        """Tell of each message as it comes, after the one that the browser heard of last."""
-        heard = request.headers.get("Last-Event-ID", request.args.get("after", ""))
-        after = int(heard) if heard.isascii() and heard.isdigit() and len(heard) < 16 else 0
-        who = require_owner(state)
+    def events() -> Response:
+        """Stream an event for each new message, after the last one that the browser received."""
+        last = request.headers.get("Last-Event-ID", request.args.get("after", ""))
+        after = int(last) if last.isascii() and last.isdigit() and len(last) < 16 else 0
+        viewer = require_owner(state)
         return Response(
-            live.events(after, who.own), mimetype="text/event-stream", headers={"Cache-Control": "no-store"}
+            live.events(after, viewer.own), mimetype="text/event-stream", headers={"Cache-Control": "no-store"}
         )
 
     @routes.get("/logins/<int:number>")
@@ -94,15 +94,14 @@ def trace_pages(state: State) -> Blueprint:
 
     @routes.get("/picture.svg")
     def as_picture() -> Response:
-        """Draw a login: the newest of `client_id` and `dialect`, or that of the number `login`."""
-        asked = request.args
-        if "login" in asked:
-            login = _find(state, asked.get("login", 0, int))
+        """Draw a login: the newest of `client_id` and `dialect`, or the one with the number `login`."""
+        args = request.args
+        if "login" in args:
+            login = _find(state, args.get("login", 0, int))
         else:
-            login = next(iter(_chosen(state, asked.get("client_id"), asked.get("dialect"))[::-1]), None) or abort(
-                404, "Nobody has begun such a login yet."
-            )
-        svg = draw_svg(login, _name(state, login), BY_NAME[login.dialect].title, asked.get("after", None, int))
+            found = _select(state, args.get("client_id"), args.get("dialect"))
+            login = found[-1] if found else abort(404, "There is no such login yet.")
+        svg = draw_svg(login, _name(state, login), BY_NAME[login.dialect].title, args.get("after", None, int))
         return Response(svg, mimetype="image/svg+xml", headers={"Cache-Control": "no-store"})
 
     @routes.get("/compare")
@@ -112,7 +111,7 @@ def trace_pages(state: State) -> Blueprint:
 
     @routes.post("/kept")
     def pin() -> AnyResponse:
-        """Keep the logins of the numbers `keep`, or no longer keep that of the number `let_go`."""
+        """Pin the logins with the numbers `keep`, and unpin the one with the number `let_go`."""
         numbers = request.form.getlist("keep", int)
         for login in _all(state):
             if login.number in numbers:
@@ -128,7 +127,7 @@ def trace_pages(state: State) -> Blueprint:
 
 def _logins_page(state: State, client_id: str | None, dialect: str | None) -> AnyResponse:
     """Return the page with a diagram of the newest login and the list of all logins."""
-    chosen = _chosen(state, client_id, dialect)
+    chosen = _select(state, client_id, dialect)
     newest = _drawing(state, chosen[-1], chosen) if chosen else None
     kept = {login.number for login in state.pinned_logins.all()}
     return _page(
@@ -137,21 +136,22 @@ def _logins_page(state: State, client_id: str | None, dialect: str | None) -> An
 
 
 def _all(state: State) -> list[Login]:
-    """Return all logins that can be seen: the kept ones as they were then, or whole and newer from the trace.
+    """Return all logins that the viewer may see: pinned ones, and those of the trace.
 
-    In a class these are the logins of one's own apps, with nothing in them that another's has sent.
+    A login that is in both comes from the trace, where it may have newer messages. In a class these are the logins of
+    the viewer's apps, without messages of other apps.
     """
-    who = require_owner(state)
-    found = {login.number: login for login in who.own_logins(state.pinned_logins.all())}
-    kept_in = {message.number: login.number for login in found.values() for message in login.messages}
-    for login in Logins(who.own(state.trace.messages())).all:
-        # one whose first messages have been pushed out has another number, and is kept whole
-        if kept_in.get(login.messages[-1].number, login.number) == login.number:
+    viewer = require_owner(state)
+    found = {login.number: login for login in viewer.own_logins(state.pinned_logins.all())}
+    pinned_in = {message.number: login.number for login in found.values() for message in login.messages}
+    for login in Logins(viewer.own(state.trace.messages())).all:
+        # without its first messages, which newer ones pushed out, a login has another number: the pinned one is whole
+        if pinned_in.get(login.messages[-1].number, login.number) == login.number:
             found[login.number] = login
     return [found[number] for number in sorted(found)]
 
 
-def _chosen(state: State, client_id: str | None, dialect: str | None) -> list[Login]:
+def _select(state: State, client_id: str | None, dialect: str | None) -> list[Login]:
     """Return the logins of this client and this dialect, oldest first; None means any."""
     return [
         login
@@ -189,7 +189,7 @@ def _page(template: str, state: State, **values: object) -> AnyResponse:
 
 
 def _name(state: State, login: Login) -> str:
-    """Return the name of a login's app, or the id that nobody knows."""
+    """Return the name of a login's app, or the client id when no such app is registered."""
     client = state.clients.find(login.dialect, login.client_id or "")
     return client.name if client else printable(login.client_id or "an app without a name")[:80]
 

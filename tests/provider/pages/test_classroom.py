@@ -448,7 +448,7 @@ def test_faults_are_seen_and_taken_back_by_their_owner(classroom, learner, anoth
 
 
 def test_the_page_of_buttons_is_ones_own(classroom, learner, another):
-    """Its buttons break and mend one's own app; on another's there is neither page nor button."""
+    """Its buttons break one's own app and clear its faults; on another's there is neither page nor button."""
     ask(classroom, "POST", "/_faults", learner.basic, json=learner.fault)
 
     def press(**form):
@@ -458,8 +458,8 @@ def test_the_page_of_buttons_is_ones_own(classroom, learner, another):
 
     assert press(client_id=another.client_id, **{"break": "token-500"}) == 303
     assert press(client_id=learner.client_id, **{"break": "token-500"}) == 403
-    assert press(client_id=learner.client_id, mend="1") == 403
-    assert press(client_id=another.client_id, mend="1") == 303
+    assert press(client_id=learner.client_id, clear="1") == 403
+    assert press(client_id=another.client_id, clear="1") == 303
     waiting = ask(classroom, "GET", "/_faults", INSTRUCTOR).json()["faults"]
     assert [fault["client_id"] for fault in waiting] == [learner.client_id]
     assert another.see(f"/_break?client_id={learner.client_id}").status_code == 403

@@ -530,7 +530,7 @@ def test_buttons_fit_the_provider(provider):
 def test_clears_all_faults(provider, client):
     """An active fault that is cleared changes no response."""
     press(provider, client, "no-code")
-    requests.post(f"{provider.url}/_break", {"client_id": client.client_id, "mend": "1"}, timeout=5)
+    requests.post(f"{provider.url}/_break", {"client_id": client.client_id, "clear": "1"}, timeout=5)
 
     assert "code" in client.ask()
 
