@@ -1,4 +1,4 @@
-"""docs/testing-your-own-app.md holds: its blocks are taken out of it into a project, and run there."""
+"""docs/testing-your-own-app.md is true: its blocks make a project, and the tests in them pass there."""
 
 import ast
 import os
@@ -16,12 +16,13 @@ from tools.places import ROOT
 
 BLOCK = re.compile(r"^```python\n# (\w+\.py)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PROVIDED_AS = {"markdown_it": "markdown-it-py"}
-BELOW = {"cryptography"}  # joserfc needs it; named for its lower bound
+INDIRECT = {"cryptography"}  # joserfc needs it; named for its lower bound
+EXTRAS = ("gallery",)  # folders of the provider with an extra of the same name
 
 
 @pytest.fixture
 def project(tmp_path):
-    """The files of the recipe in a folder, and beside it the provider without the rest of this repository."""
+    """The files of the recipe in a folder, and next to it the provider without the rest of this repository."""
     shutil.copytree(
         ROOT / "fake_provider", tmp_path / "installed" / "fake_provider", ignore=shutil.ignore_patterns("__pycache__")
     )
@@ -47,11 +48,11 @@ def test_the_recipe_works(project):
 
 
 def test_the_recipe_finds_mistakes(project):
-    """An app that takes every answer for a login fails wherever the login was refused, or could not be."""
+    """An app that logs a user in after every response fails the tests in which the login was refused or impossible."""
     app = project / "myapp.py"
-    careless, times = re.subn(r"abort\((403|502), .*\)", 'session["name"] = "Somebody"', app.read_text("utf-8"))
+    careless, times = re.subn(r"abort\((403|502), .*\)", 'session["name"] = "Eve"', app.read_text("utf-8"))
     app.write_text(
-        careless.replace('"Somebody"\n        try', '"Somebody"\n            return redirect("/")\n        try'),
+        careless.replace('"Eve"\n        try', '"Eve"\n            return redirect("/")\n        try'),
         "utf-8",
     )
 
@@ -59,24 +60,34 @@ def test_the_recipe_finds_mistakes(project):
     assert re.match(r"5 failed, 2 passed in", run_pytest(project))
 
 
-def test_the_package_asks_for_what_it_imports():
-    """The provider's package needs what its files import, and `BELOW`, with the bounds of the whole repository."""
+def test_the_package_requires_what_it_imports():
+    """The package requires what its files import, and `INDIRECT`, with the lower bounds of the whole repository.
+
+    What only a folder in `EXTRAS` imports is an extra of the package.
+    """
     package = tomllib.loads((ROOT / "fake_provider" / "pyproject.toml").read_text("utf-8"))["project"]
     whole = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     known = {canonicalize_name(Requirement(line).name): line for line in whole["dependencies"]}
-    needed = {PROVIDED_AS.get(name, name) for name in imports()} | BELOW
+    needed = imports(*(ROOT / "fake_provider").glob("*.py")) | INDIRECT
+    for folder in (ROOT / "fake_provider").iterdir():
+        if folder.is_dir() and folder.name not in EXTRAS:
+            needed |= imports(*folder.rglob("*.py"))
+    extras = {name: imports(*(ROOT / "fake_provider" / name).rglob("*.py")) - needed for name in EXTRAS}
 
     assert sorted(package["dependencies"]) == sorted(known[name] for name in needed)
+    assert package["optional-dependencies"] == {
+        name: sorted(known[package] for package in packages) for name, packages in extras.items()
+    }
     assert package["requires-python"] == whole["requires-python"]
 
 
-def imports():
-    """Return what the provider's files import, without Python's own."""
+def imports(*files):
+    """Return the names of the packages that these files import, without the standard library."""
     found = set()
-    for file in (ROOT / "fake_provider").rglob("*.py"):
+    for file in files:
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             if isinstance(node, ast.Import):
                 found |= {name.name.partition(".")[0] for name in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 found.add(node.module.partition(".")[0])
-    return found - set(sys.stdlib_module_names)
+    return {PROVIDED_AS.get(name, name) for name in found - set(sys.stdlib_module_names)}
