@@ -804,7 +804,7 @@ def test_every_app_logs_in_a_class(classroom, tmp_path, login, request, record_p
         browser.open(asked)
         checked.send_callback(browser, checked.authorize(browser, asked, name))
         found = checked.logged_in_name(browser)
-        return time.monotonic() - began, "right" if found == name else "wrong" if found else "nobody"
+        return time.monotonic() - began, "right" if found == name else "wrong" if found else "none"
 
     try:
         with ThreadPoolExecutor(number) as pool:
