@@ -1,8 +1,9 @@
-"""What the pages say is true: excerpts are excerpts, diffs are diffs, links lead somewhere."""
+"""The Markdown pages and the repository agree: excerpts, differences, links, paths, requirements, headings."""
 
 import ast
 import difflib
 import functools
+import json
 import re
 import shutil
 import subprocess
@@ -34,7 +35,7 @@ DEPENDENCIES = {
     )
 }
 IMPORTED_AS = {"python-dotenv": "dotenv", "bootstrap-flask": "flask_bootstrap"}
-# Asked for and not always imported: some for their lower bound alone, some for a setting, dotenv for `flask run`.
+# Required and not always imported: some only for their lower bound, some for a setting, dotenv for `flask run`.
 NOT_ALWAYS_IMPORTED = {
     *("authlib", "cryptography", "dotenv", "oauthlib", "psycopg", "redis", "sqlalchemy", "urllib3", "werkzeug")
 }
@@ -51,7 +52,7 @@ def tokens(page):
 
 
 def blocks(page, *languages):
-    """Return the blocks of a page in these languages that name files: their files and their lines."""
+    """Yield the files and the lines of each block that names files and has one of these languages."""
     for token in tokens(page):
         title = TITLE.fullmatch(token.info)
         if token.type == "fence" and title and title[1] in languages:
@@ -59,16 +60,16 @@ def blocks(page, *languages):
 
 
 def contains(lines, part):
-    """Tell whether the lines have this part, one line after the other."""
+    """Tell whether the lines contain this part without a gap."""
     return any(lines[start : start + len(part)] == part for start in range(len(lines) - len(part) + 1))
 
 
-# What is quoted
+# Quotes
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_excerpts_are_in_their_file(page):
-    """A block that names a file is that file's text, without a gap, indented as it is there or less."""
+    """A block that names a file has lines of that file, without a gap; only the indentation may be smaller."""
     for (file,), lines in blocks(page, *EXCERPTS):
         text = (ROOT / file).read_text("utf-8").splitlines()
         part = textwrap.dedent("\n".join(lines)).splitlines()
@@ -82,7 +83,7 @@ def test_excerpts_are_in_their_file(page):
 
 @pytest.mark.parametrize("page", PAGES)
 def test_diffs_are_the_difference(page):
-    """A block that names two files is a part of their difference."""
+    """A block that names two files has lines of their difference, without a gap."""
     for (old, new), lines in blocks(page, "diff"):
         before, after = ((ROOT / file).read_text("utf-8").splitlines() for file in (old, new))
         whole = list(difflib.unified_diff(before, after, n=max(len(before), len(after)), lineterm=""))[3:]
@@ -91,10 +92,10 @@ def test_diffs_are_the_difference(page):
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_no_quote_is_left_unread(page):
-    """What follows a block's language is a title that the tests above can read, and below it something stands."""
+def test_every_quote_is_checked(page):
+    """Each block with a title has a language and files that the tests above check, and is not empty."""
     fences = [token for token in tokens(page) if token.type == "fence" and " " in token.info.strip()]
-    unread = [
+    unchecked = [
         token.info
         for token in fences
         if not (title := TITLE.fullmatch(token.info))
@@ -103,18 +104,18 @@ def test_no_quote_is_left_unread(page):
         or not token.content.strip()
     ]
 
-    assert unread == []
+    assert unchecked == []
 
 
-# Where links lead
+# Links and paths
 
 
-LEADS = ("link_open", "image")
+LINKS = ("link_open", "image")
 
 
 @functools.cache
 def anchors(page):
-    """Return the anchors of a page's headings, as code hosts make them."""
+    """Return the anchors of a page's headings, in the way of code hosts."""
     seen: dict[str, int] = {}
     found = set()
     all_tokens = tokens(page)
@@ -129,28 +130,77 @@ def anchors(page):
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_links_lead_somewhere(page):
-    """A link within the repository has its file, and its heading."""
+def test_links_have_a_target(page):
+    """Each link within the repository has an existing file and an existing heading."""
     children = [child for token in tokens(page) for child in token.children or []]
-    addresses = [str(child.attrs.get("href") or child.attrs["src"]) for child in children if child.type in LEADS]
-    for parts in map(urlsplit, addresses):
+    urls = [str(child.attrs.get("href") or child.attrs["src"]) for child in children if child.type in LINKS]
+    for parts in map(urlsplit, urls):
         if parts.scheme:
             continue
-        address = parts.geturl()
+        url = parts.geturl()
         target = (ROOT / page).parent / unquote(parts.path) if parts.path else ROOT / page
 
-        assert target.exists(), f"{page}: {address} leads nowhere"
-        assert target.resolve().is_relative_to(ROOT), f"{page}: {address} leads out of the repository"
+        assert target.exists(), f"{page}: {url} does not exist"
+        assert target.resolve().is_relative_to(ROOT), f"{page}: {url} is outside the repository"
         if parts.fragment:
-            assert parts.fragment in anchors(target), f"{page}: {address} names no heading"
+            assert parts.fragment in anchors(target), f"{page}: {url} names no heading"
 
 
-# What every folder and page has
+PATH = re.compile(r"(?:[\w.-]+/)+[\w.-]*")
+FOLDERS = tuple(f"{path.name}/" for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith("."))
+CREATED_LATER = re.compile(r"(\.\./)?\.venv/|\.learn/|instance/|.*[A-Z]{3,}|(.*/)?\.env$")  # by a run, or by the reader
+NOTEBOOKS = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("notebooks/*.ipynb"))
+
+
+def code(page):
+    """Yield the code of a page: inline code, code in HTML, and blocks that quote no file."""
+    for token in texts_of_notebook(page) if page.endswith(".ipynb") else tokens(page):
+        if token.type == "fence" and not TITLE.fullmatch(token.info):
+            yield token.content
+        for part in (token, *(token.children or [])):
+            if part.type == "code_inline":
+                yield part.content
+            elif part.type == "html_block":
+                yield from re.findall(r"<code>(.*?)</code>", part.content, re.DOTALL)
+
+
+def texts_of_notebook(page):
+    """Return the Markdown tokens of a notebook's text cells."""
+    cells = json.loads((ROOT / page).read_text("utf-8"))["cells"]
+    text = "\n\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    return MarkdownIt("commonmark").enable("table").parse(text)
+
+
+def is_path(word):
+    """Tell whether a word of code is a path of this repository: it has an ending, or begins with one of our folders."""
+    has_ending = "." in word.rpartition("/")[2].lstrip(".")
+    return bool(PATH.fullmatch(word)) and (has_ending or word.startswith(FOLDERS)) and not CREATED_LATER.match(word)
+
+
+@pytest.mark.parametrize("page", [*PAGES, *NOTEBOOKS])
+def test_paths_in_code_exist(page):
+    """Each path in the code of a page exists, from the root of the repository or from the page's folder."""
+    words = {word for text in code(page) for word in text.split() if is_path(word)}
+    folders = (ROOT, (ROOT / page).parent)
+
+    assert sorted(word for word in words if not any((folder / word).exists() for folder in folders)) == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_quoted_commands_select_a_test(page):
+    """Each `tests/FILE.py -k NAME` of a page selects a test of that file."""
+    commands = [command for text in code(page) for command in re.findall(r"(tests/[\w/]+\.py) -k (\w+)", text)]
+
+    for file, name in commands:
+        assert re.search(rf"^def test_\w*{name}", (ROOT / file).read_text("utf-8"), re.MULTILINE), f"{file} -k {name}"
+
+
+# Folders and READMEs
 
 
 @pytest.mark.parametrize("folder", APPS)
 def test_every_app_has_its_files(folder):
-    """Copied out of the repository, a folder still has all that its app needs."""
+    """The folder of an app contains all files that the app needs outside the repository."""
     missing = [
         name
         for name in ("README.md", "requirements.txt", ".env.example", ".flaskenv")
@@ -162,18 +212,20 @@ def test_every_app_has_its_files(folder):
 
 @pytest.mark.parametrize("folder", APPS)
 def test_requirements_are_what_is_imported(folder):
-    """Each package that is imported is asked for, and none besides; the bounds are those of pyproject.toml."""
-    asked = [Requirement(line) for line in (ROOT / folder / "requirements.txt").read_text("utf-8").split("\n") if line]
-    names = {IMPORTED_AS.get(canonicalize_name(one.name), one.name.lower().replace("-", "_")) for one in asked}
+    """An app requires the packages that it imports, and no others, with the bounds of pyproject.toml."""
+    required = [
+        Requirement(line) for line in (ROOT / folder / "requirements.txt").read_text("utf-8").split("\n") if line
+    ]
+    names = {IMPORTED_AS.get(canonicalize_name(one.name), one.name.lower().replace("-", "_")) for one in required}
     imported = imports(ROOT / folder)
 
     assert imported - names == set()
     assert names - imported - NOT_ALWAYS_IMPORTED == set()
-    assert [str(one) for one in asked] == [str(DEPENDENCIES[canonicalize_name(one.name)]) for one in asked]
+    assert [str(one) for one in required] == [str(DEPENDENCIES[canonicalize_name(one.name)]) for one in required]
 
 
 def imports(folder):
-    """Return the packages that the files of a folder import, without Python's own and without each other."""
+    """Return the packages that a folder imports, without the standard library and the folder's own modules."""
     files = [file for file in folder.glob("*.py") if file.is_file()]
     found = set()
     for file in files:
@@ -186,7 +238,7 @@ def imports(folder):
 
 
 def test_the_readme_lists_what_every_app_must_do():
-    """The list has the headings of the specification, in its order."""
+    """The README's list has the headings of the specification, in the same order."""
     specification = (ROOT / "tests" / "test_login.py").read_text("utf-8")
     headings = re.findall(r"^# (.+)$", specification, re.MULTILINE)
     section = (ROOT / "README.md").read_text("utf-8").partition("## What every app must do")[2].partition("\n## ")[0]
@@ -194,8 +246,8 @@ def test_the_readme_lists_what_every_app_must_do():
     assert re.findall(r"^- \*\*(.+?)\.\*\*", section, re.MULTILINE) == headings
 
 
-def test_the_readme_comes_to_the_point():
-    """The command by line 20, and fewer than 500 words before the tables."""
+def test_the_readme_begins_with_the_command():
+    """The README has the command in its first 20 lines, and fewer than 500 words before its first table."""
     lines = (ROOT / "README.md").read_text("utf-8").splitlines()
     before_tables = lines[: next(number for number, line in enumerate(lines) if line.startswith("|"))]
 
@@ -203,31 +255,31 @@ def test_the_readme_comes_to_the_point():
     assert len(" ".join(before_tables).split()) < 500
 
 
-def test_the_readme_knows_every_app():
-    """An app that the front page does not name is not found."""
+def test_the_readme_links_to_every_app():
+    """The README has a link to the README of each app."""
     text = (ROOT / "README.md").read_text("utf-8")
 
     assert [folder for folder in APPS if f"({folder}/README.md)" not in text] == []
 
 
 @pytest.mark.parametrize("page", LESSONS)
-def test_no_lesson_belittles(page):
-    """What is simple to the writer is not to the reader, and the word says only that."""
+def test_no_lesson_says_simply(page):
+    """No README says simply, just, obviously or easily, which discourage a reader who finds it difficult."""
     children = [part for token in tokens(page) for part in (token, *(token.children or []))]
-    said = [part.content for part in children if part.type in ("text", "html_block")]  # answers are folded in HTML
+    said = [part.content for part in children if part.type in ("text", "html_block")]  # solutions are folded in HTML
     said = [re.sub(r"<code>.*?</code>", "", words, flags=re.DOTALL) for words in said]
 
     assert [words for words in said if re.search(r"\b(simply|just|obviously|easily)\b", words, re.IGNORECASE)] == []
 
 
-# What stands in no file
+# Names of machines
 
 HOSTS = ("pypi" + ".org", "pythonhosted" + ".org", "npmjs" + ".org", "npmjs" + ".com", "deb.debian" + ".org")
 HOMES = re.compile(r"(?<![\w.])/(home|Users|root|work)/\w+|\b[A-Z]:\\Users")
 
 
 def texts():
-    """Return the text files that are in git, or will be: not a `.env`, nor what a run has left."""
+    """Yield the text files that git tracks or does not ignore."""
     git = shutil.which("git")
     if git is None or not (ROOT / ".git").exists():
         pytest.skip(reason="this is no git checkout")
@@ -239,7 +291,7 @@ def texts():
 
 
 def test_no_file_names_a_registry_or_a_machine():
-    """The locks work with any registry, and nobody's folders stand in a text."""
+    """No file contains the host of a package registry or a path of one machine."""
     found = [
         path.relative_to(ROOT).as_posix()
         for path in texts()
