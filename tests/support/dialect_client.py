@@ -6,11 +6,12 @@ Each request can be changed: a test gives a parameter another value, or None to 
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from fake_provider.protocol.pkce import code_challenge_of
+from authlib.oauth2.rfc7636 import create_s256_code_challenge
+
 from tools.check.apps import parameters
 
 VERIFIER = "v" * 50
-PKCE = {"code_challenge": code_challenge_of(VERIFIER), "code_challenge_method": "S256"}
+PKCE = {"code_challenge": create_s256_code_challenge(VERIFIER), "code_challenge_method": "S256"}
 JSON = {"Accept": "application/json"}
 
 
