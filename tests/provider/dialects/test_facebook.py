@@ -76,7 +76,7 @@ def test_accepts_a_token_request_by_get(facebook):
         ({"code": None}, 1, None, "Missing authorization code"),
         ({"code": "wrong"}, 100, None, "Invalid verification code format."),
         ({"redirect_uri": "http://localhost:5000/"}, 100, 36008, "Error validating verification code."),
-        ({"code_verifier": VERIFIER}, 100, None, "code_verifier came"),
+        ({"code_verifier": VERIFIER}, 100, None, "code_verifier "),
     ],
 )
 def test_numbers_the_errors_of_the_token_endpoint(facebook, changes, code, subcode, message):
