@@ -1,4 +1,7 @@
-"""What every app must do. The headings are those of the README's list; the fixture `app` is each app in turn."""
+"""The specification: what every login app must do, under the headings of the list in the README.
+
+The fixture `app` is each app in turn, with each of its providers.
+"""
 
 import base64
 import re
@@ -14,52 +17,52 @@ from bs4 import BeautifulSoup
 from tools.check.apps import parameters, prepare, wait_for
 from tools.check.visitor import Visitor, with_parameters
 
-NOT_THE_VISITORS_FAULT = (502, 504)
+PROVIDER_AT_FAULT = (502, 504)  # statuses of a refused login that is not the user's fault
 
 
 def requests_to(provider, endpoint):
-    """Return what has reached this endpoint of the provider since the test began."""
+    """Return the requests that this endpoint of the provider has received since the test began."""
     return [message for message in provider.trace() if message["endpoint"] == endpoint]
 
 
-def asks_for_profile(provider):
-    """Return what apps have asked with a token, whatever a provider calls the endpoint."""
-    back = [message for message in provider.trace() if message["channel"] == "back" and message["endpoint"] != "token"]
-    return [message for message in back if "Authorization" in message["request"]["headers"]]
+def profile_requests(provider):
+    """Return the requests that apps have sent with an access token, whatever the provider calls the endpoint."""
+    sent = [message for message in provider.trace() if message["channel"] == "back" and message["endpoint"] != "token"]
+    return [message for message in sent if "Authorization" in message["request"]["headers"]]
 
 
 @pytest.fixture
 def profile_endpoint(app, provider):
-    """The provider's name for the endpoint that this app asks who somebody is, seen in a login."""
+    """The name that the provider's trace gives to this app's profile endpoint, taken from a login."""
     visitor = Visitor(app)
     visitor.log_in_as("Grace Hopper")
     visitor.close()
-    endpoint = asks_for_profile(provider)[0]["endpoint"]
+    endpoint = profile_requests(provider)[0]["endpoint"]
     provider.reset()
     return endpoint
 
 
-def is_refused(browser):
-    """Tell whether the page is the one of a refused login, and the visitor nobody."""
+def check_refused(browser):
+    """Check that the page says that the login failed, and that no user is logged in."""
     assert browser.title == "Login failed"
-    assert 400 <= browser.status < 500 or browser.status in NOT_THE_VISITORS_FAULT
+    assert 400 <= browser.status < 500 or browser.status in PROVIDER_AT_FAULT
     assert browser.can_click("Try again")
-    return browser.is_anonymous()
+    assert browser.is_anonymous()
 
 
 # Logging in
 
 
-def test_logs_in_and_shows_the_person(app, browser):
-    """The home page names the person who consented, and offers to log out."""
+def test_logs_in_and_shows_the_user(app, browser):
+    """The home page names the user who consented, and offers to log out."""
     browser.log_in_as("Ada Lovelace")
 
     assert browser.is_logged_in_as("Ada Lovelace")
     assert browser.can_click("Log out")
 
 
-def test_a_second_browser_is_somebody_else(app, browser, another_browser):
-    """Two people in two browsers each see themselves."""
+def test_two_browsers_have_two_users(app, browser, another_browser):
+    """Two users in two browsers each see their own name."""
     browser.log_in_as("Ada Lovelace")
     another_browser.log_in_as("Grace Hopper")
 
@@ -67,35 +70,35 @@ def test_a_second_browser_is_somebody_else(app, browser, another_browser):
     assert another_browser.is_logged_in_as("Grace Hopper")
 
 
-def test_a_third_browser_is_nobody(app, browser, another_browser):
-    """Somebody's login shows in no other browser."""
+def test_another_browser_is_not_logged_in(app, browser, another_browser):
+    """A login in one browser does not show in another."""
     browser.log_in_as("Ada Lovelace")
 
     assert another_browser.is_anonymous()
 
 
 def test_logs_in_again_without_consent(app, browser):
-    """Whoever has allowed the app before is not asked again."""
+    """A user who has allowed the app before is not asked for consent again."""
     browser.log_in_as("Ada Lovelace")
     browser.visit("/")
     browser.click("Log out")
     browser.visit("/")
     browser.click(app.login_words)
-    if browser.can_click("Ada Lovelace"):  # an app may log people out at the provider too
+    if browser.can_click("Ada Lovelace"):  # an app may also have ended the session at the provider
         browser.click("Ada Lovelace")
 
     assert browser.is_logged_in_as("Ada Lovelace")
 
 
-def test_shows_a_person_without_email(app, browser):
-    """An e-mail address is nice to have, and no condition."""
+def test_logs_in_a_user_without_email(app, browser):
+    """A profile without an e-mail address is enough to log in."""
     browser.log_in_as("Emmy Noether")
 
     assert browser.is_logged_in_as("Emmy Noether")
 
 
 def test_keeps_its_cookies_small(app, browser, provider):
-    """Browsers drop a cookie of more than 4,096 bytes, so what a profile holds may not make it grow without end."""
+    """Browsers drop a cookie of more than 4,096 bytes, so a large profile must not make one grow beyond that."""
     name = secrets.token_hex(4_000)
     provider.add_person(name, email=f"{secrets.token_hex(4_000)}@example.com")
     browser.log_in_as(name)
@@ -105,7 +108,7 @@ def test_keeps_its_cookies_small(app, browser, provider):
 
 
 def test_shows_markup_in_a_name_as_text(app, browser):
-    """A name is text, whatever is in it."""
+    """Cross-site scripting: HTML in a name is shown as text."""
     browser.log_in_as("Bobby")
     browser.visit("/")
 
@@ -113,8 +116,8 @@ def test_shows_markup_in_a_name_as_text(app, browser):
     assert not browser.page.select("script, b")
 
 
-def test_shows_a_name_with_half_a_character(app, browser, provider, profile_endpoint):
-    """JSON can hold half of a surrogate pair, and no page can: it is replaced or refused, without an error."""
+def test_survives_a_lone_surrogate_in_a_name(app, browser, provider, profile_endpoint):
+    """JSON can hold a lone surrogate and a page cannot: it is replaced or refused, without an error of the app."""
     browser.log_in_as("Ada Lovelace")
     profile = requests_to(provider, profile_endpoint)[0]["reply"]["body"]
     browser.visit("/")
@@ -122,7 +125,8 @@ def test_shows_a_name_with_half_a_character(app, browser, provider, profile_endp
     provider.inject_fault(profile_endpoint, body=profile.replace("Ada Lovelace", r"\ud800 Lovelace"))
     browser.log_in_as("Ada Lovelace")
 
-    assert browser.status == 200 or is_refused(browser)
+    if browser.status != 200:
+        check_refused(browser)
     browser.visit("/")
     assert browser.status == 200
 
@@ -138,20 +142,20 @@ OPENED_AGAIN = {  # the changes to the authorization response before a user who 
 }
 
 
-def test_back_to_the_callback_leads_home(app, browser, provider):
-    """The Back button, a bookmark, a restored tab: the user stays logged in, and the provider is not asked."""
-    answer = browser.ask_as("Ada Lovelace")
-    browser.visit(answer)
+def test_opening_the_callback_again_leads_home(app, browser, provider):
+    """After the Back button, a bookmark or a restored tab the user stays logged in, and no request is sent."""
+    callback_url = browser.ask_as("Ada Lovelace")
+    browser.visit(callback_url)
     cookies = {cookie.name: cookie.value for cookie in browser.cookies}
-    asked = provider.trace()
-    addresses = {name: with_parameters(answer, **change) for name, change in OPENED_AGAIN.items()}
-    addresses |= {"no parameters": answer.partition("?")[0], "a parameter twice": f"{answer}&state=again"}
-    for name, address in addresses.items():
-        landed = browser.visit(address, stop_before=provider.url)
+    requests_before = provider.trace()
+    urls = {name: with_parameters(callback_url, **change) for name, change in OPENED_AGAIN.items()}
+    urls |= {"no parameters": callback_url.partition("?")[0], "a parameter twice": f"{callback_url}&state=again"}
+    for name, url in urls.items():
+        landed = browser.visit(url, stop_before=provider.url)
 
         assert (name, landed, browser.status) == (name, f"{app.url}/", 200)
         assert "Logged in as Ada Lovelace" in browser.text
-    assert provider.trace() == asked
+    assert provider.trace() == requests_before
     if app.folder:  # an app at --app-url may renew its cookie with each page
         assert {cookie.name: cookie.value for cookie in browser.cookies} == cookies
 
@@ -159,8 +163,8 @@ def test_back_to_the_callback_leads_home(app, browser, provider):
 # Logging out
 
 
-def test_log_out_ends_it(app, browser):
-    """After the button, the visitor is nobody."""
+def test_log_out_ends_the_login(app, browser):
+    """After the button, no user is logged in."""
     browser.log_in_as("Ada Lovelace")
     browser.visit("/")
     browser.click("Log out")
@@ -169,7 +173,7 @@ def test_log_out_ends_it(app, browser):
 
 
 def test_log_out_needs_the_button(app, browser):
-    """An address that another site can put into a picture logs nobody out."""
+    """Logout CSRF: a GET request, which a picture on another site can send, does not log the user out."""
     browser.log_in_as("Ada Lovelace")
     browser.visit("/logout")
 
@@ -180,27 +184,27 @@ def test_log_out_needs_the_button(app, browser):
 # Asking
 
 
-def test_asks_with_state_pkce_and_a_registered_address(app, browser):
-    """The authorization request has what protects it, and no secret."""
-    asked = browser.authorization_request()
+def test_sends_state_pkce_and_redirect_uri(app, browser):
+    """The authorization request has a state, a PKCE challenge and a redirect URI of the app, and no secret."""
+    request = browser.authorization_request()
 
-    assert asked["response_type"] == "code"
-    assert asked["redirect_uri"].startswith(f"{app.url}/")
-    assert len(asked["state"]) >= 22
-    assert asked["code_challenge_method"] == "S256"
-    assert not {"client_secret", "code_verifier"} & set(asked)
+    assert request["response_type"] == "code"
+    assert request["redirect_uri"].startswith(f"{app.url}/")
+    assert len(request["state"]) >= 22
+    assert request["code_challenge_method"] == "S256"
+    assert not {"client_secret", "code_verifier"} & set(request)
 
 
-def test_asks_anew_each_time(app, browser):
-    """State and challenge are never used for two logins."""
+def test_sends_a_new_state_each_time(app, browser):
+    """Two logins never share a state or a code challenge."""
     first, second = browser.authorization_request(), browser.authorization_request()
 
     assert first["state"] != second["state"]
     assert first["code_challenge"] != second["code_challenge"]
 
 
-def test_sends_the_secret_through_the_back_channel_alone(app, browser, provider):
-    """The secret reaches the token endpoint, and never the browser."""
+def test_sends_the_secret_only_to_the_token_endpoint(app, browser, provider):
+    """The client secret reaches the token endpoint, and never the browser."""
     browser.log_in_as("Ada Lovelace")
     (token,) = requests_to(provider, "token")
     front = [message for message in provider.trace() if message["channel"] == "front"]
@@ -221,14 +225,14 @@ def secret_in(request):
 # Refusals: what the provider says
 
 
-def test_deny_is_a_page(app, browser, provider):
-    """Saying no leads to a page that says so, and a second try may say yes."""
+def test_deny_shows_a_page(app, browser, provider):
+    """After Deny the user sees a page that says so, and can log in on a second try."""
     browser.visit("/")
     browser.click(app.login_words)
     browser.click("Ada Lovelace")
     browser.click("Deny")
 
-    assert is_refused(browser)
+    check_refused(browser)
     assert not requests_to(provider, "token")
     browser.log_in_as("Ada Lovelace")
     assert browser.is_logged_in_as("Ada Lovelace")
@@ -238,52 +242,52 @@ def test_deny_is_a_page(app, browser, provider):
 
 
 @pytest.mark.parametrize("state", ["wrong", "", None], ids=["wrong", "empty", "missing"])
-def test_refuses_an_answer_with_the_wrong_state(app, browser, provider, state):
-    """Nobody can slip an answer into a browser that did not ask for it; the true answer is still taken."""
-    answer = browser.ask_as("Ada Lovelace")
-    browser.visit(with_parameters(answer, state=state))
+def test_refuses_a_wrong_state(app, browser, provider, state):
+    """Login CSRF: a response with another state is refused, and the right response is still accepted."""
+    callback_url = browser.ask_as("Ada Lovelace")
+    browser.visit(with_parameters(callback_url, state=state))
 
-    assert is_refused(browser)
+    check_refused(browser)
     assert not requests_to(provider, "token")
-    browser.visit(answer)
+    browser.visit(callback_url)
     assert browser.is_logged_in_as("Ada Lovelace")
 
 
-def test_refuses_an_answer_in_another_browser(app, browser, another_browser, provider):
-    """An answer is good in the browser that asked, and in no other."""
-    answer = browser.ask_as("Ada Lovelace")
-    another_browser.visit(answer)
+def test_refuses_a_response_in_another_browser(app, browser, another_browser, provider):
+    """Login CSRF: an authorization response is accepted only in the browser that started the login."""
+    callback_url = browser.ask_as("Ada Lovelace")
+    another_browser.visit(callback_url)
 
-    assert is_refused(another_browser)
+    check_refused(another_browser)
     assert not requests_to(provider, "token")
-    browser.visit(answer)
+    browser.visit(callback_url)
     assert browser.is_logged_in_as("Ada Lovelace")
 
 
 @pytest.mark.parametrize("state", ["", None], ids=["empty", "missing"])
-def test_refuses_an_answer_that_nobody_asked_for(app, browser, another_browser, provider, state):
-    """A browser without a pending login has no state, and no state in the answer is not the same as that."""
-    answer = another_browser.ask_as("Grace Hopper")
-    browser.visit(with_parameters(answer, state=state))
+def test_refuses_a_response_without_a_login(app, browser, another_browser, provider, state):
+    """A browser without a login in progress has no state, and a response without a state does not match that."""
+    callback_url = another_browser.ask_as("Grace Hopper")
+    browser.visit(with_parameters(callback_url, state=state))
 
-    assert is_refused(browser)
+    check_refused(browser)
     assert not requests_to(provider, "token")
-    another_browser.visit(answer)
+    another_browser.visit(callback_url)
     assert another_browser.is_logged_in_as("Grace Hopper")
 
 
-def test_reads_an_error_only_after_its_state(app, browser):
-    """Whoever forges a refusal does not choose what the page says, and ends no pending login."""
-    answer = browser.ask_as("Ada Lovelace")
-    forged = with_parameters(answer, state="wrong")
+def test_checks_the_state_before_an_error(app, browser):
+    """A forged error response puts no words on the page, and does not end the login in progress."""
+    callback_url = browser.ask_as("Ada Lovelace")
+    forged = with_parameters(callback_url, state="wrong")
     browser.visit(forged)
-    words = browser.text
+    text = browser.text
     browser.visit(with_parameters(forged, code=None, error="access_denied", error_description="Call 555-0100!"))
 
-    assert is_refused(browser)
+    check_refused(browser)
     browser.visit(with_parameters(forged, code=None, error="access_denied", error_description="Call 555-0100!"))
-    assert browser.text == words
-    browser.visit(answer)
+    assert browser.text == text
+    browser.visit(callback_url)
     assert browser.is_logged_in_as("Ada Lovelace")
 
 
@@ -292,12 +296,12 @@ def test_reads_an_error_only_after_its_state(app, browser):
     [{"error": "access_denied"}, {"code": None}, {"code": ""}],
     ids=["with an error", "without a code", "with an empty code"],
 )
-def test_refuses_an_answer_that_is_none(app, browser, provider, change):
-    """An error beside a code is a refusal, and an answer without a code is not tried."""
-    answer = browser.ask_as("Ada Lovelace")
-    browser.visit(with_parameters(answer, **change))
+def test_refuses_a_response_without_a_usable_code(app, browser, provider, change):
+    """A code beside an error is not used, and a response without a code leads to no token request."""
+    callback_url = browser.ask_as("Ada Lovelace")
+    browser.visit(with_parameters(callback_url, **change))
 
-    assert is_refused(browser)
+    check_refused(browser)
     assert not requests_to(provider, "token")
     browser.visit(browser.ask_as("Ada Lovelace"))
     assert browser.is_logged_in_as("Ada Lovelace")
@@ -306,33 +310,33 @@ def test_refuses_an_answer_that_is_none(app, browser, provider, change):
 @pytest.mark.parametrize("name", ["state", "code"])
 @pytest.mark.parametrize("place", ["first", "last"])
 def test_refuses_a_repeated_parameter(app, browser, provider, name, place):
-    """Two programs read two values of one name differently: one would check what the other does not use."""
-    answer = browser.ask_as("Ada Lovelace")
-    fields = parse_qsl(urlsplit(answer).query)
+    """Two parsers may read different values of a repeated parameter: one would be checked, and the other used."""
+    callback_url = browser.ask_as("Ada Lovelace")
+    fields = parse_qsl(urlsplit(callback_url).query)
     fields.insert(0 if place == "first" else len(fields), (name, "another"))
-    browser.visit(urlunsplit(urlsplit(answer)._replace(query=urlencode(fields))))
+    browser.visit(urlunsplit(urlsplit(callback_url)._replace(query=urlencode(fields))))
 
-    assert is_refused(browser)
+    check_refused(browser)
     assert not requests_to(provider, "token")
     browser.visit(browser.ask_as("Ada Lovelace"))
     assert browser.is_logged_in_as("Ada Lovelace")
 
 
-def test_a_failed_answer_is_not_tried_again(app, browser, provider):
-    """Loading the page of a failed login again begins nothing: its state is used up."""
-    answer = browser.ask_as("Ada Lovelace")
+def test_does_not_retry_a_failed_login(app, browser, provider):
+    """Reloading the page of a failed login sends no second token request: its state is used up."""
+    callback_url = browser.ask_as("Ada Lovelace")
     provider.inject_fault("token", status=500)
-    browser.visit(answer)
-    browser.visit(answer)
+    browser.visit(callback_url)
+    browser.visit(callback_url)
 
-    assert is_refused(browser)
+    check_refused(browser)
     assert len(requests_to(provider, "token")) == 1
     browser.visit(browser.ask_as("Ada Lovelace"))
     assert browser.is_logged_in_as("Ada Lovelace")
 
 
 def test_refuses_a_state_used_twice(app, browser, another_browser, provider):
-    """A state is good once, even with a new code that is valid."""
+    """Replay: a state is single use, even with a new valid code."""
     first = browser.ask_as("Ada Lovelace")
     browser.visit(first)
     second = another_browser.ask_as("Grace Hopper")
@@ -345,50 +349,50 @@ def test_refuses_a_state_used_twice(app, browser, another_browser, provider):
 
 
 def test_refuses_a_code_used_twice(app, browser, provider):
-    """Loading the answer again changes nothing, and does not try the code again."""
-    answer = browser.ask_as("Ada Lovelace")
-    browser.visit(answer)
-    browser.visit(answer)
+    """Replay: opening the callback again changes nothing, and does not send the code again."""
+    callback_url = browser.ask_as("Ada Lovelace")
+    browser.visit(callback_url)
+    browser.visit(callback_url)
 
     assert browser.is_logged_in_as("Ada Lovelace")
     assert len(requests_to(provider, "token")) == 1
 
 
-def test_refuses_a_code_of_somebody_else(app, browser, another_browser, provider):
-    """PKCE: a code that another login has asked for is of no use here."""
+def test_refuses_the_code_of_another_login(app, browser, another_browser, provider):
+    """Code injection: PKCE makes the code of one login unusable in another."""
     stolen = another_browser.ask_as("Grace Hopper")
     own = browser.ask_as("Ada Lovelace")
     browser.visit(with_parameters(own, code=parameters(stolen)["code"]))
 
-    assert is_refused(browser)
+    check_refused(browser)
     assert len(requests_to(provider, "token")) == 1
-    assert not asks_for_profile(provider)
+    assert not profile_requests(provider)
     another_browser.log_in_as("Grace Hopper")
-    assert len(asks_for_profile(provider)) >= 1
+    assert len(profile_requests(provider)) >= 1
 
 
 # Refusals: a provider that fails
 
-BROKEN_TOKEN_REPLIES = {
+BROKEN_TOKEN_RESPONSES = {
     "a 201": {"status": 201},
     "a 500": {"status": 500},
     "a page": {"body": "<h1>Hello</h1>", "headers": {"Content-Type": "text/html"}},
-    "nothing": {"body": ""},
+    "an empty body": {"body": ""},
     "an error with status 200": {"body": '{"error": "bad_verification_code"}'},
     "a list": {"body": "[]"},
     "no token": {"remove": ["access_token"]},
-    "half a reply": {"drop": True},
+    "half a response": {"drop": True},
     "another type of token": {"set": {"token_type": "mac"}},
 }
 
 
-@pytest.mark.parametrize("change", BROKEN_TOKEN_REPLIES.values(), ids=BROKEN_TOKEN_REPLIES)
-def test_refuses_a_broken_token_reply(app, browser, provider, change):
-    """Whatever the token endpoint answers, nobody is logged in by it, and the next login works."""
+@pytest.mark.parametrize("change", BROKEN_TOKEN_RESPONSES.values(), ids=BROKEN_TOKEN_RESPONSES)
+def test_refuses_a_broken_token_response(app, browser, provider, change):
+    """A token response that cannot be used logs no user in, and the next login works."""
     provider.inject_fault("token", **change)
     browser.log_in_as("Ada Lovelace")
 
-    assert is_refused(browser)
+    check_refused(browser)
     browser.log_in_as("Ada Lovelace")
     assert browser.is_logged_in_as("Ada Lovelace")
 
@@ -399,24 +403,24 @@ BROKEN_PROFILES = {
     "a 500 with a profile": {"status": 500},
     "a page": {"body": "<h1>Ada Lovelace</h1>", "headers": {"Content-Type": "text/html"}},
     "a list": {"body": "[]"},
-    "nobody": {"body": "{}"},
+    "no subject": {"body": "{}"},
 }
 
 
 @pytest.mark.parametrize("change", BROKEN_PROFILES.values(), ids=BROKEN_PROFILES)
 def test_refuses_a_broken_profile(app, browser, provider, profile_endpoint, change):
-    """A profile counts only when the provider says that it is one."""
+    """A profile counts only with status 200, as a JSON object that has a subject."""
     provider.inject_fault(profile_endpoint, **change)
     browser.log_in_as("Ada Lovelace")
 
-    assert is_refused(browser)
+    check_refused(browser)
     browser.log_in_as("Ada Lovelace")
     assert browser.is_logged_in_as("Ada Lovelace")
 
 
 @pytest.mark.parametrize("endpoint", ["token", "profile"])
 def test_follows_no_redirect(app, browser, provider, profile_endpoint, endpoint):
-    """A redirect of the back channel would take code, secret or token to an address that nobody has checked."""
+    """A redirect of the token or profile endpoint would send code, secret or token to an unchecked URL."""
     endpoint = profile_endpoint if endpoint == "profile" else endpoint
     browser.log_in_as("Ada Lovelace")
     path = requests_to(provider, endpoint)[0]["request"]["path"]
@@ -426,14 +430,14 @@ def test_follows_no_redirect(app, browser, provider, profile_endpoint, endpoint)
     provider.inject_fault(endpoint, status=307, headers={"Location": provider.url + path})
     browser.log_in_as("Ada Lovelace")
 
-    assert is_refused(browser)
+    check_refused(browser)
     assert len(requests_to(provider, endpoint)) == before + 1
     browser.log_in_as("Ada Lovelace")
     assert browser.is_logged_in_as("Ada Lovelace")
 
 
-def test_does_not_wait_for_ever(app, new_browser, provider, profile_endpoint):
-    """A provider that does not respond costs a user seconds, and not the app: two users at once wait only once."""
+def test_has_a_timeout(app, new_browser, provider, profile_endpoint):
+    """A provider that does not respond delays a login by seconds, and two users at once wait no longer than one."""
     browsers = [new_browser(), new_browser()]
 
     def log_in(browser):
@@ -451,7 +455,8 @@ def test_does_not_wait_for_ever(app, new_browser, provider, profile_endpoint):
 
     assert max(took) < 12
     assert [browser.status for browser in browsers] == [504, 504]
-    assert all(map(is_refused, browsers))
+    for browser in browsers:
+        check_refused(browser)
     provider.clear_faults()
     for browser in browsers:
         browser.log_in_as("Ada Lovelace")
@@ -461,8 +466,8 @@ def test_does_not_wait_for_ever(app, new_browser, provider, profile_endpoint):
 # Addresses
 
 
-def test_says_where_it_lives(app, browser):
-    """Who comes by another name of this machine gets a page with the right link."""
+def test_links_to_its_own_url(app, browser):
+    """A user who opens the app by another name of this machine gets a page with a link to the right URL."""
     name = urlsplit(app.url).hostname
     browser.visit(app.url.replace(name, "localhost" if name == "127.0.0.1" else "127.0.0.1", 1))
 
@@ -470,50 +475,50 @@ def test_says_where_it_lives(app, browser):
     assert browser.page.select(f'a[href^="{app.url}/"]')
 
 
-def test_lives_at_its_public_address(app, provider, tmp_path):
-    """Behind a tunnel or a proxy, redirect URI and cookie are those of the public https address."""
+def test_works_at_its_public_url(app, provider, tmp_path):
+    """Behind a tunnel or a proxy, redirect URI and cookie are those of the public https URL."""
     public = prepare(app.folder, provider, tmp_path, URL="https://app.example.com", SECRET_KEY=secrets.token_hex())
     public.start()
     with requests.Session() as tunnel:
         tunnel.headers["Host"] = "app.example.com"
         home = tunnel.get(f"{public.url}/", timeout=5)
         link = BeautifulSoup(home.text, "lxml").find("a", string=re.compile(app.login_words))
-        reply = tunnel.get(urljoin(f"{public.url}/", link["href"]), timeout=5, allow_redirects=False)
-        while reply.headers["Location"].startswith("/"):  # from one page of the app to the next
-            reply = tunnel.get(urljoin(reply.url, reply.headers["Location"]), timeout=5, allow_redirects=False)
-        for_the_provider = parameters(reply.headers["Location"])
+        response = tunnel.get(urljoin(f"{public.url}/", link["href"]), timeout=5, allow_redirects=False)
+        while response.headers["Location"].startswith("/"):  # to another page of the app
+            response = tunnel.get(urljoin(response.url, response.headers["Location"]), timeout=5, allow_redirects=False)
+        request = parameters(response.headers["Location"])
     public.stop()
 
-    assert for_the_provider["redirect_uri"].startswith("https://app.example.com/")
-    assert "; Secure" in reply.headers["Set-Cookie"]
+    assert request["redirect_uri"].startswith("https://app.example.com/")
+    assert "; Secure" in response.headers["Set-Cookie"]
 
 
-def test_no_cache_keeps_its_pages(app, browser):
-    """After a log out, neither the back button nor a proxy shows the person's page again."""
+def test_forbids_caching_its_pages(app, browser):
+    """After a log out, neither the Back button nor a proxy shows the user's page again."""
     browser.log_in_as("Ada Lovelace")
     browser.visit("/")
 
     assert "no-store" in browser.response.headers["Cache-Control"]
 
 
-def test_no_other_site_learns_its_addresses(app, browser):
-    """The address of a refused login has a code in it, and the page's links and pictures do not pass it on."""
-    answer = browser.ask_as("Ada Lovelace")
-    browser.visit(with_parameters(answer, state="wrong"))
+def test_sends_no_referrer_to_other_sites(app, browser):
+    """The URL of a refused login contains a code, and the page's links and pictures do not send it to other sites."""
+    callback_url = browser.ask_as("Ada Lovelace")
+    browser.visit(with_parameters(callback_url, state="wrong"))
 
     assert browser.response.headers["Referrer-Policy"] in ("no-referrer", "same-origin", "strict-origin")
 
 
-def test_an_unknown_address_is_a_page(app, browser):
-    """A mistyped address gets a page and the status that says so."""
+def test_an_unknown_url_shows_a_page(app, browser):
+    """A mistyped URL gets a page with the status 404."""
     browser.visit("/no-such-page")
 
     assert browser.status == 404
     assert browser.title
 
 
-def test_its_cookie_is_its_own(app, browser):
-    """The session cookie has the app's own name, and scripts cannot read it."""
+def test_its_session_cookie_is_protected(app, browser):
+    """The session cookie has the app's own name, and is HttpOnly and SameSite=Lax."""
     browser.authorization_request()
 
     cookies = list(browser.cookies)

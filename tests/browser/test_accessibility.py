@@ -1,4 +1,4 @@
-"""No page shuts anybody out, as far as axe can tell: the provider's and the apps', light and dark, narrow and wide."""
+"""The pages of the provider and of the apps, checked by axe for accessibility: light and dark, wide and narrow."""
 
 from urllib.parse import urljoin, urlsplit
 
@@ -11,7 +11,7 @@ from support.manual_client import ManualClient
 from tools.apps import app_folders
 
 LOOKS = [("light", 1280), ("dark", 390)]
-MOST_PAGES = 12  # of one app
+MAX_PAGES = 12  # of one app
 OF_PROVIDER = {
     "gallery": "/",
     "trace": "/_trace",
@@ -27,10 +27,10 @@ OF_PROVIDER = {
     "provider": "/okta/",
     "console": "/github/developer",
     "client": "/github/developer/fake-github-dance",
-    "who are you": "/google/o/oauth2/auth?client_id=fake-raw-requests&response_type=code"
+    "sign in": "/google/o/oauth2/auth?client_id=fake-raw-requests&response_type=code"
     "&redirect_uri=http://localhost:5000/callback/google",
     "sign up": "/okta/signin/register?client_id=fake-okta-oidc&redirect_uri=http://localhost:5000/oidc/callback",
-    "cannot begin": "/github/login/oauth/authorize?client_id=nobody",
+    "cannot begin": "/github/login/oauth/authorize?client_id=unknown",
     "not found": "/nothing",
 }
 
@@ -48,7 +48,7 @@ def chrome(chromium):
 
 @pytest.fixture(scope="module", params=LOOKS, ids=lambda look: f"{look[0]}-{look[1]}")
 def page(request, chrome):
-    """A page of this look."""
+    """A page with this colour scheme and width."""
     scheme, width = request.param
     context = chrome.new_context(color_scheme=scheme, viewport={"width": width, "height": 800})
     context.set_default_timeout(10_000)
@@ -58,20 +58,20 @@ def page(request, chrome):
 
 @pytest.fixture(scope="module")
 def gallery(tmp_path_factory):
-    """The gallery, with two logins in the trace, the last one broken, and step 3 running."""
+    """The gallery, with two logins in the trace, the second with a fault, and step 3 running."""
     with running_gallery(tmp_path_factory.mktemp("gallery"), "step3_login") as gallery:
         for client, dialect, scope in (("step3-login", "simplelogin", "email"), ("okta-oidc", "okta", "openid")):
             if dialect == "okta":
                 gallery.provider.inject_fault("token", id_token={"sign": "other key"})
-            dancer = ManualClient(gallery.provider, client, dialect)
-            dancer.log_in(scope=scope)
-            dancer.session.close()
+            manual_client = ManualClient(gallery.provider, client, dialect)
+            manual_client.log_in(scope=scope)
+            manual_client.session.close()
         yield gallery
 
 
 def problems(page):
-    """Return what axe finds on the open page, and whether it is wider than the window."""
-    # A page without a background has the browser's own colours. Axe takes its ground for white, in the dark too.
+    """Return what axe finds on the open page, and whether the page is wider than the window."""
+    # A page without a background has the browser's default colours. Axe assumes white even in a dark scheme.
     plain = page.evaluate("getComputedStyle(document.body).backgroundColor === 'rgba(0, 0, 0, 0)'")
     is_dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
     options = {"rules": {"color-contrast": {"enabled": not (plain and is_dark)}}}
@@ -85,8 +85,8 @@ def problems(page):
 
 
 @pytest.mark.parametrize("name", OF_PROVIDER)
-def test_pages_of_the_provider(gallery, page, name):
-    """Each page of the provider, with everything on it opened."""
+def test_pages_of_the_provider_are_accessible(gallery, page, name):
+    """Each page of the provider has no problem, with all its details opened."""
     messages = gallery.provider.trace()
     first, last = messages[0]["number"], next(m["number"] for m in messages if m["dialect"] == "okta")
     page.goto(gallery.provider.url + OF_PROVIDER[name].replace("FIRST", str(first)).replace("LAST", str(last)))
@@ -95,9 +95,9 @@ def test_pages_of_the_provider(gallery, page, name):
     assert problems(page) == []
 
 
-def test_the_consent_page(gallery, page):
-    """The page that asks."""
-    page.goto(gallery.provider.url + OF_PROVIDER["who are you"] + "&scope=openid")
+def test_the_consent_page_is_accessible(gallery, page):
+    """The page that asks for consent has no problem."""
+    page.goto(gallery.provider.url + OF_PROVIDER["sign in"] + "&scope=openid")
     page.get_by_role("button", name="Ada Lovelace").click()
     page.get_by_role("button", name="Allow").wait_for()
 
@@ -106,9 +106,9 @@ def test_the_consent_page(gallery, page):
 
 @pytest.mark.parametrize("folder", app_folders())
 def test_pages_of_the_apps(start_app, provider, page, folder):
-    """Each page that one comes to by links from an app's home page, before and after a login, and its failures.
+    """Each page that an app's home page links to, before and after a login, and the pages of its errors.
 
-    Steps 1 and 2 have no pages for failures yet: those are Werkzeug's.
+    Steps 1 and 2 have no error pages of their own yet, only Werkzeug's.
     """
     app = start_app(folder)
     page.goto(app.url)
@@ -125,28 +125,28 @@ def test_pages_of_the_apps(start_app, provider, page, folder):
             found[decision] = problems(page)
     else:
         found = {}
-    found |= {address: _visit(page, address) for address in _links(page, app)}
+    found |= {url: _visit(page, url) for url in _links(page, app)}
     page.context.clear_cookies()
 
     assert {place: said for place, said in found.items() if said} == {}
 
 
-def _visit(page, address):
-    """Return the problems of the page at an address."""
-    page.goto(address)
+def _visit(page, url):
+    """Return the problems of the page at this URL."""
+    page.goto(url)
     return problems(page)
 
 
 def _links(page, app):
-    """Return the addresses of the app's own pages that the home page links to."""
+    """Return the URLs of the app's own pages that the home page links to."""
     page.goto(app.url)
     links = [urljoin(page.url, link.get_attribute("href")) for link in page.locator("a[href]").all()]
     own = [link for link in links if urlsplit(link).netloc == urlsplit(app.url).netloc]
-    return list(dict.fromkeys([f"{app.url}/", *own]))[:MOST_PAGES]
+    return list(dict.fromkeys([f"{app.url}/", *own]))[:MAX_PAGES]
 
 
-def test_finds_what_is_wrong(page):
-    """The control: a page that shuts people out is not passed."""
+def test_finds_problems_on_a_broken_page(page):
+    """The control: a page without alternative text, with low contrast and too wide has problems."""
     page.set_content("<img src='data:,'><p style='color: #aaa; background: #fff'>pale</p><div style='width: 3000px'>")
 
     assert len(problems(page)) >= 3

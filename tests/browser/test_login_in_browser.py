@@ -1,4 +1,4 @@
-"""The way of a learner in a real browser: provider and app are two sites there, as in life."""
+"""Logins by clicks in Chromium, where provider and app are two sites; and the gallery and the trace there."""
 
 import re
 import time
@@ -13,7 +13,7 @@ from tools.check.apps import wait_for
 
 @pytest.fixture(scope="module")
 def chrome(chromium):
-    """A real Chromium. Not for the whole session: Playwright runs once at a time, and other tests want it too."""
+    """A real Chromium, for this file only: Playwright runs once at a time, and other files need it too."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=chromium, args=["--no-sandbox", "--disable-background-networking"]
@@ -24,7 +24,7 @@ def chrome(chromium):
 
 @pytest.fixture
 def page(chrome):
-    """A page of a browser that has not been anywhere; an error on it fails the test."""
+    """A page of a new browser; a JavaScript error on it fails the test."""
     context = chrome.new_context()
     context.set_default_timeout(10_000)
     page = context.new_page()
@@ -35,8 +35,8 @@ def page(chrome):
     assert not errors
 
 
-def at_the_provider(page, app, person):
-    """Click through the provider's pages as this person, and allow."""
+def log_in_as(page, app, person):
+    """Log in as this person by clicks on the provider's pages, and allow."""
     page.goto(app.url)
     page.get_by_role("link", name=app.login_words).click()
     page.get_by_role("button", name=person).click()
@@ -44,8 +44,8 @@ def at_the_provider(page, app, person):
 
 
 def test_logs_in_and_out_by_clicks(app, page):
-    """Link, person, Allow, and the app knows who it is; the button, and it does not."""
-    at_the_provider(page, app, "Ada Lovelace")
+    """Clicks on the link, a person and Allow log the user in, and a click on the button logs out."""
+    log_in_as(page, app, "Ada Lovelace")
     page.goto(app.url)
     greeting = page.get_by_text("Logged in as Ada Lovelace").is_visible()
     page.get_by_role("button", name="Log out").click()
@@ -56,8 +56,8 @@ def test_logs_in_and_out_by_clicks(app, page):
 
 
 def test_the_back_button_leads_home(app, page):
-    """Back leads to the provider, which sends the browser to the callback once more: the user is still logged in."""
-    at_the_provider(page, app, "Ada Lovelace")
+    """Back opens the provider, which redirects to the callback once more: the user is still logged in."""
+    log_in_as(page, app, "Ada Lovelace")
     page.wait_for_load_state()
     opened = []
     page.on("request", lambda request: opened.append(request.url) if request.is_navigation_request() else None)
@@ -68,8 +68,8 @@ def test_the_back_button_leads_home(app, page):
     assert page.get_by_text("Logged in as Ada Lovelace").is_visible()
 
 
-def test_deny_is_a_page_by_clicks(app, page):
-    """Deny leads to a page that says so."""
+def test_deny_shows_a_page(app, page):
+    """A click on Deny leads to the page of a failed login."""
     page.goto(app.url)
     page.get_by_role("link", name=app.login_words).click()
     page.get_by_role("button", name="Ada Lovelace").click()
@@ -80,8 +80,8 @@ def test_deny_is_a_page_by_clicks(app, page):
 
 
 def test_runs_no_script_from_a_name(app, page):
-    """A name full of markup is shown, and does nothing."""
-    at_the_provider(page, app, "Bobby")
+    """Cross-site scripting: a script in a name is shown, and does not run."""
+    log_in_as(page, app, "Bobby")
     page.goto(app.url)
 
     assert page.get_by_text("Logged in as Bobby <script>").is_visible()
@@ -89,11 +89,11 @@ def test_runs_no_script_from_a_name(app, page):
 
 
 def test_another_site_cannot_log_out(app, page, provider):
-    """A form on the provider's site that posts to the app's log out leaves the person logged in."""
-    at_the_provider(page, app, "Ada Lovelace")
+    """Logout CSRF: a form on the provider's site that posts to the app's log out leaves the user logged in."""
+    log_in_as(page, app, "Ada Lovelace")
     page.goto(provider.url)
     page.evaluate(
-        """address => { const form = document.createElement("form"); form.method = "post"; form.action = address;
+        """url => { const form = document.createElement("form"); form.method = "post"; form.action = url;
            document.body.append(form); form.submit() }""",
         f"{app.url}/logout",
     )
@@ -106,34 +106,34 @@ def test_another_site_cannot_log_out(app, page, provider):
     assert page.get_by_role("link", name=app.login_words).is_visible()
 
 
-def test_nothing_comes_from_elsewhere(app, page, provider):
-    """Every request of a login goes to the app or to the provider: it works without internet."""
-    addresses = []
-    page.on("request", lambda request: addresses.append(request.url))
-    at_the_provider(page, app, "Ada Lovelace")
+def test_loads_nothing_from_other_sites(app, page, provider):
+    """Every request of a login goes to the app or to the provider, so it works without internet."""
+    urls = []
+    page.on("request", lambda request: urls.append(request.url))
+    log_in_as(page, app, "Ada Lovelace")
     page.goto(app.url)
 
-    assert len(addresses) > 5
-    assert [address for address in addresses if not address.startswith((app.url, provider.url, "data:"))] == []
+    assert len(urls) > 5
+    assert [url for url in urls if not url.startswith((app.url, provider.url, "data:"))] == []
 
 
-def test_every_page_of_the_login_has_its_basics(app, page, provider):
-    """Each page has a language, a title and one heading of the first rank, and fits a narrow window."""
+def test_every_page_of_a_login_is_well_formed(app, page, provider):
+    """Each page has a language, a title and one first-level heading, and fits a narrow window."""
     page.set_viewport_size({"width": 390, "height": 800})
     page.goto(app.url)
-    seen = [_basics(page)]
+    seen = [_structure(page)]
     page.get_by_role("link", name=app.login_words).click()
-    seen.append(_basics(page))
+    seen.append(_structure(page))
     page.get_by_role("button", name="Ada Lovelace").click()
-    seen.append(_basics(page))
+    seen.append(_structure(page))
     page.get_by_role("button", name="Deny").click()
-    seen.append(_basics(page))
+    seen.append(_structure(page))
 
     assert seen == [{"lang": "en", "headings": 1, "titled": True, "fits": True}] * 4
 
 
-def _basics(page):
-    page.wait_for_load_state()  # a click waits until the next page begins, and no longer
+def _structure(page):
+    page.wait_for_load_state()  # a click waits only until the next page begins to load
     return page.evaluate(
         """() => ({lang: document.documentElement.lang, headings: document.querySelectorAll("h1").length,
                    titled: document.title !== "",
@@ -141,7 +141,7 @@ def _basics(page):
     )
 
 
-def test_can_be_done_by_keyboard_alone(app, page):
+def test_logs_in_by_keyboard(app, page):
     """Tab and Enter are enough for a whole login."""
     page.goto(app.url)
     _tab_to(page, app.login_words)
@@ -170,7 +170,7 @@ def _tab_to(page, words):
 
 
 def session_cookie(page, app):
-    """Return the app's own cookie, of which there is one."""
+    """Return the app's only cookie."""
     page.goto(app.url)
     page.get_by_role("link", name=app.login_words).click()
     page.wait_for_load_state()
@@ -178,8 +178,8 @@ def session_cookie(page, app):
     return cookie
 
 
-def test_the_cookie_is_kept_from_scripts_and_other_sites(app, page):
-    """The browser has it as HttpOnly and SameSite=Lax, for this host alone, and no script of the page reads it."""
+def test_the_cookie_is_http_only_and_same_site(app, page):
+    """Chromium stores the cookie as HttpOnly and SameSite=Lax, for this host only, and no script can read it."""
     cookie = session_cookie(page, app)
     page.goto(app.url)
 
@@ -187,8 +187,8 @@ def test_the_cookie_is_kept_from_scripts_and_other_sites(app, page):
     assert cookie["name"] not in page.evaluate("document.cookie")
 
 
-def test_the_cookie_is_secure_where_the_address_is(app, make_app, page):
-    """With an https URL the cookie is for https alone; the practice address over http is the control."""
+def test_the_cookie_is_secure_over_https(app, make_app, page):
+    """With an https URL the cookie is Secure; the practice URL over http is the control."""
     public = make_app(app.folder, URL="https://localhost", SECRET_KEY="long, random and secret")
     public.provider_name = app.provider_name
     over_http = session_cookie(page, app)
@@ -198,18 +198,18 @@ def test_the_cookie_is_secure_where_the_address_is(app, make_app, page):
     assert session_cookie(page, public)["secure"]
 
 
-# The way of a learner
+# From the gallery to a finished lesson
 
 
 @pytest.fixture(scope="module")
 def gallery(tmp_path_factory):
-    """The gallery, in which step 3 runs."""
+    """The gallery, with step 3 running."""
     with running_gallery(tmp_path_factory.mktemp("gallery"), "step3_login") as gallery:
         yield gallery
 
 
-def test_the_whole_way_of_a_learner(gallery, page, chrome):
-    """Gallery, step 3, Ada, allow, back, the trace opened, log out, deny, break it: by clicks alone."""
+def test_a_learner_logs_in_reads_the_trace_and_breaks_it(gallery, page, chrome):
+    """From the gallery a learner logs in, opens the trace, logs out, denies and injects a fault, by clicks only."""
     page.goto(gallery.provider.url)
     page.get_by_role("link", name="Open step3_login").click()
     page.get_by_role("link", name="Log in with SimpleLogin").click()
@@ -251,8 +251,8 @@ def _sign_out(page, gallery):
     page.get_by_role("button", name="Sign out of SimpleLogin").click()
 
 
-def test_reads_its_way_up_the_ladder(gallery, page):
-    """From the first lesson the links lead to each next one."""
+def test_each_lesson_links_to_the_next(gallery, page):
+    """From the first lesson, links lead to each next one."""
     page.goto(gallery.provider.url)
     page.get_by_role("link", name="Lesson of step1_bootstrap").click()
     for folder in ("step2_credentials", "step3_login"):
@@ -267,20 +267,20 @@ def test_reads_its_way_up_the_ladder(gallery, page):
 # The trace, live
 
 
-def test_a_login_is_drawn_while_it_happens(provider, page, chrome):
-    """An open page shows each message within half a second, and leaves open what somebody has opened."""
+def test_the_trace_updates_during_a_login(provider, page, chrome):
+    """An open page shows each message within half a second, and what the user has opened stays open."""
     page.goto(f"{provider.url}/_trace")
     page.get_by_text("Live").wait_for()
-    dancer = ManualClient(provider)
-    code = dancer.ask()["code"]
+    client = ManualClient(provider)
+    code = client.ask()["code"]
     page.locator("summary", has_text="authorization request").first.click()
     opened = page.locator(".sequence > li > details[open]")
     key = opened.get_attribute("id")
-    begun = time.monotonic()
-    dancer.exchange(code)
+    began = time.monotonic()
+    client.exchange(code)
     page.locator("summary", has_text="token reply").wait_for()
-    took = time.monotonic() - begun
-    dancer.session.close()
+    took = time.monotonic() - began
+    client.session.close()
 
     assert took < 0.5
     assert opened.get_attribute("id") == key
@@ -288,26 +288,26 @@ def test_a_login_is_drawn_while_it_happens(provider, page, chrome):
 
 
 def test_works_without_javascript(provider, chrome):
-    """Without scripts the page is complete, and says to load it again."""
-    dancer = ManualClient(provider)
-    dancer.log_in()
-    dancer.session.close()
+    """Without JavaScript the trace is complete, and says how to update it."""
+    client = ManualClient(provider)
+    client.log_in()
+    client.session.close()
     context = chrome.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(f"{provider.url}/_trace")
     page.locator("summary", has_text="token request").click()
-    says = page.get_by_role("status").inner_text()
+    status = page.get_by_role("status").inner_text()
     visible = page.get_by_text("Proves that the app itself is asking").is_visible()
     context.close()
 
-    assert visible and "Load this page again" in says
+    assert visible and "Load this page again" in status
 
 
 def test_an_arrow_opens_by_keyboard(provider, page):
-    """Each arrow can be reached and opened without a mouse."""
-    dancer = ManualClient(provider)
-    dancer.log_in()
-    dancer.session.close()
+    """Each arrow can be focused and opened without a mouse."""
+    client = ManualClient(provider)
+    client.log_in()
+    client.session.close()
     page.goto(f"{provider.url}/_trace")
     _tab_to(page, "browser to provider:")
     page.keyboard.press("Enter")

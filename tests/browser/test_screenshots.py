@@ -1,7 +1,7 @@
-"""The pictures in docs/pictures are made here, so that they show what is there.
+"""The screenshots in docs/pictures are taken here, so that they show the current pages.
 
-`WRITE_PICTURES=1 python3 learn.py test tests/browser/test_screenshots.py` takes them again. Without it they are taken
-too, and compared with those that are there, in size alone: codes, states and times are others each time.
+`WRITE_PICTURES=1 python3 learn.py test tests/browser/test_screenshots.py` stores them. Without it they are taken too,
+and only their size is compared with the stored ones: codes, states and times differ each time.
 """
 
 import os
@@ -15,7 +15,7 @@ from support.manual_client import ManualClient
 from tools.places import ROOT
 
 PICTURES = ROOT / "docs" / "pictures"
-LARGEST = 100_000  # bytes
+MAX_BYTES = 100_000
 WIDTH, HEIGHT, TALL = 960, 640, 900
 
 
@@ -32,14 +32,14 @@ def chrome(chromium):
 
 @pytest.fixture(scope="module")
 def gallery(tmp_path_factory):
-    """The gallery with the first apps running, and two logins behind it."""
+    """The gallery, with the first three apps running, and two logins in the trace."""
     with running_gallery(
         tmp_path_factory.mktemp("gallery"), "step1_bootstrap", "step2_credentials", "step3_login"
     ) as gallery:
         for client, dialect, scope in (("okta-oidc", "okta", "openid"), ("step3-login", "simplelogin", "email")):
-            dancer = ManualClient(gallery.provider, client, dialect)
-            dancer.log_in(scope=scope, nonce="n" * 20 if dialect == "okta" else None)
-            dancer.session.close()
+            manual_client = ManualClient(gallery.provider, client, dialect)
+            manual_client.log_in(scope=scope, nonce="n" * 20 if dialect == "okta" else None)
+            manual_client.session.close()
         yield gallery
 
 
@@ -80,8 +80,8 @@ SHOWN = {
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", SHOWN)
-def test_pictures_show_what_is_there(gallery, chrome, tmp_path, name, scheme):
-    """Each picture can be made, is small, and has the size of the one in docs/pictures."""
+def test_takes_each_screenshot(gallery, chrome, tmp_path, name, scheme):
+    """Each screenshot can be taken, is small, and has the size of the one in docs/pictures."""
     where = PICTURES if os.environ.get("WRITE_PICTURES") else tmp_path
     height = TALL if name == "login" else HEIGHT
     context = chrome.new_context(viewport={"width": WIDTH, "height": height}, color_scheme=scheme)
@@ -91,12 +91,12 @@ def test_pictures_show_what_is_there(gallery, chrome, tmp_path, name, scheme):
     context.close()
     picture = (where / f"{name}-{scheme}.png").read_bytes()
 
-    assert len(picture) < LARGEST
+    assert len(picture) < MAX_BYTES
     assert _size(picture) == _size((PICTURES / f"{name}-{scheme}.png").read_bytes())
 
 
-def test_no_picture_is_left_over():
-    """What is in docs/pictures is made here."""
+def test_has_no_other_screenshot():
+    """Every file in docs/pictures is taken here."""
     assert {file.stem for file in PICTURES.glob("*.png")} == {f"{n}-{s}" for n in SHOWN for s in ("light", "dark")}
 
 
