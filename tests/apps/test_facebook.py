@@ -1,4 +1,4 @@
-"""What is facebook's own: the scope, the picture, the error objects, and a public address behind a tunnel."""
+"""The facebook app's own behaviour: scope, picture, error objects, and a public URL behind a tunnel."""
 
 import json
 import secrets
@@ -42,17 +42,17 @@ def visit(request):
     return open_one
 
 
-def test_keeps_the_articles_addresses(app, browser):
-    """`/fb-login` asks for the e-mail, and `/fb-callback` takes the answer."""
+def test_keeps_the_urls_of_the_article(app, browser):
+    """`/fb-login` requests the e-mail scope, and `/fb-callback` is the redirect URI."""
     browser.visit("/fb-login", stop_before=ELSEWHERE)
-    asked = browser.authorization_request()
+    request = browser.authorization_request()
 
-    assert asked["scope"] == "email"
-    assert asked["redirect_uri"] == f"{app.url}/fb-callback"
+    assert request["scope"] == "email"
+    assert request["redirect_uri"] == f"{app.url}/fb-callback"
 
 
-def test_asks_for_the_fields_it_shows(browser, provider):
-    """Graph gives an id and a name alone to whoever names no fields."""
+def test_requests_the_fields_it_shows(browser, provider):
+    """Without a list of fields the Graph API returns only an id and a name."""
     browser.log_in_as("Ada Lovelace")
     (profile,) = [message for message in provider.trace() if message["endpoint"] == "me"]
     browser.visit("/")
@@ -61,16 +61,16 @@ def test_asks_for_the_fields_it_shows(browser, provider):
     assert "E-mail: ada@example.com" in browser.text
 
 
-def test_says_that_there_is_no_email(browser):
-    """A person without an address is a person."""
+def test_shows_that_there_is_no_email(browser):
+    """A user without an e-mail address can log in, and the page says that there is none."""
     browser.log_in_as("Emmy Noether")
     browser.visit("/")
 
     assert "Facebook gave no e-mail" in browser.text
 
 
-def test_says_that_the_person_said_no(browser):
-    """A refusal is told apart from a mistake, and the words that came with it are not repeated."""
+def test_shows_that_the_user_denied(browser):
+    """A denied login has its own message, and the provider's words do not appear on the page."""
     browser.visit("/")
     browser.click("Log in with Facebook")
     browser.click("Ada Lovelace")
@@ -98,20 +98,20 @@ def test_says_that_the_person_said_no(browser):
         (None, []),
     ],
     ids=[
-        "a long address",
+        "a long URL",
         "too long",
         "a script",
         "null",
         "a list",
-        "no address",
+        "no URL",
         "no object",
         "no data",
         "a text",
         "none",
     ],
 )
-def test_shows_the_picture_inside_the_picture(browser, provider, picture, shown):
-    """Whatever stands in place of the nested address, the login works, and only http and https become a picture."""
+def test_shows_only_an_http_picture(browser, provider, picture, shown):
+    """Any JSON value may be in place of the picture's nested URL: the login works, and only http(s) is shown."""
     provider.inject_fault("me", set={"picture": picture})
     browser.log_in_as("Ada Lovelace")
 
@@ -121,7 +121,7 @@ def test_shows_the_picture_inside_the_picture(browser, provider, picture, shown)
 
 @pytest.mark.parametrize("subject", [None, "", 17, True, ["17"]], ids=str)
 def test_refuses_a_profile_without_an_id(browser, provider, subject):
-    """Graph's ids are texts; anything else is nobody's."""
+    """The ids of the Graph API are strings; a profile with anything else has no usable id."""
     provider.inject_fault("me", set={"id": subject})
     browser.log_in_as("Ada Lovelace")
 
@@ -131,8 +131,8 @@ def test_refuses_a_profile_without_an_id(browser, provider, subject):
 
 
 @pytest.mark.parametrize("endpoint", ["token", "me"])
-def test_takes_an_error_object_for_an_error(browser, provider, endpoint):
-    """Facebook's errors are objects in an object; none of their words reaches the page."""
+def test_treats_an_error_object_as_an_error(browser, provider, endpoint):
+    """Facebook's error is an object in an object; no word of it appears on the page."""
     error = {"message": "Call 555-0100", "type": "OAuthException", "code": 190, "fbtrace_id": "A0"}
     provider.inject_fault(endpoint, status=400, body=json.dumps({"error": error}))
     browser.log_in_as("Ada Lovelace")
@@ -143,14 +143,14 @@ def test_takes_an_error_object_for_an_error(browser, provider, endpoint):
     assert browser.is_logged_in_as("Ada Lovelace")
 
 
-@pytest.mark.parametrize(("expires", "logged_in"), [(5_184_000, True), (-1, False)], ids=["fresh", "ended"])
-def test_reads_a_token_in_plain_text(browser, provider, expires, logged_in):
-    """The compliance fix: a form that calls itself plain text is a token reply, and `expires` in it is `expires_in`."""
+@pytest.mark.parametrize(("expires", "logged_in"), [(5_184_000, True), (-1, False)], ids=["fresh", "expired"])
+def test_reads_a_token_response_in_plain_text(browser, provider, expires, logged_in):
+    """The compliance fix: a form sent as text/plain is a token response, and its `expires` means `expires_in`."""
     browser.log_in_as("Ada Lovelace")
-    (reply,) = [message["reply"]["json"] for message in provider.trace() if message["endpoint"] == "token"]
+    (token,) = [message["reply"]["json"] for message in provider.trace() if message["endpoint"] == "token"]
     browser.visit("/")
     browser.click("Log out")
-    form = f"access_token={reply['access_token']}&expires={expires}"
+    form = f"access_token={token['access_token']}&expires={expires}"
     provider.inject_fault("token", body=form, headers={"Content-Type": "text/plain"})
     browser.log_in_as("Ada Lovelace")
 
@@ -159,7 +159,7 @@ def test_reads_a_token_in_plain_text(browser, provider, expires, logged_in):
 
 @pytest.fixture
 def registered(provider):
-    """The settings of an app that is registered for the tunnel's address, as the developer console gives them."""
+    """The credentials of an app that is registered for the tunnel's URL, from the developer console."""
     form = {"name": "Behind a tunnel", "redirect_uris": "https://tunnel.example/fb-callback"}
     page = requests.post(f"{provider.url}/facebook/developer", form, timeout=5)
     client_id, client_secret = [field["value"] for field in BeautifulSoup(page.text, "lxml").select("input[readonly]")]
@@ -169,17 +169,17 @@ def registered(provider):
 
 @pytest.fixture
 def over_https(provider, tmp_path):
-    """The settings of an app that speaks https alone with the provider, as it has to with the real Facebook."""
+    """The settings of an app that uses only https with the provider, as with the real Facebook."""
     certificate, key = make_ssl_devcert(str(tmp_path / "provider"), host="localhost")
 
     @Request.application
-    def pass_on(asked):
-        headers = {name: value for name, value in asked.headers.items() if name in ("Authorization", "Content-Type")}
-        address = f"{provider.url}{asked.full_path}"
-        reply = requests.request(asked.method, address, data=asked.get_data(), headers=headers, timeout=5)
-        return Response(reply.content, reply.status_code, content_type=reply.headers["Content-Type"])
+    def forward(request):
+        headers = {name: value for name, value in request.headers.items() if name in ("Authorization", "Content-Type")}
+        url = f"{provider.url}{request.full_path}"
+        response = requests.request(request.method, url, data=request.get_data(), headers=headers, timeout=5)
+        return Response(response.content, response.status_code, content_type=response.headers["Content-Type"])
 
-    server = make_server("127.0.0.1", 0, pass_on, threaded=True, ssl_context=(certificate, key))
+    server = make_server("127.0.0.1", 0, forward, threaded=True, ssl_context=(certificate, key))
     thread = Thread(target=server.serve_forever)
     thread.start()
     facebook = f"https://localhost:{server.port}/facebook"
@@ -196,42 +196,42 @@ def over_https(provider, tmp_path):
 
 
 class Tunnel(requests.Session):
-    """What brings requests for https://tunnel.example to an app, over http; its visitor's browser has one cookie."""
+    """A tunnel from https://tunnel.example to an app over http, with a browser that keeps one cookie."""
 
     def __init__(self, app):
         super().__init__()
         self.app = app
         self.headers["Host"] = "tunnel.example"
 
-    def bring(self, address):
-        """Bring one request, and keep the cookie of the answer although this side of the tunnel is not secure."""
-        address = address.removeprefix("https://tunnel.example")
-        reply = self.get(f"{self.app.url}{address}", allow_redirects=False, timeout=20)
-        if "Set-Cookie" in reply.headers:
-            self.headers["Cookie"] = reply.headers["Set-Cookie"].split(";")[0]
-        return reply
+    def get_from_app(self, url):
+        """Send one request to the app, and keep the response's cookie, although this side is http."""
+        path = url.removeprefix("https://tunnel.example")
+        response = self.get(f"{self.app.url}{path}", allow_redirects=False, timeout=20)
+        if "Set-Cookie" in response.headers:
+            self.headers["Cookie"] = response.headers["Set-Cookie"].split(";")[0]
+        return response
 
 
 def test_logs_in_behind_a_tunnel(make_app, visit, provider, registered, over_https):
-    """The app hears http, is known by https, and allows no http: address, cookie and answer are the public ones."""
+    """Behind a proxy that ends https, redirect URI and cookie are those of the public URL."""
     settings = {"URL": "https://tunnel.example", "SECRET_KEY": secrets.token_hex()}
     app = make_app("facebook", **settings, **registered, **over_https)
     with Tunnel(app) as tunnel:
-        asked = tunnel.bring("/fb-login")
-        person = visit(app)
-        person.visit(f"{provider.url}/facebook/{asked.headers['Location'].split('/facebook/')[1]}")
-        person.click("Ada Lovelace")
-        reply = tunnel.bring(person.click("Allow", stop_before="https://tunnel.example/"))
-        home = tunnel.bring("/")
+        login = tunnel.get_from_app("/fb-login")
+        browser = visit(app)
+        browser.visit(f"{provider.url}/facebook/{login.headers['Location'].split('/facebook/')[1]}")
+        browser.click("Ada Lovelace")
+        response = tunnel.get_from_app(browser.click("Allow", stop_before="https://tunnel.example/"))
+        home = tunnel.get_from_app("/")
 
-    assert parameters(asked.headers["Location"])["redirect_uri"] == "https://tunnel.example/fb-callback"
-    assert "; Secure" in asked.headers["Set-Cookie"]
-    assert "; Secure" in reply.headers["Set-Cookie"]
+    assert parameters(login.headers["Location"])["redirect_uri"] == "https://tunnel.example/fb-callback"
+    assert "; Secure" in login.headers["Set-Cookie"]
+    assert "; Secure" in response.headers["Set-Cookie"]
     assert "Logged in as Ada Lovelace" in home.text
 
 
-def test_speaks_to_a_version(make_app, visit, provider):
-    """Meta's documentation writes a version into every address: settings alone put it there."""
+def test_accepts_a_version_in_the_urls(make_app, visit, provider):
+    """Meta's documentation has a version in every URL, and settings are enough to add one."""
     facebook = f"{provider.url}/facebook"
     app = make_app(
         "facebook",
@@ -255,10 +255,16 @@ def test_speaks_to_a_version(make_app, visit, provider):
         ({"email": "\ud800"}, "Ada Lovelace"),
         ({"picture": {"data": {"url": "http://x/\ud800"}}}, "Ada Lovelace"),
     ],
-    ids=["no name", "neither name nor e-mail", "a number and a list", "half an e-mail", "half a picture"],
+    ids=[
+        "no name",
+        "neither name nor e-mail",
+        "a number and a list",
+        "a lone surrogate in the e-mail",
+        "a lone surrogate in the picture",
+    ],
 )
-def test_names_somebody_by_what_there_is(browser, provider, profile, name):
-    """A name, else an e-mail, else the id; whatever Graph puts there is text to this app."""
+def test_falls_back_to_email_and_id_for_the_name(browser, provider, profile, name):
+    """The name shown is the name, else the e-mail address, else the id, with any JSON value in their places."""
     provider.inject_fault("me", set=profile)
     browser.log_in_as("Ada Lovelace")
 
@@ -266,21 +272,21 @@ def test_names_somebody_by_what_there_is(browser, provider, profile, name):
 
 
 def test_keeps_its_cookie_small(browser, provider):
-    """The largest profile that is kept still fits into a cookie of 4 KB."""
+    """A profile with the maximum length in every field still fits into a cookie of 4 KB."""
     texts = ["".join(chr(0x10000 + secrets.randbelow(0xF0000)) for _ in range(200)) for _ in range(2)]
-    address = "http://x/" + secrets.token_urlsafe(1000)[:690]
-    profile = {"id": secrets.token_hex(127), "name": texts[0], "email": texts[1], "picture": {"data": {"url": address}}}
+    picture = "http://x/" + secrets.token_urlsafe(1000)[:690]
+    profile = {"id": secrets.token_hex(127), "name": texts[0], "email": texts[1], "picture": {"data": {"url": picture}}}
     provider.inject_fault("me", set=profile)
     browser.log_in_as("Ada Lovelace")
 
     assert browser.is_logged_in_as(texts[0][:100])
-    assert browser.page.select_one("img")["src"] == address
+    assert browser.page.select_one("img")["src"] == picture
     assert all(len(cookie.name) + len(cookie.value) < 4_000 for cookie in browser.cookies)
 
 
 @pytest.mark.parametrize("granted", ["public_profile", "email,public_profile", "", None], ids=str)
-def test_takes_what_the_person_grants(browser, provider, granted):
-    """Facebook's dialog lets people take the e-mail off the list: a scope other than the one asked for is no error."""
+def test_accepts_the_scopes_that_the_user_grants(browser, provider, granted):
+    """In Facebook's dialog a user can remove the e-mail: a scope other than the requested one is no error."""
     provider.inject_fault("token", set={"scope": granted})
     provider.inject_fault("me", remove=["email"])
     browser.log_in_as("Ada Lovelace")
@@ -290,32 +296,32 @@ def test_takes_what_the_person_grants(browser, provider, granted):
 
 
 @pytest.mark.parametrize("name", ["code", "state", "granted_scopes"])
-def test_refuses_a_name_that_comes_twice(browser, provider, name):
-    """Flask reads the first value of a name, oauthlib the last; so not even the same value may come twice."""
-    answer = with_parameters(browser.ask_as("Ada Lovelace"), granted_scopes="email")
-    value = parameters(answer)[name]
-    browser.visit(answer.replace("#_=_", f"&{name}={value}"))
+def test_refuses_a_repeated_parameter(browser, provider, name):
+    """Flask reads the first value of a parameter and oauthlib the last, so even the same value must not come twice."""
+    callback_url = with_parameters(browser.ask_as("Ada Lovelace"), granted_scopes="email")
+    value = parameters(callback_url)[name]
+    browser.visit(callback_url.replace("#_=_", f"&{name}={value}"))
 
     assert (browser.title, browser.status) == ("Login failed", 400)
     assert not [message for message in provider.trace() if message["endpoint"] == "token"]
-    browser.visit(answer)
+    browser.visit(callback_url)
     assert browser.is_logged_in_as("Ada Lovelace")
 
 
-def test_refuses_an_issuer_it_does_not_know(browser):
-    """RFC 9207: Facebook sends no iss, so an answer with one is another provider's."""
-    answer = browser.ask_as("Ada Lovelace")
-    browser.visit(with_parameters(answer, iss="https://evil.example"))
+def test_refuses_an_unknown_issuer(browser):
+    """Mix-up (RFC 9207): Facebook sends no iss, so a response that has one comes from another provider."""
+    callback_url = browser.ask_as("Ada Lovelace")
+    browser.visit(with_parameters(callback_url, iss="https://evil.example"))
 
     assert (browser.title, browser.status) == ("Login failed", 400)
     browser.log_in_as("Ada Lovelace")
     assert browser.is_logged_in_as("Ada Lovelace")
 
 
-def test_comes_back_with_the_fragment(browser):
-    """Facebook puts `#_=_` behind the answer; it never reaches the app, and nothing depends on it."""
-    answer = browser.ask_as("Ada Lovelace")
-    browser.visit(with_parameters(answer.removesuffix("#_=_")))
+def test_does_not_depend_on_the_fragment(browser):
+    """Facebook appends `#_=_` to the callback URL; browsers do not send it, and the login works without it."""
+    callback_url = browser.ask_as("Ada Lovelace")
+    browser.visit(with_parameters(callback_url.removesuffix("#_=_")))
 
-    assert answer.endswith("#_=_")
+    assert callback_url.endswith("#_=_")
     assert browser.is_logged_in_as("Ada Lovelace")

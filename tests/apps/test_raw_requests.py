@@ -1,4 +1,4 @@
-"""What is raw_requests' own: two providers from one table, and accounts in a database."""
+"""raw_requests' own behaviour: two providers from one table, and accounts in a database."""
 
 import json
 import re
@@ -15,12 +15,12 @@ from tools.check.visitor import ELSEWHERE, Visitor, with_parameters
 from tools.places import ROOT
 
 GOOGLE, GITHUB = "Log in with Google", "Log in with GitHub"
-PEOPLE_WITH = {"Google": GOOGLE, "GitHub": GITHUB}
+LINKS = {"Google": GOOGLE, "GitHub": GITHUB}
 
 
 @pytest.fixture
 def app(start_app, provider):
-    """The app, with a database in which nobody is."""
+    """The app, with an empty database."""
     started = start_app("raw_requests")
     with closing(sqlite3.connect(started.home / "instance" / "db.sqlite")) as database:
         database.execute('DELETE FROM "user"')
@@ -29,13 +29,13 @@ def app(start_app, provider):
 
 
 def log_in(browser, words, person):
-    """Log in by this link as this person."""
+    """Log in through this link as this person."""
     browser.visit("/")
     browser.arrive_at_provider_as(person, first=words)
 
 
 def log_out(browser):
-    """Click the button."""
+    """Click the button Log out."""
     browser.visit("/")
     browser.click("Log out")
 
@@ -46,20 +46,20 @@ def accounts(app):
         return database.execute('SELECT provider, subject, name, email FROM "user" ORDER BY id').fetchall()
 
 
-# The article's addresses
+# The article's URLs
 
 
 @pytest.mark.parametrize("provider_name", ["google", "github"])
-def test_keeps_the_articles_addresses(app, browser, provider_name):
-    """`/authorize/PROVIDER` asks, and the answer comes to `/callback/PROVIDER`."""
-    address = browser.visit(f"/authorize/{provider_name}", stop_before=ELSEWHERE)
+def test_keeps_the_urls_of_the_article(app, browser, provider_name):
+    """`/authorize/PROVIDER` starts a login, and `/callback/PROVIDER` is its redirect URI."""
+    url = browser.visit(f"/authorize/{provider_name}", stop_before=ELSEWHERE)
 
-    assert f"localhost%3A{app.url.rpartition(':')[2]}%2Fcallback%2F{provider_name}" in address
+    assert f"localhost%3A{app.url.rpartition(':')[2]}%2Fcallback%2F{provider_name}" in url
 
 
 @pytest.mark.parametrize("path", ["/authorize/myspace", "/callback/myspace", "/callback/myspace?code=1&state=2"])
-def test_knows_no_other_provider(browser, path):
-    """What is not in the table does not exist."""
+def test_has_no_page_for_an_unknown_provider(browser, path):
+    """A provider that is not in the table gives a 404."""
     browser.visit(path)
 
     assert browser.status == 404
@@ -67,13 +67,13 @@ def test_knows_no_other_provider(browser, path):
 
 
 @pytest.mark.parametrize("path", ["/authorize/google", "/callback/github?code=1&state=2"])
-def test_sends_home_who_is_logged_in(app, browser, provider, path):
-    """Whoever is logged in already has no use for a login, and an answer changes nothing for them."""
+def test_sends_a_logged_in_user_home(app, browser, provider, path):
+    """For a user who is logged in, neither the start of a login nor an old callback changes anything."""
     log_in(browser, GITHUB, "Ada Lovelace")
     provider.trace()
-    where = browser.visit(path)
+    landed = browser.visit(path)
 
-    assert where == f"{app.url}/"
+    assert landed == f"{app.url}/"
     assert browser.is_logged_in_as("Ada Lovelace")
 
 
@@ -81,7 +81,7 @@ def test_sends_home_who_is_logged_in(app, browser, provider, path):
 
 
 def test_refuses_the_state_of_another_provider(browser, provider):
-    """The state of a login at Google is known to Google, and is of no use in an answer from GitHub."""
+    """Mix-up: the state of a login at Google is unusable in a response from GitHub."""
     browser.visit("/")
     github = browser.arrive_at_provider_as("Ada Lovelace", first=GITHUB, stop_before=browser.app.url + "/callback")
     browser.visit("/")
@@ -96,12 +96,12 @@ def test_refuses_the_state_of_another_provider(browser, provider):
 
 
 @pytest.mark.parametrize("issuer", ["https://evil.example", None], ids=["another", "none"])
-@pytest.mark.parametrize("words", PEOPLE_WITH.values(), ids=PEOPLE_WITH)
-def test_wants_the_issuer_in_the_answer(browser, provider, words, issuer):
-    """RFC 9207: both providers say who answers; an answer without it, or from another, is refused."""
+@pytest.mark.parametrize("words", LINKS.values(), ids=LINKS)
+def test_requires_the_issuer_in_the_response(browser, provider, words, issuer):
+    """Mix-up (RFC 9207): both providers send iss, so a response without it or with another one is refused."""
     browser.visit("/")
-    answer = browser.arrive_at_provider_as("Ada Lovelace", first=words, stop_before=browser.app.url + "/callback")
-    browser.visit(with_parameters(answer, iss=issuer))
+    callback_url = browser.arrive_at_provider_as("Ada Lovelace", first=words, stop_before=browser.app.url + "/callback")
+    browser.visit(with_parameters(callback_url, iss=issuer))
 
     assert (browser.title, browser.status) == ("Login failed", 400)
     assert not [message for message in provider.trace() if message["endpoint"] == "token"]
@@ -112,8 +112,8 @@ def test_wants_the_issuer_in_the_answer(browser, provider, words, issuer):
 # Accounts
 
 
-def test_one_person_is_one_account(app, browser):
-    """Whoever comes back is who they were."""
+def test_one_user_is_one_account(app, browser):
+    """A user who logs in again has the same account."""
     for _ in range(2):
         log_in(browser, GITHUB, "Ada Lovelace")
         log_out(browser)
@@ -121,8 +121,8 @@ def test_one_person_is_one_account(app, browser):
     assert len(accounts(app)) == 1
 
 
-def test_the_same_account_with_another_name(app, browser, provider):
-    """People change name and e-mail: the account stays theirs, and the page shows what is new."""
+def test_keeps_the_account_when_the_name_changes(app, browser, provider):
+    """A new name or e-mail address belongs to the same account, and the page shows it."""
     log_in(browser, GOOGLE, "Ada Lovelace")
     before = accounts(app)
     log_out(browser)
@@ -135,8 +135,8 @@ def test_the_same_account_with_another_name(app, browser, provider):
     assert accounts(app) == [(*before[0][:2], "Ada King", "king@example.com")]
 
 
-def test_the_same_subject_elsewhere_is_somebody_else(app, browser, provider):
-    """An id means something only at the provider that gave it."""
+def test_the_same_subject_at_another_provider_is_another_account(app, browser, provider):
+    """A subject identifies a user only together with the provider that issued it."""
     log_in(browser, GOOGLE, "Ada Lovelace")
     ((_, subject, *_),) = accounts(app)
     log_out(browser)
@@ -151,7 +151,7 @@ def test_the_same_subject_elsewhere_is_somebody_else(app, browser, provider):
 
 
 def test_the_same_user_name_is_another_account(app, browser):
-    """At GitHub Alan Turing is alan, at Google Alan Kay: they never meet."""
+    """alan is Alan Turing at GitHub and Alan Kay at Google, and they have two accounts."""
     log_in(browser, GITHUB, "Alan Turing")
     log_out(browser)
     log_in(browser, GOOGLE, "Alan Kay")
@@ -160,8 +160,8 @@ def test_the_same_user_name_is_another_account(app, browser):
     assert [account[2] for account in accounts(app)] == ["Alan Turing", "Alan Kay"]
 
 
-def test_the_same_unconfirmed_email_is_another_account(app, browser, new_browser):
-    """Mallory has typed in Ada's address at both providers: she gets accounts of her own, and not the address."""
+def test_the_same_unverified_email_is_another_account(app, browser, new_browser):
+    """Account takeover: Mallory entered Ada's e-mail address, unverified, and still gets accounts of her own."""
     log_in(browser, GOOGLE, "Ada Lovelace")
     mallory = new_browser()
     for words in (GOOGLE, GITHUB):
@@ -180,15 +180,15 @@ def test_the_same_unconfirmed_email_is_another_account(app, browser, new_browser
 EMAILS = {
     "the primary last": ([("a@x", False, True), ("b@x", True, True)], "b@x"),
     "the primary first": ([("b@x", True, True), ("a@x", False, True)], "b@x"),
-    "the primary not confirmed": ([("b@x", True, False), ("a@x", False, True)], "none that is confirmed"),
-    "flags as texts": ([("b@x", "true", "true")], "none that is confirmed"),
+    "the primary unverified": ([("b@x", True, False), ("a@x", False, True)], "none that is confirmed"),
+    "flags as strings": ([("b@x", "true", "true")], "none that is confirmed"),
     "none": ([], "none that is confirmed"),
 }
 
 
 @pytest.mark.parametrize(("emails", "shown"), EMAILS.values(), ids=EMAILS)
-def test_shows_the_primary_confirmed_email(browser, provider, emails, shown):
-    """GitHub lists every address that somebody has typed in, in any order."""
+def test_shows_the_primary_verified_email(browser, provider, emails, shown):
+    """GitHub lists verified and unverified e-mail addresses in any order."""
     body = ", ".join(
         f'{{"email": "{email}", "primary": {str(primary).lower()!s}, "verified": {str(verified).lower()!s}}}'
         if isinstance(primary, bool)
@@ -204,11 +204,11 @@ def test_shows_the_primary_confirmed_email(browser, provider, emails, shown):
 
 @pytest.mark.parametrize("change", [{"status": 404}, {"body": "{}"}, {"body": '["a@x"]'}, {"drop": True}], ids=str)
 def test_refuses_broken_emails(app, browser, provider, change):
-    """A list of addresses that cannot be read logs nobody in, and makes no account."""
+    """A list of e-mail addresses that cannot be read ends the login, and creates no account."""
     provider.inject_fault("emails", **change)
     log_in(browser, GITHUB, "Ada Lovelace")
 
-    if change == {"body": "{}"}:  # an empty object is as good as an empty list
+    if change == {"body": "{}"}:  # an empty object has no e-mail address, like an empty list
         assert browser.is_logged_in_as("Ada Lovelace")
         return
     assert (browser.title, browser.status) == ("Login failed", 502)
@@ -218,8 +218,8 @@ def test_refuses_broken_emails(app, browser, provider, change):
 
 
 @pytest.mark.parametrize(("verified", "shown"), [(True, True), ("true", True), ("false", False), (None, False)])
-def test_shows_googles_email_when_it_is_confirmed(browser, provider, verified, shown):
-    """`email_verified` is a Boolean or a text, and only a yes is a yes."""
+def test_shows_googles_email_if_it_is_verified(browser, provider, verified, shown):
+    """`email_verified` is a Boolean or a string, and only true is accepted."""
     provider.inject_fault("userinfo", set={"email_verified": verified})
     log_in(browser, GOOGLE, "Ada Lovelace")
     browser.visit("/")
@@ -228,16 +228,16 @@ def test_shows_googles_email_when_it_is_confirmed(browser, provider, verified, s
     assert ("E-mail: none that is confirmed" in browser.text) is not shown
 
 
-def test_takes_the_user_name_where_there_is_no_name(browser, provider):
-    """A name is a choice at GitHub, and a user name is not."""
+def test_falls_back_to_the_user_name(browser, provider):
+    """GitHub's profile may have no name, and always has a user name."""
     provider.inject_fault("user", set={"name": None})
     log_in(browser, GITHUB, "Ada Lovelace")
 
-    assert browser.is_logged_in_as("ada Account")  # and not by her address, which begins in the same way
+    assert browser.is_logged_in_as("ada Account")  # the whole user name: her e-mail address begins with "ada" too
 
 
-def test_keeps_a_name_that_fits(app, browser, provider):
-    """PostgreSQL refuses NUL, and a text that is longer than its column."""
+def test_shortens_a_name_to_its_column(app, browser, provider):
+    """PostgreSQL refuses NUL, and a string that is longer than its column."""
     provider.inject_fault("userinfo", set={"name": "Ada\0 " + "x" * 300, "email": "a" * 300})
     log_in(browser, GOOGLE, "Ada Lovelace")
 
@@ -247,7 +247,7 @@ def test_keeps_a_name_that_fits(app, browser, provider):
 @pytest.mark.parametrize("subject", [None, "", 0, True, [], {}, 1.5, "\ud800", "a\0b", "9" * 256], ids=repr)
 @pytest.mark.parametrize(("words", "endpoint", "member"), [(GOOGLE, "userinfo", "sub"), (GITHUB, "user", "id")])
 def test_refuses_a_profile_without_a_subject(app, browser, provider, words, endpoint, member, subject):
-    """No account is made for nobody."""
+    """A profile without a usable subject creates no account."""
     provider.inject_fault(endpoint, set={member: subject})
     log_in(browser, words, "Ada Lovelace")
 
@@ -258,22 +258,24 @@ def test_refuses_a_profile_without_a_subject(app, browser, provider, words, endp
 # The database
 
 
-def test_two_answers_at_once_make_one_account(app, new_browser, provider):
-    """The same new person logs in in several browsers at the same moment: nobody meets an error."""
+def test_simultaneous_logins_create_one_account(app, new_browser, provider):
+    """A new user logs in in several browsers at the same moment, without an error in any of them."""
     browsers = [new_browser() for _ in range(4)]
-    answers = []
+    callback_urls = []
     for browser in browsers:
         browser.visit("/")
-        answers.append(browser.arrive_at_provider_as("Ada Lovelace", first=GOOGLE, stop_before=app.url + "/callback"))
+        callback_urls.append(
+            browser.arrive_at_provider_as("Ada Lovelace", first=GOOGLE, stop_before=app.url + "/callback")
+        )
     with ThreadPoolExecutor(len(browsers)) as threads:
-        list(threads.map(lambda pair: pair[0].visit(pair[1]), zip(browsers, answers, strict=True)))
+        list(threads.map(lambda pair: pair[0].visit(pair[1]), zip(browsers, callback_urls, strict=True)))
 
     assert all(browser.is_logged_in_as("Ada Lovelace") for browser in browsers)
     assert len(accounts(app)) == 1
 
 
-def test_a_locked_database_is_a_page(app, browser):
-    """Nobody is logged in, nothing is half-written, and the next login works."""
+def test_a_locked_database_shows_a_page(app, browser):
+    """The login fails, nothing is half-written, and the next login works."""
     with closing(sqlite3.connect(app.home / "instance" / "db.sqlite")) as database:
         database.execute("BEGIN EXCLUSIVE")
         log_in(browser, GOOGLE, "Ada Lovelace")
@@ -287,15 +289,15 @@ def test_a_locked_database_is_a_page(app, browser):
     assert browser.is_logged_in_as("Ada Lovelace")
 
 
-def test_a_database_that_is_gone_is_a_page(app, browser):
-    """Its tables are not there any more: a page, also for somebody who was logged in."""
+def test_a_missing_table_shows_a_page(app, browser):
+    """When its table is missing the app shows a page, also to a user who is logged in."""
     log_in(browser, GOOGLE, "Ada Lovelace")
     with closing(sqlite3.connect(app.home / "instance" / "db.sqlite")) as database:
         database.execute('ALTER TABLE "user" RENAME TO gone')
         database.commit()
         try:
             browser.visit("/")
-        finally:  # the app is the other tests' too
+        finally:  # other tests use this app too
             database.execute('ALTER TABLE gone RENAME TO "user"')
             database.commit()
 
@@ -303,17 +305,17 @@ def test_a_database_that_is_gone_is_a_page(app, browser):
     assert browser.can_click("Try again")
 
 
-def test_says_that_there_is_no_database(make_app):
-    """An address of PostgreSQL, as everybody writes it, is one for psycopg; where nobody answers, it says so."""
+def test_stops_without_a_database(make_app):
+    """A usual PostgreSQL URL is passed to psycopg, and the error names the setting and no password."""
     with pytest.raises(RuntimeError) as start:
-        make_app("raw_requests", DATABASE_URL="postgresql://somebody:secret-of-postgres@127.0.0.1:9/none")
+        make_app("raw_requests", DATABASE_URL="postgresql://user:secret-of-postgres@127.0.0.1:9/none")
 
     assert "The database does not answer: check DATABASE_URL. (psycopg.OperationalError)" in str(start.value)
     assert "secret-of-postgres" not in str(start.value)
 
 
-def test_a_deleted_account_is_nobody(app, browser, new_browser):
-    """Its cookie is worth nothing, and does not become the next account's."""
+def test_a_deleted_account_is_logged_out(app, browser, new_browser):
+    """The cookie of a deleted account is unusable, and does not open the next account."""
     log_in(browser, GOOGLE, "Ada Lovelace")
     with closing(sqlite3.connect(app.home / "instance" / "db.sqlite")) as database:
         database.execute('DELETE FROM "user"')
@@ -325,8 +327,8 @@ def test_a_deleted_account_is_nobody(app, browser, new_browser):
     assert other.is_logged_in_as("Grace Hopper")
 
 
-def test_accounts_outlive_the_app(app, browser):
-    """The database is a file: after a restart the account is the same one."""
+def test_accounts_survive_a_restart(app, browser):
+    """The database is a file: after a restart of the app the account is the same."""
     log_in(browser, GOOGLE, "Ada Lovelace")
     before = accounts(app)
     app.stop()
@@ -340,8 +342,8 @@ def test_accounts_outlive_the_app(app, browser):
 # The session
 
 
-def test_nothing_of_the_login_stays_in_the_session(browser):
-    """After the login the cookie says who it is, and has no state, no verifier and no token."""
+def test_keeps_no_login_data_in_the_session(browser):
+    """After the login the cookie identifies the user, and contains no state, no code verifier and no token."""
     log_in(browser, GOOGLE, "Ada Lovelace")
     (cookie,) = [cookie for cookie in browser.cookies if cookie.name == "raw_requests"]
     payload, _, _ = cookie.value.lstrip(".").partition(".")
@@ -351,15 +353,15 @@ def test_nothing_of_the_login_stays_in_the_session(browser):
     assert set(content) == {"_fresh", "_id", "_user_id"}
 
 
-# The provider says no
+# A refused code
 
 
-@pytest.mark.parametrize(("words", "name"), [(GOOGLE, "Google"), (GITHUB, "GitHub")], ids=PEOPLE_WITH)
-def test_says_that_the_code_was_refused(browser, provider, words, name):
-    """A code that the provider does not take is nobody's fault, under Google's status 400 as under GitHub's 200."""
+@pytest.mark.parametrize(("words", "name"), [(GOOGLE, "Google"), (GITHUB, "GitHub")], ids=LINKS)
+def test_shows_that_the_code_was_refused(browser, provider, words, name):
+    """A refused code is a 400 of the app's, whether the provider's status is 400 (Google) or 200 (GitHub)."""
     browser.visit("/")
-    answer = browser.arrive_at_provider_as("Ada Lovelace", first=words, stop_before=browser.app.url + "/callback")
-    browser.visit(with_parameters(answer, code="wrong"))
+    callback_url = browser.arrive_at_provider_as("Ada Lovelace", first=words, stop_before=browser.app.url + "/callback")
+    browser.visit(with_parameters(callback_url, code="wrong"))
 
     assert (browser.title, browser.status) == ("Login failed", 400)
     assert f"{name} did not accept the code" in browser.text
@@ -367,12 +369,12 @@ def test_says_that_the_code_was_refused(browser, provider, words, name):
     assert browser.is_logged_in_as("Ada Lovelace")
 
 
-# Passwords of this computer
+# Passwords in ~/.netrc
 
 
-def test_no_password_of_netrc_takes_the_tokens_place(make_app, tmp_path, provider):
-    """requests would send a password for the provider's host from ~/.netrc, instead of our token."""
-    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login somebody password secret-of-netrc\n", "utf-8")
+def test_sends_no_password_from_netrc(make_app, tmp_path, provider):
+    """By default requests would replace the token by a password for this host in ~/.netrc."""
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login user password secret-of-netrc\n", "utf-8")
     (tmp_path / ".netrc").chmod(0o600)
     visitor = Visitor(make_app("raw_requests", HOME=str(tmp_path), NETRC=str(tmp_path / ".netrc")))
     log_in(visitor, GOOGLE, "Ada Lovelace")
@@ -392,8 +394,8 @@ def test_no_password_of_netrc_takes_the_tokens_place(make_app, tmp_path, provide
     [({"GITHUB_CLIENT_SECRET": ""}, "GITHUB_CLIENT_SECRET"), ({"URL": "https://app.example.com"}, "SECRET_KEY")],
     ids=["a secret", "a key in public"],
 )
-def test_stops_where_a_setting_is_missing(make_app, settings, name):
-    """The sentence names the setting and the file; a public app does not make up its own key."""
+def test_stops_without_a_setting(make_app, settings, name):
+    """The sentence names the setting and the file, and a public app does not generate its own key."""
     with pytest.raises(RuntimeError, match=f"{name} is missing: set it in .env, as .env.example shows."):
         make_app("raw_requests", **settings)
 
@@ -401,8 +403,8 @@ def test_stops_where_a_setting_is_missing(make_app, settings, name):
 # A third provider
 
 
-def test_a_third_provider_is_one_row(make_app, provider):
-    """The README's row for SimpleLogin, with an id and a secret from the console, is all that it takes."""
+def test_a_third_provider_takes_one_row(make_app, provider):
+    """The README's row for SimpleLogin, with id and secret from the console, is enough."""
     app = make_app("raw_requests")
     app.stop()
     console = Visitor(app)

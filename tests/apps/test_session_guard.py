@@ -1,4 +1,4 @@
-"""What is session_guard's own: the guard, the way back, sessions on the server, and other providers by settings."""
+"""session_guard's own behaviour: the guard, the return to a page, server-side sessions, other providers by settings."""
 
 import re
 import shutil
@@ -48,7 +48,7 @@ PROVIDERS = {
 
 @pytest.fixture
 def make_app(provider, tmp_path):
-    """A function that prepares the app with other settings; what a test starts is stopped at its end."""
+    """A function that prepares the app with other settings; the apps are stopped at the end of the test."""
     prepared = []
 
     def make(**settings):
@@ -62,16 +62,16 @@ def make_app(provider, tmp_path):
 
 @pytest.fixture(scope="module")
 def redis():
-    """A Redis of these tests' own."""
+    """A Redis server for this file."""
     with run_redis(free_port()) as client:
         yield client
 
 
 @pytest.fixture(scope="module")
 def redis_app(redis, running_provider, tmp_path_factory):
-    """The app as it starts with REDIS_URL."""
-    address = "redis://127.0.0.1:{port}/0".format(**redis.connection_pool.connection_kwargs)
-    app = prepare("raw_requests/session_guard", running_provider, tmp_path_factory.mktemp("redis"), REDIS_URL=address)
+    """The app, started with REDIS_URL."""
+    url = "redis://127.0.0.1:{port}/0".format(**redis.connection_pool.connection_kwargs)
+    app = prepare("raw_requests/session_guard", running_provider, tmp_path_factory.mktemp("redis"), REDIS_URL=url)
     app.sessions = lambda: redis.keys(f"{COOKIE}:*")
     app.start()
     yield app
@@ -85,7 +85,7 @@ def run_redis(port):
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     client = Redis.from_url(f"redis://127.0.0.1:{port}/0")
     try:
-        wait_for(lambda: answers(client), "Redis to answer")
+        wait_for(lambda: is_running(client), "Redis to respond")
         yield client
     finally:
         client.close()
@@ -93,15 +93,15 @@ def run_redis(port):
         process.wait()
 
 
-def answers(client):
-    """Tell whether this Redis is up."""
+def is_running(client):
+    """Tell whether this Redis responds."""
     with suppress(RedisError):
         return client.ping()
 
 
 @pytest.fixture(params=["files", "redis"])
 def app(request, provider):
-    """The app with each of its two places for sessions, empty; `sessions()` lists what is there."""
+    """The app with sessions in files, then in Redis, without any; `sessions()` lists them."""
     if request.param == "files":
         return request.getfixturevalue("files_app")
     started = request.getfixturevalue("redis_app")
@@ -110,14 +110,14 @@ def app(request, provider):
 
 
 def session_files(app):
-    """Return the files of sessions; one more is CacheLib's own, in which it counts them."""
+    """Return the files of sessions, without the one in which CacheLib counts them."""
     files = sorted((app.home / "flask_session").iterdir())
     return [file for file in files if file.read_bytes()[4:].startswith(b"{")]
 
 
 @pytest.fixture
 def files_app(start_app, provider):
-    """The app as it starts without any setting, with no session in its folder."""
+    """The app, started without settings, and without a session in its folder."""
     started = start_app("raw_requests/session_guard")
     for file in (started.home / "flask_session").iterdir():
         file.unlink()
@@ -127,7 +127,7 @@ def files_app(start_app, provider):
 
 @pytest.fixture
 def open_browser():
-    """A function that opens a browser for an app, with this session cookie in it if one is given."""
+    """A function that opens a browser for an app, with this session cookie if one is given."""
     opened = []
 
     def open_one(app, cookie=None):
@@ -142,32 +142,32 @@ def open_browser():
 
 
 def requests_to(provider, endpoint):
-    """Return what has reached this endpoint of the provider since the test began."""
+    """Return the requests that this endpoint of the provider has received since the test began."""
     return [message for message in provider.trace() if message["endpoint"] == endpoint]
 
 
 def go_through_login(browser, person="Ada Lovelace"):
-    """At the provider's pages, be this person and allow what is asked."""
+    """On the provider's pages, choose this person and allow."""
     for words in (person, "Allow"):
         if browser.can_click(words):
             browser.click(words)
 
 
-# The guard and the way back
+# The guard and the return to a page
 
 
 def test_sends_an_anonymous_visitor_to_the_provider(files_app, open_browser, provider):
-    """The private page asks for the login itself, as in the article; home is public."""
+    """The private page starts the login itself, as in the article; the home page is public."""
     browser = open_browser(files_app)
-    asked = browser.visit("/private", stop_before=provider.url)
+    authorization_url = browser.visit("/private", stop_before=provider.url)
 
-    assert asked.startswith(f"{provider.url}/github/login/oauth/authorize?")
+    assert authorization_url.startswith(f"{provider.url}/github/login/oauth/authorize?")
     assert browser.is_anonymous()
 
 
 @pytest.mark.parametrize("page", ["/private", "/private?a=1&b=%20", "/private?next=//evil.example&a=%26&a=2"])
-def test_comes_back_to_the_page_asked_for(files_app, open_browser, page):
-    """After the login the visitor is where they wanted to go, the query unchanged."""
+def test_returns_to_the_requested_page(files_app, open_browser, page):
+    """After the login the user is at the page requested before, with its query unchanged."""
     browser = open_browser(files_app)
     browser.visit(page)
     go_through_login(browser)
@@ -194,8 +194,8 @@ ELSEWHERE = [
 
 
 @pytest.mark.parametrize("path", ELSEWHERE)
-def test_leads_to_no_other_site(files_app, open_browser, path):
-    """Whatever path or parameter a login begins with, it ends at this app, and logs in."""
+def test_does_not_redirect_to_another_site(files_app, open_browser, path):
+    """Open redirect: a login that starts with any path or parameter ends at this app."""
     browser = open_browser(files_app)
     browser.visit(files_app.url + path)
     go_through_login(browser)
@@ -207,31 +207,31 @@ def test_leads_to_no_other_site(files_app, open_browser, path):
     assert browser.is_logged_in_as("Ada Lovelace")
 
 
-def test_answers_at_the_route_of_the_article(files_app, open_browser):
-    """The provider sends people to /oauth/callback; without a login there is nothing to answer."""
+def test_has_the_callback_of_the_article(files_app, open_browser):
+    """The redirect URI is /oauth/callback, and without a login in progress that page is an error."""
     browser = open_browser(files_app)
-    answer = browser.ask_as("Ada Lovelace")
+    callback_url = browser.ask_as("Ada Lovelace")
     stranger = open_browser(files_app)
     stranger.visit("/oauth/callback")
 
-    assert answer.startswith(f"{files_app.url}/oauth/callback?")
+    assert callback_url.startswith(f"{files_app.url}/oauth/callback?")
     assert (stranger.title, stranger.status) == ("Login failed", 400)
 
 
 @pytest.mark.parametrize("state", ["wrong", None])
-def test_heeds_no_error_before_the_state(files_app, open_browser, state):
-    """An error that did not come from this login ends nothing: the true answer is still taken."""
+def test_checks_the_state_before_an_error(files_app, open_browser, state):
+    """An error with a wrong state ends no login: the right response is still accepted."""
     browser = open_browser(files_app)
-    answer = browser.ask_as("Ada Lovelace")
-    browser.visit(with_parameters(answer, state=state, code=None, error="access_denied"))
+    callback_url = browser.ask_as("Ada Lovelace")
+    browser.visit(with_parameters(callback_url, state=state, code=None, error="access_denied"))
 
     assert (browser.title, browser.status) == ("Login failed", 400)
-    browser.visit(answer)
+    browser.visit(callback_url)
     assert browser.is_logged_in_as("Ada Lovelace")
 
 
-def test_tries_no_code_beside_an_error(files_app, open_browser, provider):
-    """RFC 6749 section 4.1.2.1: an answer is an error or a code; of one with both, the error counts."""
+def test_does_not_use_a_code_beside_an_error(files_app, open_browser, provider):
+    """RFC 6749 section 4.1.2.1: a response has an error or a code; if it has both, it is an error."""
     browser = open_browser(files_app)
     browser.visit(with_parameters(browser.ask_as("Ada Lovelace"), error="access_denied"))
 
@@ -241,12 +241,12 @@ def test_tries_no_code_beside_an_error(files_app, open_browser, provider):
     assert browser.is_logged_in_as("Ada Lovelace")
 
 
-def test_uses_a_state_up_when_the_login_fails(files_app, open_browser, provider):
-    """A state is good once even if nobody was logged in by it; a new login has a new one."""
+def test_a_failed_login_uses_up_its_state(files_app, open_browser, provider):
+    """Replay: a state is single use even if the login fails, and a new login has a new one."""
     browser = open_browser(files_app)
-    answer = browser.ask_as("Ada Lovelace")
+    callback_url = browser.ask_as("Ada Lovelace")
     provider.inject_fault("token", status=500)
-    statuses = [browser.visit(answer) and browser.status for _ in range(2)]
+    statuses = [browser.visit(callback_url) and browser.status for _ in range(2)]
 
     assert statuses == [502, 400]
     assert len(requests_to(provider, "token")) == 1
@@ -257,21 +257,21 @@ def test_uses_a_state_up_when_the_login_fails(files_app, open_browser, provider)
 # Sessions on the server
 
 
-def test_gives_a_new_session_id_at_login(app, open_browser):
-    """Session fixation: a cookie from before the login, planted or overheard, is worth nothing after it."""
+def test_changes_the_session_id_at_login(app, open_browser):
+    """Session fixation: a session id from before the login is unusable after it."""
     browser = open_browser(app)
-    answer = browser.ask_as("Ada Lovelace")
+    callback_url = browser.ask_as("Ada Lovelace")
     before = browser.cookies[COOKIE]
-    browser.visit(answer)
+    browser.visit(callback_url)
 
     assert open_browser(app, before).is_anonymous()
     assert open_browser(app, browser.cookies[COOKIE]).is_logged_in_as("Ada Lovelace")
     assert len(app.sessions()) == 1
 
 
-def test_takes_no_session_id_from_outside(app, open_browser):
-    """An id that the app did not give is not taken up."""
-    browser = open_browser(app, "chosen-by-somebody-else")
+def test_accepts_only_its_own_session_ids(app, open_browser):
+    """Session fixation: an id that the app has not issued is replaced."""
+    browser = open_browser(app, "chosen-by-an-attacker")
     browser.visit("/private")
 
     assert len(browser.cookies[COOKIE]) == 43
@@ -279,7 +279,7 @@ def test_takes_no_session_id_from_outside(app, open_browser):
 
 
 def test_log_out_ends_the_session_on_the_server(app, open_browser):
-    """After a log out a copy of the cookie opens nothing, and the server has nothing left."""
+    """After a log out a copy of the cookie is unusable, and the server has no session left."""
     browser = open_browser(app)
     browser.log_in_as("Ada Lovelace")
     copy = open_browser(app, browser.cookies[COOKIE])
@@ -293,20 +293,20 @@ def test_log_out_ends_the_session_on_the_server(app, open_browser):
 
 
 def test_log_out_without_a_cookie_deletes_none(app, open_browser):
-    """A form on another site comes without the cookie, and its answer leaves the visitor's cookie alone."""
+    """A form on another site is sent without the cookie, and its response leaves the user's cookie in place."""
     browser = open_browser(app)
     browser.log_in_as("Ada Lovelace")
-    foreign, own = (
+    from_another_site, own = (
         requests.post(f"{app.url}/logout", cookies=cookies, allow_redirects=False, timeout=5)
         for cookies in ({}, {COOKIE: browser.cookies[COOKIE]})
     )
 
-    assert "Set-Cookie" not in foreign.headers
+    assert "Set-Cookie" not in from_another_site.headers
     assert "Set-Cookie" in own.headers
 
 
-def test_a_restart_keeps_people_logged_in(app, open_browser):
-    """Sessions outlive the app, though its secret key is another one in each run."""
+def test_a_restart_keeps_users_logged_in(app, open_browser):
+    """Sessions survive a restart, although each run has another secret key."""
     browser = open_browser(app)
     browser.log_in_as("Ada Lovelace")
     app.stop()
@@ -316,8 +316,8 @@ def test_a_restart_keeps_people_logged_in(app, open_browser):
     assert open_browser(app).is_anonymous()
 
 
-def test_keeps_nothing_in_the_cookie(app, open_browser):
-    """The cookie is a random number of 256 bits, and ends with the browser."""
+def test_the_cookie_is_a_random_session_id(app, open_browser):
+    """The cookie is a random number of 256 bits, and expires with the browser."""
     browser = open_browser(app)
     browser.log_in_as("Ada Lovelace")
     (cookie,) = [cookie for cookie in browser.cookies if cookie.name == COOKIE]
@@ -327,8 +327,8 @@ def test_keeps_nothing_in_the_cookie(app, open_browser):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
-def test_keeps_no_pickle_and_shows_nobody(files_app, open_browser):
-    """The folder is the app's alone, and its files are JSON, which cannot run code when it is read."""
+def test_session_files_are_private_json(files_app, open_browser):
+    """Only the app's user can read the folder, and its files are JSON, which cannot run code like pickle."""
     open_browser(files_app).log_in_as("Ada Lovelace")
     folder = files_app.home / "flask_session"
     (file,) = session_files(files_app)
@@ -337,8 +337,8 @@ def test_keeps_no_pickle_and_shows_nobody(files_app, open_browser):
     assert file.read_bytes()[4:].startswith(b"{")
 
 
-def test_ends_a_session_after_half_a_day(files_app, open_browser):
-    """The time is counted from the login, so a session that was copied ends however much it is used."""
+def test_a_session_expires_after_12_hours(files_app, open_browser):
+    """The lifetime counts from the login, so a copied session expires even if it is in use."""
     browser = open_browser(files_app)
     browser.log_in_as("Ada Lovelace")
     (file,) = session_files(files_app)
@@ -352,7 +352,7 @@ def test_ends_a_session_after_half_a_day(files_app, open_browser):
 
 
 def test_keeps_a_bounded_number_of_sessions(make_app, open_browser):
-    """Visits that lead to no login leave files; above a thousand those go that have ended, and nobody is logged out."""
+    """Visits without a login leave files; above 1,000 the expired ones are deleted, and no user is logged out."""
     app = make_app()
     folder = app.home / "flask_session"
     folder.mkdir()
@@ -367,8 +367,8 @@ def test_keeps_a_bounded_number_of_sessions(make_app, open_browser):
     assert browser.is_logged_in_as("Ada Lovelace")
 
 
-def test_brings_no_session_back_after_a_log_out(app, open_browser, provider):
-    """A request that was under way during the log out does not write the session back when it ends."""
+def test_does_not_restore_a_session_after_log_out(app, open_browser, provider):
+    """A request that is in progress during the log out does not write the session back when it ends."""
     browser = open_browser(app)
     browser.log_in_as("Ada Lovelace")
     copy = browser.cookies[COOKIE]
@@ -384,8 +384,8 @@ def test_brings_no_session_back_after_a_log_out(app, open_browser, provider):
 
 
 @pytest.mark.parametrize(("url", "secure"), [("https://localhost", True), ("", False)], ids=["https", "http"])
-def test_marks_its_cookie_secure_over_https(make_app, url, secure):
-    """A browser sends the cookie over https alone, where the app is at https; SameSite and HttpOnly hold anyway."""
+def test_the_cookie_is_secure_over_https(make_app, url, secure):
+    """Secure belongs to an https URL; SameSite and HttpOnly are always set."""
     app = make_app(URL=url)
     app.start()
     cookie = requests.get(f"{app.url}/private", allow_redirects=False, timeout=5).headers["Set-Cookie"]
@@ -394,8 +394,8 @@ def test_marks_its_cookie_secure_over_https(make_app, url, secure):
     assert "HttpOnly" in cookie and "SameSite=Lax" in cookie and "Path=/" in cookie
 
 
-def test_does_without_its_folder_by_a_page(files_app, open_browser):
-    """Where no session can be written a page says so; when it can again, the login works."""
+def test_a_missing_folder_shows_a_page(files_app, open_browser):
+    """When no session can be written the app says so, and once it can, the login works."""
     browser = open_browser(files_app)
     shutil.rmtree(files_app.home / "flask_session")
     browser.visit("/private")
@@ -407,8 +407,8 @@ def test_does_without_its_folder_by_a_page(files_app, open_browser):
     assert browser.is_logged_in_as("Ada Lovelace")
 
 
-def test_does_without_redis_by_a_page(make_app, open_browser):
-    """While Redis is away a page says so; after its return the login works."""
+def test_a_stopped_redis_shows_a_page(make_app, open_browser):
+    """While Redis is stopped the app says so, and after its restart the login works."""
     port = free_port()
     app = make_app(REDIS_URL=f"redis://127.0.0.1:{port}/0")
     with run_redis(port):
@@ -429,32 +429,32 @@ def test_does_without_redis_by_a_page(make_app, open_browser):
 
 
 @pytest.mark.parametrize("name", PROVIDERS)
-def test_works_with_another_provider_by_settings(make_app, open_browser, provider, name):
-    """Other addresses, fields and scopes are all that another provider takes; so much for the code."""
+def test_supports_another_provider_by_settings(make_app, open_browser, provider, name):
+    """Another provider takes only other URLs, fields and scopes in the settings, and no code."""
     settings = {key: value.format(url=provider.url) for key, value in PROVIDERS[name].items()}
     app = make_app(**settings)
     app.start()
     browser = open_browser(app)
     browser.visit("/")
-    words = browser.can_click(f"Log in with {settings['PROVIDER_NAME']}")
+    has_link = browser.can_click(f"Log in with {settings['PROVIDER_NAME']}")
     browser.log_in_as("Ada Lovelace")
 
-    assert words
+    assert has_link
     assert browser.is_logged_in_as("Ada Lovelace")
     assert {message["dialect"] for message in provider.trace(client_id="fake-session-guard")} == {name}
 
 
 @pytest.mark.parametrize(("setting", "sent"), [(None, "user:email"), ("read:user", "read:user"), ("", None)])
-def test_asks_for_the_scope_of_its_settings(make_app, open_browser, setting, sent):
-    """GitHub's scope unless another is set; an empty one is left out."""
+def test_requests_the_scope_of_its_settings(make_app, open_browser, setting, sent):
+    """The scope is GitHub's unless the settings have another; an empty one is left out."""
     app = make_app(**({} if setting is None else {"SCOPE": setting}))
     app.start()
 
     assert open_browser(app).authorization_request().get("scope") == sent
 
 
-def test_sends_prompt_only_when_it_is_set(make_app, files_app, open_browser):
-    """GitHub knows one prompt, which is not the article's."""
+def test_sends_prompt_only_if_it_is_set(make_app, files_app, open_browser):
+    """GitHub supports one value of prompt, which is not the article's, so none is the default."""
     app = make_app(PROMPT="select_account")
     app.start()
 
@@ -463,8 +463,8 @@ def test_sends_prompt_only_when_it_is_set(make_app, files_app, open_browser):
 
 
 @pytest.mark.parametrize("issuer", ["https://evil.example", None], ids=["another", "missing"])
-def test_refuses_an_answer_of_another_issuer(files_app, open_browser, provider, issuer):
-    """RFC 9207: GitHub says who it is, so an answer that says otherwise, or nothing, is not its own."""
+def test_refuses_a_response_of_another_issuer(files_app, open_browser, provider, issuer):
+    """Mix-up (RFC 9207): GitHub sends iss, so a response without it or with another one is refused."""
     browser = open_browser(files_app)
     browser.visit(with_parameters(browser.ask_as("Ada Lovelace"), iss=issuer))
     title, tokens = browser.title, requests_to(provider, "token")
@@ -474,11 +474,11 @@ def test_refuses_an_answer_of_another_issuer(files_app, open_browser, provider, 
     assert browser.is_logged_in_as("Ada Lovelace")
 
 
-# What goes to whom
+# Secrets
 
 
-def test_tells_the_secret_to_the_token_endpoint_alone(files_app, open_browser, provider):
-    """The article sent code and secret to the user endpoint as well; here the token alone goes there."""
+def test_sends_the_secret_only_to_the_token_endpoint(files_app, open_browser, provider):
+    """The article sends code and secret to the user endpoint too; this app sends it only the token."""
     open_browser(files_app).log_in_as("Ada Lovelace")
     secret = files_app.secret
     by_endpoint = {message["endpoint"]: str(message["request"]) for message in provider.trace()}
@@ -488,8 +488,8 @@ def test_tells_the_secret_to_the_token_endpoint_alone(files_app, open_browser, p
     assert code not in by_endpoint["user"]
 
 
-def test_keeps_every_character_of_a_secret(make_app, open_browser):
-    """RFC 6749 section 2.3.1: in the Authorization header id and secret are encoded before a colon joins them."""
+def test_encodes_a_secret_of_any_characters(make_app, open_browser):
+    """RFC 6749 section 2.3.1: in the Authorization header a colon joins id and secret after they are encoded."""
     secret = "a:b%c+d é"
     with odd_endpoint([b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n"]) as endpoint:
         app = make_app(TOKEN_URL=endpoint.url, CLIENT_SECRET=secret, TOKEN_AUTH="basic")
@@ -501,20 +501,20 @@ def test_keeps_every_character_of_a_secret(make_app, open_browser):
     assert b"client_secret" not in endpoint.request
 
 
-def test_tells_browsers_to_keep_nothing(files_app, open_browser):
-    """The back button shows no page after a log out, and the code in an address goes to no other site."""
+def test_forbids_caching_and_referrers(files_app, open_browser):
+    """The Back button shows no page after a log out, and a code in the URL is not sent to other sites."""
     browser = open_browser(files_app)
     for page in ("/", "/private", "/oauth/callback", "/no-such-page"):
-        reply = requests.get(files_app.url + page, allow_redirects=False, timeout=5)
+        response = requests.get(files_app.url + page, allow_redirects=False, timeout=5)
 
-        assert (reply.headers["Cache-Control"], reply.headers["Referrer-Policy"]) == ("no-store", "no-referrer")
+        assert (response.headers["Cache-Control"], response.headers["Referrer-Policy"]) == ("no-store", "no-referrer")
     browser.log_in_as("Ada Lovelace")
     assert browser.response.headers["Cache-Control"] == "no-store"
 
 
-def test_sends_no_password_of_this_machine(make_app, open_browser, provider, tmp_path):
-    """requests would put a password from ~/.netrc in place of the token, and everybody would be its owner."""
-    (tmp_path / "netrc").write_text("default login somebody password secret", "utf-8")
+def test_sends_no_password_from_netrc(make_app, open_browser, provider, tmp_path):
+    """By default requests would replace the token by a password in ~/.netrc, and every login would be its owner's."""
+    (tmp_path / "netrc").write_text("default login user password secret", "utf-8")
     app = make_app(NETRC=str(tmp_path / "netrc"))
     app.start()
     browser = open_browser(app)
@@ -525,7 +525,7 @@ def test_sends_no_password_of_this_machine(make_app, open_browser, provider, tmp
 
 
 def test_follows_no_redirect_with_the_secret(files_app, open_browser, provider):
-    """A token endpoint that sends on to another address does not get the secret there."""
+    """A redirect of the token endpoint to another URL does not get the secret."""
     with odd_endpoint([b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"]) as elsewhere:
         provider.inject_fault("token", status=307, redirect=elsewhere.url)
         browser = open_browser(files_app)
@@ -536,15 +536,15 @@ def test_follows_no_redirect_with_the_secret(files_app, open_browser, provider):
     assert browser.is_logged_in_as("Ada Lovelace")
 
 
-# Replies that are no use
+# Unusable responses
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
 ENDLESS = {"a byte a second": ([HEAD, *[b" "] * 30], 1.0, 504), "no end": ([HEAD, *[b" " * 100_000] * 300], 0.0, 502)}
 
 
 @pytest.mark.parametrize(("pieces", "pause", "status"), ENDLESS.values(), ids=ENDLESS)
-def test_ends_a_reply_that_does_not(make_app, open_browser, pieces, pause, status):
-    """A reply may take five seconds and a million bytes, however it comes."""
+def test_aborts_an_endless_response(make_app, open_browser, pieces, pause, status):
+    """A response may take 5 seconds and have 1,000,000 bytes, whichever comes first."""
     with odd_endpoint(pieces, pause) as endpoint:
         app = make_app(TOKEN_URL=endpoint.url)
         app.start()
@@ -557,7 +557,7 @@ def test_ends_a_reply_that_does_not(make_app, open_browser, pieces, pause, statu
 
 
 def test_reads_an_error_with_status_200(files_app, open_browser):
-    """GitHub says so in the body alone that a code is wrong, which is no fault of the server."""
+    """GitHub reports a wrong code only in the body, and that is not an error of the provider."""
     browser = open_browser(files_app)
     browser.visit(with_parameters(browser.ask_as("Ada Lovelace"), code="wrong"))
 
@@ -571,13 +571,13 @@ TOKENS = {
     "an empty one": {"set": {"access_token": ""}},
     "with a line break": {"set": {"access_token": "a\r\nX-Other: b"}},
     "of another type": {"set": {"token_type": "mac"}},
-    "of no type": {"remove": ["token_type"]},
+    "without a type": {"remove": ["token_type"]},
 }
 
 
 @pytest.mark.parametrize("change", TOKENS.values(), ids=TOKENS)
-def test_refuses_a_token_that_is_none(files_app, open_browser, provider, change):
-    """A token is a text of printable characters and of the type bearer; the next login works."""
+def test_refuses_an_unusable_token(files_app, open_browser, provider, change):
+    """A token is a string of printable characters with the type bearer; after another one the next login works."""
     provider.inject_fault("token", **change)
     browser = open_browser(files_app)
     browser.log_in_as("Ada Lovelace")
@@ -592,9 +592,11 @@ def test_refuses_a_token_that_is_none(files_app, open_browser, provider, change)
 SUBJECTS = [None, "", True, [], {}, 1.5, "x" * 256, "\ud800"]
 
 
-@pytest.mark.parametrize("subject", SUBJECTS, ids=["null", "empty", "true", "list", "object", "float", "long", "half"])
-def test_refuses_a_profile_of_nobody(files_app, open_browser, provider, subject):
-    """Who has no id is nobody; with one of the full length the login works."""
+@pytest.mark.parametrize(
+    "subject", SUBJECTS, ids=["null", "empty", "true", "list", "object", "float", "long", "lone surrogate"]
+)
+def test_refuses_a_profile_without_an_id(files_app, open_browser, provider, subject):
+    """A profile has no usable id; with one of the maximum length the login works."""
     provider.inject_fault("user", set={"id": subject})
     browser = open_browser(files_app)
     browser.log_in_as("Ada Lovelace")
@@ -606,8 +608,8 @@ def test_refuses_a_profile_of_nobody(files_app, open_browser, provider, subject)
 
 
 @pytest.mark.parametrize("name", ["N" * 900_000, "NNN\ud800", "NNN\0", "NNN\u202e", {"NNN": 1}, None])
-def test_shows_a_page_whatever_the_name(app, open_browser, provider, name):
-    """A name may be long, broken or no text at all, and the person is logged in all the same."""
+def test_shows_any_name(app, open_browser, provider, name):
+    """A name may be long, malformed or no string, and the user is logged in."""
     provider.inject_fault("user", set={"name": name})
     browser = open_browser(app)
     browser.log_in_as("Ada Lovelace")
@@ -617,12 +619,12 @@ def test_shows_a_page_whatever_the_name(app, open_browser, provider, name):
     assert len(browser.text) < 1000
 
 
-def test_refuses_an_answer_that_says_something_twice(files_app, open_browser):
-    """RFC 6749 section 3.1: of two codes one reader takes the first and another the last."""
+def test_refuses_a_repeated_parameter(files_app, open_browser):
+    """RFC 6749 section 3.1: of two codes one parser reads the first and another the last."""
     browser = open_browser(files_app)
-    answer = browser.ask_as("Ada Lovelace")
-    browser.visit(f"{answer}&code={parameters(answer)['code']}")
+    callback_url = browser.ask_as("Ada Lovelace")
+    browser.visit(f"{callback_url}&code={parameters(callback_url)['code']}")
 
     assert (browser.title, browser.status) == ("Login failed", 400)
-    browser.visit(answer)
+    browser.visit(callback_url)
     assert browser.is_logged_in_as("Ada Lovelace")

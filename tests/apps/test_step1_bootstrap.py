@@ -1,4 +1,4 @@
-"""Step 1 promises one page with one link, and a page that says what comes."""
+"""Step 1: a home page with one link, and a page that names the step in which the link works."""
 
 import pytest
 
@@ -21,8 +21,8 @@ def test_has_one_link(browser):
     assert not browser.page.select("form")
 
 
-def test_says_what_comes(browser):
-    """The link leads to a page that says which step brings it to life."""
+def test_names_the_step_that_completes_it(browser):
+    """The link leads to a page that names the step in which it works."""
     browser.visit("/")
     browser.click("Log in")
 

@@ -1,4 +1,4 @@
-"""Step 2 promises to show which settings are there, where they come from, and never a secret."""
+"""Step 2: a page that shows which settings there are and where they come from, and never a secret."""
 
 import pytest
 
@@ -10,7 +10,7 @@ SECRET = "a-secret-of-the-reader"
 
 @pytest.fixture
 def start_step2(provider, tmp_path):
-    """A function that starts step 2 with an .env of this text, or without, and returns a visitor at its home page."""
+    """A function that starts step 2, with or without an .env, and returns a visitor at its home page."""
     started = []
 
     def start(env=None, **settings):
@@ -31,52 +31,52 @@ def start_step2(provider, tmp_path):
         app.stop()
 
 
-def shown(browser):
-    """Return the settings as the page lists them."""
+def shown_settings(browser):
+    """Return the settings that the page lists."""
     return dict(item.get_text().split(": ", 1) for item in browser.page.select("li"))
 
 
-def test_says_what_is_missing(start_step2):
-    """As it comes, the addresses are there, and id and secret are missing; it starts all the same."""
-    settings = shown(start_step2())
+def test_shows_which_settings_are_missing(start_step2):
+    """With .env.example unchanged, URLs are set and id and secret are missing; the app starts anyway."""
+    settings = shown_settings(start_step2())
 
     assert settings["CLIENT_ID"] == settings["CLIENT_SECRET"] == "missing"
     assert settings["AUTHORIZATION_BASE_URL"].endswith("/simplelogin/oauth2/authorize")
 
 
 def test_never_shows_the_secret(start_step2):
-    """The id is shown, the secret is only said to be there."""
+    """The id is shown; of the secret the page says only that it is set."""
     browser = start_step2(CLIENT_ID="my-id", CLIENT_SECRET=SECRET)
 
-    assert shown(browser)["CLIENT_ID"] == "my-id"
-    assert shown(browser)["CLIENT_SECRET"] == "set"
+    assert shown_settings(browser)["CLIENT_ID"] == "my-id"
+    assert shown_settings(browser)["CLIENT_SECRET"] == "set"
     assert SECRET not in str(browser.page)
     assert SECRET not in browser.app.log
 
 
-def test_reads_its_env_or_the_example_but_never_both(start_step2):
-    """With an .env, nothing comes from .env.example, so practice and real values cannot mix."""
-    settings = shown(start_step2(env="CLIENT_ID=mine\n"))
+def test_reads_either_env_or_the_example(start_step2):
+    """With an .env, nothing is read from .env.example, so practice and real values cannot mix."""
+    settings = shown_settings(start_step2(env="CLIENT_ID=mine\n"))
 
     assert settings["CLIENT_ID"] == "mine"
     assert settings["AUTHORIZATION_BASE_URL"] == "missing"
 
 
-def test_leads_to_the_console_and_back_with_credentials(start_step2, provider):
-    """Its link leads to the developer console, where registering an app gives an id and a secret."""
+def test_links_to_the_console_for_credentials(start_step2, provider):
+    """A link leads to the developer console, where the registration of an app gives an id and a secret."""
     browser = start_step2()
     browser.click("developer console")
     browser.fill_in(name="My app", redirect_uris="http://localhost:5000/callback")
     browser.click("Register")
     client_id, client_secret = [field["value"] for field in browser.page.select("input[readonly]")]
 
-    settings = shown(start_step2(CLIENT_ID=client_id, CLIENT_SECRET=client_secret))
+    settings = shown_settings(start_step2(CLIENT_ID=client_id, CLIENT_SECRET=client_secret))
     assert settings["CLIENT_ID"] == client_id
     assert settings["CLIENT_SECRET"] == "set"
 
 
-def test_login_says_what_comes(start_step2):
-    """The link leads to a page that says which step brings it to life."""
+def test_names_the_step_that_completes_the_login(start_step2):
+    """The link leads to a page that names the step in which it works."""
     browser = start_step2()
     browser.click("Log in")
 

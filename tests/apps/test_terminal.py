@@ -1,4 +1,4 @@
-"""The script asks at its prompt, as a person meets it: with a right answer, with every kind of wrong one."""
+"""raw_requests/terminal.py at its prompt: the right code or callback URL, and every kind of wrong one."""
 
 import os
 import subprocess
@@ -20,19 +20,19 @@ PROMPT = "Enter the code: "
 
 @pytest.fixture
 def settings(provider):
-    """The practice settings, pointed at this provider."""
+    """The practice settings, with the URLs of this provider."""
     practice = dotenv_values(FOLDER / ".env.example")
     return {name: (value or "").replace(PRACTICE_PROVIDER, provider.url) for name, value in practice.items()}
 
 
 @pytest.fixture
 def terminal(settings, tmp_path):
-    """A terminal that has been started and waits at its prompt."""
+    """A terminal; authorization_url() starts the script in it."""
     return Terminal(settings, tmp_path)
 
 
 class Terminal:
-    """`python terminal.py` and a person in front of it, who has a browser beside it."""
+    """`python terminal.py`, with methods for what a user reads and types."""
 
     def __init__(self, settings, folder):
         for name in ("terminal.py", ".env.example"):
@@ -40,9 +40,9 @@ class Terminal:
         self._settings, self._folder = settings, folder
         self._process = None
 
-    def address(self):
-        """Start the script and return the address that it prints."""
-        # The rest is needed: without SYSTEMROOT, Windows opens no connection.
+    def authorization_url(self):
+        """Start the script and return the authorization URL that it prints."""
+        # Without SYSTEMROOT, Windows opens no connection.
         inherited = {name: value for name, value in os.environ.items() if name != "NETRC"}
         self._process = subprocess.Popen(
             [sys.executable, "terminal.py"],
@@ -58,12 +58,12 @@ class Terminal:
             character = self._process.stdout.read(1)
             assert character, f"the script has ended: {said}{self._process.stderr.read()}"
             said += character
-        words, _, address = said.splitlines()[0].partition(": ")
-        assert words == "Authorization URL"
-        return address
+        label, _, url = said.splitlines()[0].partition(": ")
+        assert label == "Authorization URL"
+        return url
 
     def paste(self, text):
-        """Paste this at the prompt, press Enter, and return what the script says and its exit status."""
+        """Paste this at the prompt, press Enter, and return the script's output and its exit status."""
         return self._type(f"{text}\n")
 
     def close(self):
@@ -79,61 +79,61 @@ class Terminal:
 
 
 @pytest.fixture(autouse=True)
-def ended(terminal):
-    """No script is left waiting for an answer."""
+def stop_script(terminal):
+    """Stop a script that still waits at its prompt."""
     yield
     terminal.close()
 
 
-def allow(address, person="ada", decision="allow"):
-    """Be this person in a browser, allow, and return the address that it cannot open."""
+def allow(url, person="ada", decision="allow"):
+    """Allow as this person in a browser, and return the callback URL, which no app serves here."""
     with requests.Session() as browser:
-        browser.post(address, {"person": person}, timeout=5)
-        page = browser.get(address, timeout=5)
+        browser.post(url, {"person": person}, timeout=5)
+        page = browser.get(url, timeout=5)
         assert BeautifulSoup(page.text, "lxml").find("button", string="Allow")
-        answer = browser.post(address, {"decision": decision}, timeout=5, allow_redirects=False)
-    return answer.headers["Location"]
+        response = browser.post(url, {"decision": decision}, timeout=5, allow_redirects=False)
+    return response.headers["Location"]
 
 
-def test_says_who_you_are(terminal):
-    """The code alone, as the article has it, is enough."""
-    answer = allow(terminal.address())
+def test_accepts_the_code(terminal):
+    """The code without the rest of the URL, as in the article, is enough."""
+    callback_url = allow(terminal.authorization_url())
 
-    assert terminal.paste(parameters(answer)["code"]) == ("You are ada on GitHub", 0)
-
-
-@pytest.mark.parametrize("part", [lambda answer: answer, lambda answer: answer.partition("?")[2]], ids=["all", "query"])
-def test_takes_the_whole_address(terminal, part):
-    """The address of the page that cannot be opened may be pasted as it is."""
-    answer = allow(terminal.address())
-
-    assert terminal.paste(part(answer)) == ("You are ada on GitHub", 0)
+    assert terminal.paste(parameters(callback_url)["code"]) == ("You are ada on GitHub", 0)
 
 
-def test_asks_with_state_and_pkce(terminal, settings):
-    """The address has what protects the login, the redirect address, and no secret."""
-    asked = parameters(terminal.address())
+@pytest.mark.parametrize("part", [lambda url: url, lambda url: url.partition("?")[2]], ids=["all", "query"])
+def test_accepts_the_callback_url(terminal, part):
+    """The URL of the page that does not open may be pasted, whole or only its query."""
+    callback_url = allow(terminal.authorization_url())
 
-    assert asked["redirect_uri"] == "http://localhost:5000/login/github/authorized"
-    assert len(asked["state"]) >= 22
-    assert asked["code_challenge_method"] == "S256"
-    assert settings["GITHUB_SECRET"] not in str(asked)
+    assert terminal.paste(part(callback_url)) == ("You are ada on GitHub", 0)
 
 
-WRONG_ADDRESSES = {
+def test_sends_state_and_pkce(terminal, settings):
+    """The authorization URL has a state, a PKCE challenge and the redirect URI, and no secret."""
+    request = parameters(terminal.authorization_url())
+
+    assert request["redirect_uri"] == "http://localhost:5000/login/github/authorized"
+    assert len(request["state"]) >= 22
+    assert request["code_challenge_method"] == "S256"
+    assert settings["GITHUB_SECRET"] not in str(request)
+
+
+WRONG_CALLBACKS = {
     "another state": ({"state": "wrong"}, "does not belong to this login"),
     "no state": ({"state": None}, "does not belong to this login"),
-    "another provider": ({"iss": "https://evil.example"}, "comes from another provider"),
-    "no provider": ({"iss": None}, "comes from another provider"),
+    "another issuer": ({"iss": "https://evil.example"}, "comes from another provider"),
+    "no issuer": ({"iss": None}, "comes from another provider"),
     "an error": ({"error": "access_denied", "code": None}, "You did not allow"),
     "no code": ({"code": None}, "There is no code in it"),
 }
 
 
-@pytest.mark.parametrize(("change", "sentence"), WRONG_ADDRESSES.values(), ids=WRONG_ADDRESSES)
-def test_refuses_another_address(terminal, provider, change, sentence):
-    """A pasted address is checked like any answer, and the code in it is not tried."""
-    said, status = terminal.paste(with_parameters(allow(terminal.address()), **change))
+@pytest.mark.parametrize(("change", "sentence"), WRONG_CALLBACKS.values(), ids=WRONG_CALLBACKS)
+def test_refuses_a_wrong_callback_url(terminal, provider, change, sentence):
+    """A pasted URL is checked like any authorization response, and its code is not used."""
+    said, status = terminal.paste(with_parameters(allow(terminal.authorization_url()), **change))
 
     assert sentence in said
     assert status == 1
@@ -145,29 +145,29 @@ def test_refuses_another_address(terminal, provider, change, sentence):
     [("wrong", "did not accept the code"), ("", "Nothing was pasted"), ("  ", "Nothing was pasted")],
     ids=["wrong", "empty", "spaces"],
 )
-def test_says_what_is_wrong_with_a_code(terminal, text, sentence):
+def test_explains_a_wrong_code(terminal, text, sentence):
     """A wrong paste gets a sentence, and the exit status is not 0."""
-    allow(terminal.address())
+    allow(terminal.authorization_url())
     said, status = terminal.paste(text)
 
     assert sentence in said
     assert status == 1
 
 
-def test_says_that_the_address_is_the_wrong_one(terminal):
-    """Whoever pastes the address that the script has printed learns what to copy."""
-    said, status = terminal.paste(terminal.address())
+def test_explains_a_pasted_authorization_url(terminal):
+    """A user who pastes the URL that the script has printed learns which one to copy."""
+    said, status = terminal.paste(terminal.authorization_url())
 
     assert "copy the address after you have clicked Allow" in said
     assert status == 1
 
 
-def test_refuses_a_code_of_another_login(terminal, settings, tmp_path):
-    """PKCE: the code of a login that somebody else began is of no use at this prompt."""
+def test_refuses_the_code_of_another_login(terminal, settings, tmp_path):
+    """Code injection: PKCE makes the code of another user's login unusable at this prompt."""
     (tmp_path / "other").mkdir()
     other = Terminal(settings, tmp_path / "other")
-    stolen = parameters(allow(other.address(), "grace"))["code"]
-    allow(terminal.address())
+    stolen = parameters(allow(other.authorization_url(), "grace"))["code"]
+    allow(terminal.authorization_url())
     said, status = terminal.paste(stolen)
     other.close()
 
@@ -175,23 +175,23 @@ def test_refuses_a_code_of_another_login(terminal, settings, tmp_path):
     assert status == 1
 
 
-def test_refuses_the_address_of_another_login(terminal, settings, tmp_path, provider):
-    """Each login has its own state, so an address that belongs to another is known by it, and its code is not tried."""
+def test_refuses_the_callback_url_of_another_login(terminal, settings, tmp_path, provider):
+    """Each login has a state of its own, so a callback URL of another login is refused, and its code is not used."""
     (tmp_path / "other").mkdir()
     other = Terminal(settings, tmp_path / "other")
-    answer = allow(other.address(), "grace")
-    terminal.address()
-    said, status = terminal.paste(answer)
+    callback_url = allow(other.authorization_url(), "grace")
+    terminal.authorization_url()
+    said, status = terminal.paste(callback_url)
 
     assert "does not belong to this login" in said
     assert status == 1
     assert not [message for message in provider.trace() if message["endpoint"] == "token"]
-    assert other.paste(answer) == ("You are grace on GitHub", 0)
+    assert other.paste(callback_url) == ("You are grace on GitHub", 0)
 
 
-def test_a_refusal_is_a_sentence(terminal):
-    """Deny at the provider, and the pasted address says so."""
-    said, status = terminal.paste(allow(terminal.address(), decision="deny"))
+def test_explains_a_denied_login(terminal):
+    """After Deny at the provider, the pasted URL leads to a sentence that says so."""
+    said, status = terminal.paste(allow(terminal.authorization_url(), decision="deny"))
 
     assert "You did not allow the login" in said
     assert status == 1
@@ -201,11 +201,11 @@ def test_a_refusal_is_a_sentence(terminal):
     "change", [{"body": "<h1>Hello</h1>"}, {"body": "[]"}, {"status": 500}, {"drop": True}], ids=str
 )
 @pytest.mark.parametrize("endpoint", ["token", "user"])
-def test_a_provider_that_fails_is_a_sentence(terminal, provider, endpoint, change):
-    """Whatever GitHub answers, there is a sentence and no traceback."""
-    answer = allow(terminal.address())
+def test_explains_an_error_of_the_provider(terminal, provider, endpoint, change):
+    """Any response of GitHub that cannot be used leads to a sentence, and to no traceback."""
+    callback_url = allow(terminal.authorization_url())
     provider.inject_fault(endpoint, **change)
-    said, status = terminal.paste(answer)
+    said, status = terminal.paste(callback_url)
 
     assert said
     assert "You are" not in said
@@ -214,55 +214,55 @@ def test_a_provider_that_fails_is_a_sentence(terminal, provider, endpoint, chang
 
 @pytest.mark.parametrize(("endpoint", "path"), [("token", "login/oauth/access_token"), ("user", "api/user")])
 def test_follows_no_redirect(terminal, provider, endpoint, path):
-    """A redirect would take code, secret or token to another address."""
-    answer = allow(terminal.address())
+    """A redirect would send code, secret or token to another URL."""
+    callback_url = allow(terminal.authorization_url())
     provider.inject_fault(endpoint, status=307, headers={"Location": f"{provider.url}/github/{path}"})
-    said, status = terminal.paste(answer)
+    said, status = terminal.paste(callback_url)
 
     assert "an answer that cannot be used" in said
     assert status == 1
 
 
-def test_does_not_wait_for_ever(terminal, provider):
-    """Whoever sits at the prompt gets it back in seconds."""
-    answer = allow(terminal.address())
+def test_has_a_timeout(terminal, provider):
+    """A provider that does not respond delays the script by seconds."""
+    callback_url = allow(terminal.authorization_url())
     provider.inject_fault("token", delay=30)
     began = time.monotonic()
-    said, status = terminal.paste(answer)
+    said, status = terminal.paste(callback_url)
 
     assert "Nobody answers" in said
     assert status == 1
     assert time.monotonic() - began < 12
 
 
-def test_no_password_of_netrc_takes_the_tokens_place(terminal, tmp_path):
-    """requests would send a password for the provider's host from ~/.netrc, instead of the token."""
-    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login somebody password secret-of-netrc\n", "utf-8")
+def test_sends_no_password_from_netrc(terminal, tmp_path):
+    """By default requests would replace the token by a password for this host in ~/.netrc."""
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login user password secret-of-netrc\n", "utf-8")
     (tmp_path / ".netrc").chmod(0o600)
 
-    assert terminal.paste(allow(terminal.address())) == ("You are ada on GitHub", 0)
+    assert terminal.paste(allow(terminal.authorization_url())) == ("You are ada on GitHub", 0)
 
 
-def test_a_name_cannot_write_on_the_terminal(terminal, provider):
-    """Control characters in a name do nothing."""
-    answer = allow(terminal.address())
+def test_removes_control_characters_from_a_name(terminal, provider):
+    """Control characters in a name do not reach the terminal."""
+    callback_url = allow(terminal.authorization_url())
     provider.inject_fault("user", set={"login": "\x1b[2Jada\x07"})
 
-    assert terminal.paste(answer) == ("You are [2Jada on GitHub", 0)
+    assert terminal.paste(callback_url) == ("You are [2Jada on GitHub", 0)
 
 
-def test_nobody_there_is_a_sentence(terminal, settings):
+def test_explains_that_no_provider_runs(terminal, settings):
     """Without a provider the script says what to start."""
     settings["GITHUB_URL"] = "http://127.0.0.1:9"
-    terminal.address()
+    terminal.authorization_url()
     said, status = terminal.paste("any")
 
     assert "Nobody answers at http://127.0.0.1:9" in said
     assert status == 1
 
 
-def test_closing_the_prompt_is_a_sentence(terminal):
-    """Ctrl-D is an answer too."""
-    terminal.address()
+def test_explains_a_closed_prompt(terminal):
+    """Ctrl-D ends the script with a sentence."""
+    terminal.authorization_url()
 
     assert terminal.close() == ("Nobody was logged in.", 1)
