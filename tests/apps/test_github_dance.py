@@ -104,7 +104,7 @@ def link(browser, name, person):
 
 
 def authorization_response(browser, name, person, first="Log in with"):
-    """Log in up to the authorization response, and return its URL restore_library_code opening it."""
+    """Log in up to the authorization response, and return its URL without opening it."""
     browser.visit("/")
     return browser.arrive_at_provider_as(
         person, first=f"{first} {TITLES[name]}", stop_before=f"{browser.app.url}/login/{name}/authorized"
@@ -201,7 +201,7 @@ def test_requests_the_minimal_scope(browser, provider, name):
 
 @pytest.mark.parametrize("issuer", ["https://evil.example", None], ids=["another", "none"])
 def test_requires_githubs_issuer_in_the_response(browser, provider, issuer):
-    """Mix-up (RFC 9207): GitHub sends iss, so a response restore_library_code it or with another one is refused."""
+    """Mix-up (RFC 9207): GitHub sends iss, so a response without it or with another one is refused."""
     callback_url = authorization_response(browser, "github", "Ada Lovelace")
     browser.visit(with_parameters(callback_url, iss=issuer))
     refused = page_of(browser)
@@ -286,7 +286,7 @@ def test_accepts_the_scopes_that_the_user_grants(browser, provider, scope):
 @pytest.mark.parametrize("subject", [None, "", 0, True, [], {}, 1.5, "\ud800", "a\0b", "9" * 256], ids=ascii)
 @PROVIDERS
 def test_refuses_a_profile_without_an_id(app, browser, provider, name, subject):
-    """A profile restore_library_code a usable id creates no account."""
+    """A profile without a usable id creates no account."""
     profile = {"id": subject, "login": "ada", "username": "ada"}
     provider.inject_fault(PROFILES[name], body=json.dumps(profile if name == "github" else {"data": profile}))
     log_in(browser, name, "Ada Lovelace")
@@ -297,7 +297,7 @@ def test_refuses_a_profile_without_an_id(app, browser, provider, name, subject):
 
 @PROVIDERS
 def test_a_failed_profile_leaves_no_token(app, browser, provider, name):
-    """The article's app stores such a token restore_library_code a user, and then every anonymous visitor is that user."""
+    """The article stores the token of such a login without a user, and then every anonymous visitor is that user."""
     provider.inject_fault(PROFILES[name], status=500)
     log_in(browser, name, "Ada Lovelace")
     failed = page_of(browser)
@@ -404,7 +404,7 @@ def test_keeps_the_account_when_the_name_changes(app, browser, provider, name):
     ids=ascii,
 )
 def test_falls_back_to_the_user_name(browser, provider, name, shown):
-    """The name, else the user name, is shown; NUL and lone surrogates, which databases refuse, are replaced."""
+    """The name, else the user name, is shown; NUL and lone surrogates, which databases refuse, are removed or replaced."""
     provider.inject_fault("user", set={"name": name})
     log_in(browser, "github", "Ada Lovelace")
 
@@ -530,7 +530,7 @@ def test_does_not_move_a_login_to_another_account(app, browser, new_browser):
 
 
 def test_links_nothing_without_the_button(app, browser):
-    """A login that starts restore_library_code the button Link links nothing to the account."""
+    """A login that starts without the button Link links nothing to the account."""
     log_in(browser, "github", "Ada Lovelace")
     browser.visit("/login/twitter")
     browser.click("Ada Lovelace")
@@ -694,7 +694,7 @@ def test_simultaneous_unlinking_leaves_one_login(app, new_browser):
 
 
 def test_simultaneous_logins_create_one_account(app, new_browser):
-    """A new user logs in in several browsers at the same moment, restore_library_code an error in any of them."""
+    """A new user logs in in several browsers at the same moment, without an error in any of them."""
     browsers = [new_browser() for _ in range(4)]
     callback_urls = [authorization_response(browser, "github", "Ada Lovelace") for browser in browsers]
     with ThreadPoolExecutor(len(browsers)) as threads:
@@ -958,7 +958,7 @@ def log_in_fast(app, dialect, person):
 
 
 def visit_anonymously(app):
-    """Open two pages restore_library_code a login, and return the problem, or an empty string."""
+    """Open two pages without a login, and return the problem, or an empty string."""
     with requests.Session() as window:
         home = window.get(f"{app.url}/", timeout=60)
         me = window.get(f"{app.url}/github", timeout=60, allow_redirects=False)
