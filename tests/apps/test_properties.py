@@ -1,7 +1,7 @@
-"""What Hypothesis thinks of: any query, any reply, any profile, any claims, to every app at once.
+"""Property tests with Hypothesis: any query, token response, profile or claims, sent to every app at once.
 
-Whatever comes, there is a page, in time, without an error of the app's own, and it never names somebody who has not
-consented in this browser. By default Hypothesis tries 25 examples of each test, with `CI=true` it tries 200, and with
+The app always responds with a page, in time, without an error of its own, and never names a user who has not consented
+in this browser. By default Hypothesis tries 25 examples of each test, with `CI=true` 200, and with
 `HYPOTHESIS_PROFILE=weekly` 10,000.
 """
 
@@ -24,8 +24,8 @@ from tools.check.checked_app import ADA, GRACE, LOGGED_IN, MALLORY, assert_no_cr
 from tools.check.matrix import all_checked_apps
 from tools.check.relay import respond_with, send_response
 
-# No deadline: an example is a login over HTTP, and how long it takes depends on what else the machine does; what hangs
-# is found by the browser's own patience. The same examples each time, so that a failure is one of the change at hand.
+# No deadline: an example is a login over HTTP, whose duration depends on the load of the machine; the browser has a
+# timeout of its own. The examples are the same each time, so that a failure comes from the change that is tested.
 full = settings(
     max_examples=200, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
 )
@@ -46,7 +46,7 @@ json_values = st.recursive(
 
 
 def members(*names):
-    """JSON objects that have some of these members, with any values."""
+    """Return a strategy for JSON objects that have some of these members, with any values."""
     return st.dictionaries(st.sampled_from(names) | texts, json_values, max_size=8)
 
 
@@ -61,7 +61,7 @@ def checked_apps(tmp_path_factory):
 
 @pytest.fixture
 def to_all(checked_apps, request):
-    """A function that does the same to all apps, or to those chosen, side by side, and keeps where they disagree."""
+    """A function that runs an action on all apps, or on some, side by side, and stores where their outcomes differ."""
     differences = Counter()
 
     def do(action, choose=lambda checked: True):
@@ -117,7 +117,7 @@ queries = st.lists(st.tuples(st.sampled_from(names_of_parameters) | texts, texts
 @example(query=[("state", "RIGHT"), ("code", "\ud7ff")], begun=True)
 @example(query=[("state", "RIGHT"), ("code", "x"), ("code", "y")], begun=True)
 def test_any_query_gets_a_page(to_all, query, begun):
-    """Whatever the callback is asked, it answers, and nobody is logged in by it."""
+    """Any query of the callback gets a page, and logs no user in."""
 
     def send(checked):
         browser = checked.new_browser()
@@ -139,8 +139,8 @@ ordinary = {"access_token": "t", "token_type": "bearer"}
     body=bodies | members(*token_names).map(lambda more: json.dumps({**ordinary, **more}).encode()),
     status=statuses,
 )
-def test_any_token_reply_gets_a_page(to_all, body, status):
-    """Whatever the token endpoint says, there is a page, and nobody but who consented is logged in."""
+def test_any_token_response_gets_a_page(to_all, body, status):
+    """Any token response gets a page, and logs in no user who has not consented."""
 
     def send(checked):
         browser = checked.new_browser()
@@ -172,7 +172,7 @@ profile_names = ("id", "sub", "name", "email", "login", "username", "picture", "
 @example(more={"name": "\ud800"}, keep=True)
 @example(more={"email": "x" * 5000, "name": "é漢🎈" * 2000}, keep=True)
 def test_any_profile_gets_a_page(to_all, more, keep):
-    """Whatever a profile says, there is a page, without markup of the profile's, and no cookie grows too large."""
+    """Any profile gets a page without HTML of the profile, and makes no cookie too large."""
 
     def send(checked):
         browser = checked.new_browser()
@@ -205,7 +205,7 @@ claims_that_count = ("iss", "aud", "nonce", "sub")
 
 
 def has_ended(value):
-    """Tell whether this is no end at all, or one that is over; a provider may sign one that is far away."""
+    """Tell whether a claim exp is invalid or in the past; the provider may sign one far in the future."""
     return isinstance(value, bool) or not isinstance(value, int | float) or not value > time.time() - 600
 
 
@@ -216,7 +216,7 @@ def has_ended(value):
     )
 )
 def test_any_claims_get_a_page(to_all, claims):
-    """An ID token with other claims is refused wherever they count."""
+    """An ID token with other claims is refused if the app has to check them."""
 
     def send(checked):
         browser = checked.new_browser()
@@ -227,7 +227,7 @@ def test_any_claims_get_a_page(to_all, claims):
         assert result == "refused" or not wrong, claims
         return result
 
-    with suppress(UnicodeEncodeError):  # half a character cannot be sent to the provider
+    with suppress(UnicodeEncodeError):  # a lone surrogate cannot be sent to the provider
         to_all(send, lambda checked: checked.has_id_token)
 
 
@@ -239,8 +239,8 @@ targets = st.lists(parts | texts, max_size=6).map("".join)
 
 @chosen
 @given(target=targets, name=st.sampled_from(["next", "url", "return_to", ""]))
-def test_any_next_stays_here(to_all, target, name):
-    """Whatever a link holds to an app that returns to the page first asked for, the visitor ends at the app."""
+def test_any_next_stays_at_the_app(to_all, target, name):
+    """Open redirect: any page to return to, in any parameter, is one of this app."""
 
     def send(checked):
         browser = checked.new_browser()
