@@ -1,5 +1,6 @@
-"""The logins that lack one protection: each breaks exactly the rows that it names, so no row passes for nothing."""
+"""The logins of workshop/broken_logins: exactly the attacks that each one names succeed, so every attack works."""
 
+import re
 import subprocess
 import sys
 
@@ -13,55 +14,63 @@ from workshop.broken_logins.run import LOGINS, make
 
 @pytest.fixture(scope="module")
 def verdicts(request, tmp_path_factory):
-    """The verdicts on every vulnerable login, of the rows that it names; with --all-rows, of all rows."""
-    where = tmp_path_factory.mktemp("vulnerable")
-    wanted = [item for item in request.session.items if item.name.startswith("test_breaks_the_rows_it_names[")]
-    names = [item.callspec.params["name"] for item in wanted]
-    everything = request.config.getoption("all_rows")
-    copies, unmade = {}, {}
+    """The verdicts on each broken login for the rows that it names; with --all-rows, for all rows."""
+    where = tmp_path_factory.mktemp("broken_logins")
+    selected = [item for item in request.session.items if item.name.startswith("test_fails_the_rows_it_names[")]
+    names = [item.callspec.params["name"] for item in selected]
+    all_rows = request.config.getoption("all_rows")
+    copies, outdated = {}, {}
     for name in names:
         login = LOGINS[name]
         try:
             make(name, where / "source" / name)
-        except ValueError as error:  # only this one's test fails
-            unmade[name] = {"": Outcome(Verdict.BROKEN, str(error))}
+        except ValueError as error:  # only the test of this login fails
+            outdated[name] = {"": Outcome(Verdict.BROKEN, str(error))}
             continue
-        rows = list(ROWS) if everything and "only_its_rows" not in login else login["rows"]
+        rows = list(ROWS) if all_rows and "other_rows_impossible" not in login else login["rows"]
         copies[name] = login["app"], where / "source" / name, rows
-    return unmade | run_copies(copies, where / "run")
+    return outdated | run_copies(copies, where / "run")
 
 
 @pytest.mark.parametrize("name", LOGINS)
-def test_breaks_the_rows_it_names(verdicts, name):
-    """Without its protection the login fails its rows, and, as far as they were tried, no others."""
+def test_fails_the_rows_it_names(verdicts, name):
+    """Without its protection the login fails the rows that it names, and no other row that was tried."""
     broken = {id for id, outcome in verdicts[name].items() if not outcome.verdict.is_good}
 
     assert broken == set(LOGINS[name]["rows"]), [f"{id}: {verdicts[name][id]}" for id in broken]
 
 
 @pytest.mark.parametrize("name", LOGINS)
-def test_says_what_it_lacks(name):
-    """An instructor reads what is missing, how to break in, and which rows of the table it breaks."""
+def test_names_its_flaw_and_its_exploit(name):
+    """Each entry has a flaw, an exploit, and rows that are in the catalogue."""
     login = LOGINS[name]
 
-    assert login["says"].endswith(".") and login["try"] and login["rows"] and login["changes"]
+    assert login["flaw"].endswith(".") and login["exploit"] and login["rows"] and login["changes"]
     assert set(login["rows"]) <= set(ROWS)
     assert set(login["articles"]) <= {1, 2, 3, 4, 5}
 
 
-def test_lists_them_for_an_instructor():
-    """Without a name there is the list; a name that is none is said to be so by the status."""
+def test_lists_the_broken_logins():
+    """Without a name the program lists them, and an unknown name gives the exit status 2."""
     command = [sys.executable, str(ROOT / "workshop" / "broken_logins" / "run.py")]
     listed = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=20)
-    unknown = subprocess.run([*command, "nobody"], capture_output=True, encoding="utf-8", timeout=20)
+    unknown = subprocess.run([*command, "unknown"], capture_output=True, encoding="utf-8", timeout=20)
 
-    assert all(name in listed.stdout and login["says"] in listed.stdout for name, login in LOGINS.items())
+    assert all(name in listed.stdout and login["flaw"] in listed.stdout for name, login in LOGINS.items())
     assert (listed.returncode, unknown.returncode) == (0, 2)
 
 
-def test_a_change_that_does_not_fit_is_said(tmp_path, monkeypatch):
-    """When an app has changed, its vulnerable copy does not start as if it were unsafe."""
+def test_refuses_an_outdated_change(tmp_path, monkeypatch):
+    """When an app has changed so that the flaw cannot be inserted, its copy is not started as a broken login."""
     monkeypatch.setitem(LOGINS["no_pkce"]["changes"][0], "old", "no such line")
 
     with pytest.raises(ValueError, match="no_pkce: app.py of step3_login has changed"):
         make("no_pkce", tmp_path)
+
+
+def test_the_readme_counts_the_broken_logins():
+    """workshop/README.md has the right number of broken logins, and names one that exists."""
+    readme = (ROOT / "workshop" / "README.md").read_text("utf-8")
+
+    assert f"{len(LOGINS)} of this repository's apps" in readme
+    assert re.findall(r"run\.py (\w+)`", readme) == [name for name in LOGINS if f"run.py {name}`" in readme] != []

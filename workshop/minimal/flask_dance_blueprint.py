@@ -1,4 +1,4 @@
-"""UNSAFE: the least that logs somebody in with Flask-Dance, after its documentation's first page."""
+"""UNSAFE: a minimal login with Flask-Dance, like the first example in its documentation."""
 
 import os
 
@@ -21,9 +21,9 @@ app.register_blueprint(blueprint, url_prefix="/login")
 def home():
     if not github.authorized:
         return '<a href="/login/github">Log in with GitHub</a>'
-    reply = github.get("user")
-    assert reply.ok
-    return f"Logged in as {escape(reply.json()['name'])}"
+    response = github.get("user")
+    assert response.ok
+    return f"Logged in as {escape(response.json()['name'])}"
 
 
 if __name__ == "__main__":

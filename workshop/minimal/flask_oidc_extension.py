@@ -1,4 +1,4 @@
-"""UNSAFE: the least that logs somebody in with Flask-OIDC, after its documentation's first page."""
+"""UNSAFE: a minimal login with Flask-OIDC, like the first example in its documentation."""
 
 import os
 

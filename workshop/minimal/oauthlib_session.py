@@ -1,4 +1,4 @@
-"""UNSAFE: the least that logs somebody in with requests-oauthlib, after its documentation's example for the web."""
+"""UNSAFE: a minimal login with requests-oauthlib, like the web example in its documentation."""
 
 import os
 

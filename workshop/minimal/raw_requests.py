@@ -1,4 +1,4 @@
-"""UNSAFE: the least that logs somebody in by hand, as the first page on the protocol has it."""
+"""UNSAFE: a minimal login by hand, like the first example in an introduction to OAuth."""
 
 import os
 from urllib.parse import urlencode
