@@ -404,7 +404,7 @@ def test_keeps_the_account_when_the_name_changes(app, browser, provider, name):
     ids=ascii,
 )
 def test_falls_back_to_the_user_name(browser, provider, name, shown):
-    """The name, else the user name, is shown; NUL and lone surrogates, which databases refuse, are removed or replaced."""
+    """The name, else the user name, is shown; NUL and lone surrogates, which databases refuse, are not stored."""
     provider.inject_fault("user", set={"name": name})
     log_in(browser, "github", "Ada Lovelace")
 
