@@ -263,7 +263,7 @@ def test_accepts_a_version_in_the_urls(make_app, visit, provider):
         "a lone surrogate in the picture",
     ],
 )
-def test_falls_back_to_email_and_id_for_the_name(browser, provider, profile, name):
+def test_falls_back_to_email_or_id(browser, provider, profile, name):
     """The name shown is the name, else the e-mail address, else the id, with any JSON value in their places."""
     provider.inject_fault("me", set=profile)
     browser.log_in_as("Ada Lovelace")

@@ -422,7 +422,7 @@ def test_the_same_user_name_is_another_account(app, browser):
     assert names(app) == ["Alan Turing", "Alan Kay"]
 
 
-def test_the_same_id_at_another_provider_is_another_account(app, browser, provider):
+def test_an_id_belongs_to_one_provider(app, browser, provider):
     """An id identifies a user only together with the provider that issued it."""
     log_in(browser, "twitter", "Ada Lovelace")
     ((number,),) = execute(app, "SELECT provider_user_id FROM flask_dance_oauth")
@@ -434,7 +434,7 @@ def test_the_same_id_at_another_provider_is_another_account(app, browser, provid
     assert names(app) == ["Ada Lovelace", "Grace Hopper"]
 
 
-def test_an_id_as_number_or_string_is_the_same(app, browser, provider):
+def test_accepts_an_id_as_number_or_string(app, browser, provider):
     """GitHub's ids are numbers, and the same id as a string is the same account."""
     log_in(browser, "github", "Ada Lovelace")
     ((number,),) = execute(app, "SELECT provider_user_id FROM flask_dance_oauth")
@@ -825,7 +825,7 @@ def test_its_log_has_no_secret(app, browser, provider):
         assert secret not in app.log
 
 
-def test_its_log_has_no_token_when_the_database_fails(app, browser, provider):
+def test_logs_no_token_when_the_database_fails(app, browser, provider):
     """The library's message for a failed statement would contain its values, and one of them is the token."""
     log_in(browser, "github", "Ada Lovelace")
     log_out(browser)

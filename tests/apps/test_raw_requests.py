@@ -135,7 +135,7 @@ def test_keeps_the_account_when_the_name_changes(app, browser, provider):
     assert accounts(app) == [(*before[0][:2], "Ada King", "king@example.com")]
 
 
-def test_the_same_subject_at_another_provider_is_another_account(app, browser, provider):
+def test_a_subject_belongs_to_one_provider(app, browser, provider):
     """A subject identifies a user only together with the provider that issued it."""
     log_in(browser, GOOGLE, "Ada Lovelace")
     ((_, subject, *_),) = accounts(app)

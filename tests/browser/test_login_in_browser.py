@@ -208,7 +208,7 @@ def gallery(tmp_path_factory):
         yield gallery
 
 
-def test_a_learner_logs_in_reads_the_trace_and_breaks_it(gallery, page, chrome):
+def test_a_learner_follows_the_gallery(gallery, page, chrome):
     """From the gallery a learner logs in, opens the trace, logs out, denies and injects a fault, by clicks only."""
     page.goto(gallery.provider.url)
     page.get_by_role("link", name="Open step3_login").click()

@@ -195,7 +195,7 @@ def test_refuses_a_response_without_an_id_token(shared_app, browser, provider):
     assert browser.is_logged_in_as("Ada Lovelace")
 
 
-def test_sends_no_request_to_a_url_in_a_token(browser, provider):
+def test_follows_no_url_in_a_token(browser, provider):
     """RP-46: the URL of the keys comes from discovery, and never from the token (server-side request forgery)."""
     with odd_endpoint([b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"]) as elsewhere:
         for name in ("jku", "x5u", "kid"):

@@ -25,7 +25,7 @@ def test_fetches_the_keys_once(own_app, open_browser, provider):
     assert len(requests_to(provider, "token")) == 3
 
 
-def test_recovers_from_a_new_key_with_the_old_kid(browser, provider):
+def test_recovers_from_a_reused_kid(browser, provider):
     """A new key with the old kid costs one login, and no restart."""
     log_in_with(browser, provider, keys=[public_jwk()])
     titles = [browser.title]

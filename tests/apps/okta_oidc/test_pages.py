@@ -104,7 +104,7 @@ def test_uses_nothing_deprecated(make_app):
     browser.close()
 
 
-def test_the_diffs_of_the_lesson_lead_to_this_app():
+def test_the_lesson_leads_to_this_app():
     """Lines that the README's diffs add, and do not remove again, are in the app."""
     readme = (ROOT / "okta_oidc" / "README.md").read_text("utf-8")
     code = (ROOT / "okta_oidc" / "app.py").read_text("utf-8").splitlines()

@@ -28,7 +28,7 @@ def test_logs_out_at_the_provider(shared_app, browser, provider):
     assert browser.can_click("Ada Lovelace")
 
 
-def test_a_log_out_revokes_every_copy_of_the_cookie(shared_app, browser, open_browser):
+def test_a_log_out_revokes_copied_cookies(shared_app, browser, open_browser):
     """The session is deleted on the server, so a copied cookie is unusable."""
     browser.log_in_as("Ada Lovelace")
     copy = open_browser(shared_app, browser.cookies[COOKIE])
