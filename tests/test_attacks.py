@@ -1,7 +1,7 @@
-"""The catalogue of attacks, run on every app: a test is one row and one app, and its verdict has to be a good one.
+"""The catalogue of attacks, run on every app: a test is one row and one app, and the verdict must be a good one.
 
 pytest tests/test_attacks.py --write-security     writes docs/security.md from the run
-pytest tests/test_attacks.py --app-url URL        attacks an app of yours from outside
+pytest tests/test_attacks.py --app-url URL        attacks your own app from outside
 """
 
 from pathlib import Path
@@ -19,7 +19,7 @@ PAGE = ROOT / "docs" / "security.md"
 
 
 def pytest_generate_tests(metafunc):
-    """Every row with every app; with --app-url, every row with the app at that address."""
+    """Parametrize every row with every app; with --app-url, with the app at that URL."""
     if "attacked" in metafunc.fixturenames:
         url = metafunc.config.getoption("app_url")
         metafunc.parametrize("attacked", [url] if url else folders())
@@ -28,7 +28,7 @@ def pytest_generate_tests(metafunc):
 
 @pytest.fixture(scope="session")
 def verdicts(request, tmp_path_factory):
-    """What came of all attacks that this run asks for: the apps are attacked side by side, each once."""
+    """The outcomes of all attacks that this run selects; the apps are attacked at once, each started once."""
     wanted = {}
     for item in request.session.items:
         parameters = item.callspec.params if hasattr(item, "callspec") else {}
@@ -51,8 +51,8 @@ def test_survives_the_attack(verdicts, attacked, row):
     assert outcome.verdict.is_good, f"{outcome.verdict.value}: {ROWS[row].title}: {outcome.sentence}"
 
 
-def test_the_page_is_that_of_this_run(verdicts, request):
-    """docs/security.md says what this run has found; after a change it is written anew, on purpose."""
+def test_the_page_has_the_verdicts_of_this_run(verdicts, request):
+    """docs/security.md has the verdicts of this run; after a change, --write-security writes it again."""
     apps = folders()
     if request.config.getoption("app_url"):
         pytest.skip(reason="the page is about the apps of this repository")
@@ -62,22 +62,22 @@ def test_the_page_is_that_of_this_run(verdicts, request):
     found = {(row, folder.rpartition("/")[2]): outcome.verdict.value for (row, folder), outcome in verdicts.items()}
     is_whole = set(verdicts) == {(row, folder) for row in ROWS for folder in apps}
 
-    assert {key: written.get(key) for key in found} == found, f"write it anew: {report.WRITE}"
+    assert {key: written.get(key) for key in found} == found, f"write the page again: {report.WRITE}"
     assert not is_whole or PAGE.read_text("utf-8") == report.page(verdicts, apps, ROOT), (
-        f"write it anew: {report.WRITE}"
+        f"write the page again: {report.WRITE}"
     )
 
 
-UNDECLARABLE = (1, 3, 4, 5, 7, 13, 14, 19, 20, 24, 28, 36, 38, 39, 40, 42, 48, 55, 57, 58, 63, 64, 65)
+MUST_PASS = (1, 3, 4, 5, 7, 13, 14, 19, 20, 24, 28, 36, 38, 39, 40, 42, 48, 55, 57, 58, 63, 64, 65)
 
 
 @pytest.mark.parametrize("folder", folders())
-def test_declares_nothing_that_has_to_hold(request, folder):
-    """Some rows every app has to pass where they concern it; of RP-33 only what no library bounds may be declared."""
+def test_declares_no_row_that_must_pass(request, folder):
+    """Every app must pass some rows; of RP-33 it may declare only the variants that no library limits."""
     if request.config.getoption("app_url"):
         pytest.skip(reason="this is about the READMEs of this repository")
     declared = declarations(ROOT / folder)
 
-    assert not {f"RP-{number:02}" for number in UNDECLARABLE} & set(declared)
+    assert not {f"RP-{number:02}" for number in MUST_PASS} & set(declared)
     assert declared.get("RP-33", set()) <= {"b", "e", "f"}
     assert set(declared) <= set(ROWS)

@@ -1,4 +1,4 @@
-"""`learn.py check URL`: somebody else's app is attacked from outside, and what is wrong is said in a sentence."""
+"""`learn.py check URL`: it attacks an app of the reader's from outside, and reports each failure in a sentence."""
 
 import os
 import subprocess
@@ -22,7 +22,7 @@ from tools.learn.gallery import Gallery
 from tools.places import ROOT
 from workshop.broken_logins.run import make
 
-# Runs `learn.py` with this Python, and with a gallery of the test's in place of the one that a reader may have running.
+# Runs `learn.py` with this Python, and with the test's gallery instead of one that may be running.
 LEARN = """
 import sys
 from pathlib import Path
@@ -38,7 +38,7 @@ ALL = "test_login or test_attacks"
 
 @contextmanager
 def site(pages):
-    """A server with these pages, by path; one that begins with http is a redirect to there."""
+    """A server with these pages, by path; a page that begins with http is a redirect to that URL."""
 
     class Page(BaseHTTPRequestHandler):
         def do_GET(self):
@@ -50,7 +50,7 @@ def site(pages):
             self.wfile.write(b"" if target else page.encode())
 
         def log_message(self, *words):
-            """Keep quiet."""
+            """Log nothing."""
 
     server = HTTPServer(("127.0.0.1", 0), Page)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -60,11 +60,11 @@ def site(pages):
 
 
 @pytest.fixture(scope="module")
-def checked(request, tmp_path_factory):
-    """What `learn.py check` says of three apps, side by side: one of the gallery, and two that are the reader's own.
+def check_runs(request, tmp_path_factory):
+    """The ended runs of `learn.py check` on three apps: one of the gallery, and two that are the reader's own.
 
-    With --all-rows it is every app of the gallery, and all tests. Each has a provider of its own, since `check` resets
-    it, at localhost as in the documentation.
+    With --all-rows it is every app of the gallery, with all tests. Each app has a provider of its own, since `check`
+    resets it, at localhost as in the documentation.
     """
     where = tmp_path_factory.mktemp("check")
     whole = request.config.getoption("all_rows")
@@ -94,7 +94,7 @@ def checked(request, tmp_path_factory):
 
 @contextmanager
 def gallery_of(where, folder, url, state):
-    """A gallery that runs, and has this app in its file."""
+    """A running gallery with this app in its file."""
     app = ListedApp(folder, int(url.rpartition(":")[2]), shows="", new="")
     Gallery(where / "gallery.json", [app]).note(folder, state)
     with lock.hold(where / "running.lock", pytest.fail):
@@ -102,15 +102,15 @@ def gallery_of(where, folder, url, state):
 
 
 def run_check(where, url, tests):
-    """Run `learn.py check`, and of its tests these."""
+    """Run `learn.py check` with a choice of its tests."""
     environment = {**os.environ, "PYTEST_ADDOPTS": f'-p no:cacheprovider -k "{tests}"'}
     command = [sys.executable, "-c", LEARN, str(where), "check", url]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, encoding="utf-8", timeout=600)
 
 
-def test_a_good_app_passes(checked):
-    """An app of which nothing is known but its URL is tried; what cannot be known is N/A, and the exit status is 0."""
-    ended = checked["good"]
+def test_a_good_app_passes(check_runs):
+    """For a good app of which only the URL is known, the exit status is 0; a row that needs more is N/A."""
+    ended = check_runs["good"]
 
     assert ended.returncode == 0, ended.stdout
     assert "PASS     RP-03" in ended.stdout
@@ -119,29 +119,29 @@ def test_a_good_app_passes(checked):
     assert "passed   asks with state pkce and a registered address" in ended.stdout
 
 
-def test_a_bad_app_is_told_what_is_wrong(checked):
-    """An app without a protection fails its row, with the attack in plain words, and the exit status is not 0."""
-    ended = checked["bad"]
+def test_a_bad_app_fails_with_an_explanation(check_runs):
+    """An app without a protection fails its row, the attack is explained, and the exit status is 1."""
+    ended = check_runs["bad"]
 
     assert ended.returncode == 1, ended.stdout
     assert "FAIL     RP-03" in ended.stdout
     assert "Somebody sends a visitor, whose login is under way" in ended.stdout
 
 
-def test_an_app_of_the_gallery_has_its_declarations(checked):
-    """What an app of this repository declares in its README is no failure; another app declares nothing."""
-    ours, bad = checked["github_dance"], checked["bad"]
+def test_an_app_of_the_gallery_has_its_declarations(check_runs):
+    """A declared row of an app of this repository is no failure; another app has no declarations."""
+    ours, bad = check_runs["github_dance"], check_runs["bad"]
 
     assert ours.returncode == 0, ours.stdout
     assert "This is github_dance of the running gallery" in ours.stdout
     assert "DECLARED RP-60" in ours.stdout
-    assert "PASS     RP-33" in ours.stdout  # what it declares of this row cannot be tried from outside
+    assert "PASS     RP-33" in ours.stdout  # its declared variants of this row cannot be tried from outside
     assert "FAIL     RP-60" in bad.stdout
 
 
-def test_the_apps_of_the_gallery_pass(checked):
-    """`learn.py check` of an app of this repository, while the gallery runs, ends with exit status 0."""
-    failed = {name: ended.stdout for name, ended in checked.items() if name != "bad" and ended.returncode != 0}
+def test_the_apps_of_the_gallery_pass(check_runs):
+    """`learn.py check` of an app of the running gallery ends with exit status 0."""
+    failed = {name: ended.stdout for name, ended in check_runs.items() if name != "bad" and ended.returncode != 0}
 
     assert not failed, "\n".join(failed.values())
 
@@ -151,13 +151,13 @@ def test_the_apps_of_the_gallery_pass(checked):
     [
         ("running", "http://localhost:5003", "step3_login"),
         ("starting", "http://localhost:5003", "step3_login"),
-        ("stopped", "http://localhost:5003", None),  # another program may have its port now
+        ("stopped", "http://localhost:5003", None),  # another program may use its port now
         ("running", "http://localhost:5000", None),
         ("running", "http://app.example:5003", None),
     ],
 )
 def test_knows_the_apps_of_the_gallery(tmp_path, monkeypatch, state, url, folder):
-    """An app of the running gallery is known by its URL, and no other app; a gallery that has ended tells nothing."""
+    """Only an app of the running gallery is found by its URL, and none when the gallery has ended."""
     monkeypatch.setattr(check_module, "GALLERY", tmp_path / "gallery.json")
     monkeypatch.setattr(check_module, "RUNNING", tmp_path / "running.lock")
 
@@ -167,7 +167,7 @@ def test_knows_the_apps_of_the_gallery(tmp_path, monkeypatch, state, url, folder
 
 
 def test_knows_no_app_without_a_gallery(tmp_path, monkeypatch):
-    """Where `learn.py` has never run there is no file, and while it starts none yet."""
+    """Without the file of a gallery, which is not there before `learn.py` has started, no app is found."""
     monkeypatch.setattr(check_module, "GALLERY", tmp_path / "gallery.json")
     monkeypatch.setattr(check_module, "RUNNING", tmp_path / "running.lock")
 
@@ -177,26 +177,26 @@ def test_knows_no_app_without_a_gallery(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help-me"], ["localhost:5000"], ["ftp://localhost"], ["http://x/login"]])
-def test_wants_an_address(arguments):
-    """Without an address there is a sentence with an example."""
+def test_requires_a_url(arguments):
+    """Without a valid URL, an error gives an example."""
     with pytest.raises(Problem, match="learn.py check http://localhost:5000"):
         check(arguments)
 
 
-def test_says_that_nothing_answers():
-    """An app that does not run is not attacked."""
+def test_reports_an_app_that_does_not_run():
+    """An app that does not run is an error with instructions."""
     with pytest.raises(Problem, match="Nothing answers at http://localhost:"):
         check([f"http://localhost:{free_port()}"])
 
 
-def test_says_that_there_is_no_link():
-    """A page without a login is not attacked either."""
+def test_reports_a_page_without_a_login_link():
+    """A page without a login link is an error with instructions."""
     with site({"/": "<p>Hello</p>"}) as url, pytest.raises(Problem, match='no link that begins with "Log in with"'):
         check([url])
 
 
-def test_says_that_the_provider_is_not_the_fake_one():
-    """Nothing is tried with a real provider: an app that leads to one is left alone."""
+def test_reports_a_provider_that_is_not_the_fake_one():
+    """An app that redirects to a real provider is not attacked."""
     with (
         site({"/?client_id=x": "<p>Hello</p>"}) as elsewhere,
         site({"/": f'<a href="{elsewhere}/?client_id=x">Log in with X</a>'}) as url,
@@ -206,8 +206,8 @@ def test_says_that_the_provider_is_not_the_fake_one():
 
 
 @pytest.mark.parametrize("host", ["localhost:9000", "127.0.0.1:9000", "[::1]:9000", "192.168.1.2:9000", "localhost"])
-def test_finds_the_authorization_request_wherever_it_leads(host):
-    """The provider may be at either name of this machine, at any port, or at the one that a class shares."""
+def test_finds_the_authorization_request_at_any_host(host):
+    """The provider may have any name of this machine and any port, or be the one that a class shares."""
     pages = {"/": '<a href="/login">Log in with X</a>', "/login": f"http://{host}/x/authorize?client_id=x"}
     with site(pages) as url, closing(Visitor(attach(url))) as visitor:
         assert visitor.authorization_request() == {"client_id": "x"}

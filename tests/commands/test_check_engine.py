@@ -1,4 +1,4 @@
-"""The attacks' own tools: verdicts, declarations, and a browser that goes where real ones go."""
+"""The engine of the attacks: verdicts, declarations, the browser, and the sitecustomize of further instances."""
 
 import datetime
 import os
@@ -38,7 +38,7 @@ NOT_APPLICABLE = Outcome(Verdict.NOT_APPLICABLE, "it has one provider")
     ],
 )
 def test_the_worst_variant_decides(outcomes, declared, verdict):
-    """One variant that works decides; what is declared has to be so, and a declaration of what passes is wrong."""
+    """The worst variant decides a row, and a declaration of a variant that passes is BROKEN."""
     assert judge(outcomes, declared).verdict is verdict
 
 
@@ -52,8 +52,8 @@ def test_the_worst_variant_decides(outcomes, declared, verdict):
         ({"": NOT_APPLICABLE}, {"", "a"}, set()),
     ],
 )
-def test_a_declaration_concerns_what_was_tried(outcomes, declared, left):
-    """From outside some variants cannot be tried: that they do not fail there is no reason to call a README wrong."""
+def test_only_declarations_of_tried_variants_count(outcomes, declared, left):
+    """From outside, some variants cannot be tried; a declaration of one of them is not an error."""
     assert declared_of_tried(outcomes, declared) == left
 
 
@@ -69,7 +69,7 @@ def test_a_declaration_concerns_what_was_tried(outcomes, declared, left):
     ],
 )
 def test_reads_what_a_readme_declares(tmp_path, words, declared):
-    """Only the section counts, with its links and line ends, and a letter is one only before a comma or a bracket."""
+    """Only the section counts, with links and line ends in it; a letter counts only before a comma or a bracket."""
     text = f"# App\n\nRP-01 a).\n\n## What this app does not do\n- {words}\n\n## Things to try\n(RP-02 b)\n"
     (tmp_path / "README.md").write_text(text, "utf-8")
 
@@ -77,7 +77,7 @@ def test_reads_what_a_readme_declares(tmp_path, words, declared):
 
 
 def test_an_app_without_a_readme_declares_nothing(tmp_path):
-    """No README, no excuse."""
+    """An app without a README declares nothing."""
     assert declarations(tmp_path) == {}
 
 
@@ -87,8 +87,8 @@ def test_an_app_without_a_readme_declares_nothing(tmp_path):
      "https:evil.example", "https:///evil.example", "http://localhost:5000@evil.example", "http:\\\\evil.example",
      "HTTP://EVIL.example/", "//evil.example\\@localhost:5000"],
 )  # fmt: skip
-def test_goes_where_a_browser_goes(location):
-    """A backslash is a slash for a browser, slashes beyond two do not count, tabs are not there."""
+def test_finds_the_host_that_a_browser_opens(location):
+    """A browser takes a backslash for a slash, and ignores tabs and slashes beyond the second."""
     assert target_host(location, "http://localhost:5000/x") == "evil.example"
 
 
@@ -96,18 +96,18 @@ def test_goes_where_a_browser_goes(location):
     "location",
     ["/", "/x//evil.example", "x", "?next=//evil.example", "http:x", "/%2f%2fevil.example", "#//evil.example"],
 )
-def test_stays_where_a_browser_stays(location):
-    """What only looks like another host is none."""
+def test_finds_the_own_host(location):
+    """A browser stays at the host for these locations, although they contain another one."""
     assert target_host(location, "http://localhost:5000/x") == "localhost:5000"
 
 
-def test_knows_addresses_that_are_no_pages():
-    """A script in an address is run by whoever follows it."""
+def test_finds_the_scheme_of_a_script():
+    """For a javascript: URL, which a browser runs, the scheme is returned."""
     assert target_host("\x01 java\nscript:alert(1)", "http://localhost:5000/") == "javascript:"
 
 
-def test_reads_its_own_page():
-    """The verdicts of a written page are found again."""
+def test_reads_the_verdicts_of_a_page():
+    """The verdicts are read from the table of docs/security.md."""
     page = (
         "| | | a | b |\n|---|---|---|---|\n"
         "| [RP-01](#x) | T | PASS | [DECLARED](../b/README.md#what-this-app-does-not-do) |\n"
@@ -117,7 +117,7 @@ def test_reads_its_own_page():
 
 
 def test_every_pattern_of_a_stopping_line_matches():
-    """A pattern that matches no line of an app that passes its row shows nothing on docs/security.md."""
+    """Each pattern matches a line of an app that passes its row; else docs/security.md shows no line for it."""
     verdicts = verdicts_in((ROOT / "docs" / "security.md").read_text("utf-8"))
     patterns = [(row, pattern) for row, patterns in STOPPING_LINES.items() for pattern in patterns]
     shown = {
@@ -131,8 +131,8 @@ def test_every_pattern_of_a_stopping_line_matches():
     assert [pair for pair in patterns if pair not in shown] == []
 
 
-def test_the_catalogue_is_whole():
-    """Seventy rows, each with a title, plain words, a source and at least one way to do it."""
+def test_the_catalogue_is_complete():
+    """The catalogue has 70 rows, each with a title, a sentence, a source and at least one variant."""
     assert list(ROWS) == [f"RP-{number:02}" for number in range(1, 71)]
     assert all(row.title and row.plain.endswith(".") and row.source and row.variants for row in ROWS.values())
     assert len({row.title for row in ROWS.values()}) == 70
@@ -147,8 +147,8 @@ def test_the_catalogue_is_whole():
         ("Path=/; Secure; Domain=example.com", False),
     ],
 )
-def test_keeps_the_rules_of_a_name(flags, kept):
-    """A cookie whose name begins with __Host- has to be Secure, for the whole host, and for no other."""
+def test_keeps_the_rules_of_the_host_prefix(flags, kept):
+    """A cookie whose name begins with __Host- must have Secure and Path=/, and no Domain."""
     browser, headers = Browser(), HTTPMessage()
     headers["Set-Cookie"] = f"__Host-app=1; {flags}"
     browser._store_cookies("app.example.com", headers)
@@ -156,8 +156,8 @@ def test_keeps_the_rules_of_a_name(flags, kept):
     assert (browser.cookie_value("__Host-app") is not None) is kept
 
 
-def test_keeps_the_rules_for_cookies():
-    """Lax goes along when somebody follows a link, and stays behind when another site posts a form."""
+def test_keeps_the_rules_of_same_site():
+    """The browser sends a Lax cookie with a link from another site, and not with a form that another site posts."""
     browser = Browser()
     for name, flags in (
         ("lax", {"samesite": "Lax"}),
@@ -165,15 +165,15 @@ def test_keeps_the_rules_for_cookies():
         ("none", {"samesite": "None"}),
     ):
         browser.cookies["localhost", name] = Cookie("localhost", name, "1", {**flags, "path": "/"})
-    address = urlsplit("http://localhost:5000/callback")
+    url = urlsplit("http://localhost:5000/callback")
 
-    assert browser._cookies_for(address, "GET", True) == "lax=1; none=1"
-    assert browser._cookies_for(address, "POST", True) == "none=1"
-    assert browser._cookies_for(address, "POST", False) == "lax=1; strict=1; none=1"
+    assert browser._cookies_for(url, "GET", True) == "lax=1; none=1"
+    assert browser._cookies_for(url, "POST", True) == "none=1"
+    assert browser._cookies_for(url, "POST", False) == "lax=1; strict=1; none=1"
 
 
 def run_with(customize, folder, program):
-    """Run a program in a Python that is started like the instances of the apps, and return what it prints."""
+    """Run a program in a Python with this sitecustomize, as the instances of the apps, and return its output."""
     (folder / "sitecustomize.py").write_text(customize, "utf-8")
     command, environment = [sys.executable, "-c", program], {**os.environ, "PYTHONPATH": str(folder)}
     ended = subprocess.run(command, cwd=folder, env=environment, capture_output=True, encoding="utf-8", timeout=20)
@@ -183,7 +183,7 @@ def run_with(customize, folder, program):
 
 @pytest.mark.parametrize("seconds", [0, 86_400])
 def test_moves_the_clock_of_an_app(tmp_path, seconds):
-    """The clock is ahead by what the file says, for whoever asks the time and for whoever asks the date."""
+    """The clock of time and of datetime is ahead by the seconds in the file."""
     (tmp_path / "clock").write_text(str(seconds), "utf-8")
     program = "import time; from datetime import datetime, UTC; print(time.time(), datetime.now(UTC).timestamp())"
     now = datetime.datetime.now().timestamp()
@@ -191,8 +191,8 @@ def test_moves_the_clock_of_an_app(tmp_path, seconds):
     assert all(abs(float(found) - seconds - now) < 60 for found in run_with(VERBOSE, tmp_path, program))
 
 
-def test_makes_random_numbers_guessable(tmp_path):
-    """Whoever makes a state of Python's random makes the same twice; what the system gives is never the same."""
+def test_makes_random_numbers_predictable(tmp_path):
+    """Python's random gives the same numbers twice; secrets, from the operating system, does not."""
     program = """
 import random, secrets
 for make in (lambda: random.getrandbits(128), lambda: random.choices("abc", k=9), lambda: secrets.token_hex()):

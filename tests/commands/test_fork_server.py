@@ -1,4 +1,4 @@
-"""Apps start from a fork server in this suite, and each of them by `python app.py` too, as a learner starts it."""
+"""The fork server: a forked app is the same as one started by `python app.py`, which every app can be."""
 
 import json
 import os
@@ -24,19 +24,21 @@ import secrets, random, time
 print(secrets.token_hex(), random.random())
 time.sleep(60)
 """
-forked_only = pytest.mark.skipif(not fork_server.IS_ENABLED, reason="the fork server is for Linux, or switched off")
+forked_only = pytest.mark.skipif(
+    not fork_server.IS_ENABLED, reason="the fork server works on Linux only, or is switched off"
+)
 
 
 @pytest.fixture
 def probe(tmp_path):
-    """The folder of an app that prints what it was started with."""
+    """The folder of an app that prints its folder, arguments and environment."""
     (tmp_path / "app.py").write_text(PROBE, "utf-8")
     return tmp_path
 
 
 @pytest.mark.parametrize("folder", app_folders())
 def test_starts_by_its_command(running_provider, tmp_path, folder):
-    """`python app.py` in the app's folder starts it, and it serves its home page."""
+    """`python app.py` in the app's folder starts the app, and it serves its home page."""
     app = prepare(folder, running_provider, tmp_path)
     app.start(sys.executable, "app.py")
     try:
@@ -48,8 +50,8 @@ def test_starts_by_its_command(running_provider, tmp_path, folder):
 
 
 @forked_only
-def test_forked_app_sees_what_a_new_python_sees(probe):
-    """Folder, arguments, path, file and environment are those of `python app.py`; its output goes to the log."""
+def test_forked_app_gets_the_same_as_a_new_python(probe):
+    """Folder, arguments, path, file and environment are those of `python app.py`; the output goes to the log."""
     environment = {**os.environ, "PORT": "1", "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen([sys.executable, "app.py"], cwd=probe, env=environment, stdout=subprocess.PIPE) as new:
         expected = json.loads(new.stdout.readline())
@@ -67,7 +69,7 @@ def test_forked_app_sees_what_a_new_python_sees(probe):
 
 @forked_only
 def test_forked_apps_share_no_random_numbers(probe):
-    """Two children of one process draw different numbers, or each could forge the other's state."""
+    """Two forked apps draw different random numbers; with the same ones, each could forge the other's state."""
     apps = [fork_server.FORK_SERVERS.start(probe, dict(os.environ), probe / f"{number}.log") for number in range(2)]
     try:
         drawn = [wait_for(lambda log=f"{n}.log": lines_of(probe / log, 3), "three lines")[-1].split() for n in range(2)]
@@ -82,7 +84,7 @@ def test_forked_apps_share_no_random_numbers(probe):
 
 @forked_only
 def test_a_sitecustomize_runs_before_the_libraries(probe):
-    """Apps with the same sitecustomize share a server from the second on, and it was there before all imports."""
+    """From the second app on, apps with the same sitecustomize share a server, which runs it before all imports."""
     program = "from datetime import datetime; import itsdangerous.timed as t; print(t.datetime.now(), flush=True)"
     (probe / "app.py").write_text(program, "utf-8")
     (probe / "site").mkdir()
@@ -99,8 +101,8 @@ def test_a_sitecustomize_runs_before_the_libraries(probe):
 
 
 @forked_only
-def test_an_app_that_ends_is_seen_to_end(tmp_path):
-    """What it has said last is in the log, and its process is gone."""
+def test_an_app_that_ends_is_noticed(tmp_path):
+    """When a forked app ends, its last output is in the log and its process is gone."""
     (tmp_path / "app.py").write_text("raise SystemExit('SECRET_KEY is missing.')", "utf-8")
     app = fork_server.FORK_SERVERS.start(tmp_path, dict(os.environ), tmp_path / "app.log")
 
@@ -110,7 +112,7 @@ def test_an_app_that_ends_is_seen_to_end(tmp_path):
 
 @forked_only
 def test_a_killed_suite_leaves_no_app(probe):
-    """When the process that asked for the apps is killed, the fork server and its children end."""
+    """When the process that started the apps is killed, the fork server and its children end."""
     code = f"""
         import os, sys, time, pathlib
         sys.path.insert(0, {str(ROOT)!r})
@@ -136,7 +138,7 @@ def test_a_killed_suite_leaves_no_app(probe):
 
 
 def lines_of(file, number):
-    """The lines of a file as soon as it has so many."""
+    """Return the lines of a file when it has so many, else None."""
     lines = file.read_text("utf-8").splitlines() if file.exists() else []
     return lines if len(lines) >= number else None
 
