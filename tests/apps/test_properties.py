@@ -252,9 +252,9 @@ def test_any_next_stays_at_the_app(to_all, target, name):
         response = checked.authorize(browser, page.location, GRACE)
         page = checked.send_callback(browser, response, stop_at="elsewhere")
         assert_no_crash(page)
-        assert all(
-            target_host(address, checked.url) == urlsplit(checked.url).netloc for _, address in page.redirects
-        ), page.redirects
+        assert all(target_host(url, checked.url) == urlsplit(checked.url).netloc for _, url in page.redirects), (
+            page.redirects
+        )
         return outcome_of(checked, browser, page, GRACE)
 
     to_all(send, lambda checked: checked.has_return_url)
@@ -288,10 +288,10 @@ def test_nobody_is_named_who_has_not_consented_here(checked_apps):
             if not self.answers:
                 return
             response = parameters(self.answers[-1 - number % len(self.answers)])
-            address = self.answers[-1 - number % len(self.answers)].partition("?")[0]
+            url = self.answers[-1 - number % len(self.answers)].partition("?")[0]
             if change is not None:  # from another answer
                 response[change] = parameters(self.answers[0])[change]
-            assert_no_crash(self.checked.send_callback(self.browsers[who], f"{address}?{urlencode(response)}"))
+            assert_no_crash(self.checked.send_callback(self.browsers[who], f"{url}?{urlencode(response)}"))
 
         @rule(who=st.integers(0, 1))
         def log_out(self, who):

@@ -45,16 +45,16 @@ row(
 
 @variants("RP-01")
 def normal_login(checked: CheckedApp) -> None:
-    asked = checked.request_parameters
-    if asked.get("response_type") != "code":
-        raise AttackWorked(f"response_type is {asked.get('response_type')}")
-    if not asked.get("redirect_uri", "").startswith(f"{checked.url}/"):
-        raise AttackWorked(f"redirect_uri is {asked.get('redirect_uri')}")
-    if not asked.get("state"):
+    request = checked.request_parameters
+    if request.get("response_type") != "code":
+        raise AttackWorked(f"response_type is {request.get('response_type')}")
+    if not request.get("redirect_uri", "").startswith(f"{checked.url}/"):
+        raise AttackWorked(f"redirect_uri is {request.get('redirect_uri')}")
+    if not request.get("state"):
         raise AttackWorked("no state")
-    if {"client_secret", "code_verifier"} & set(asked):
+    if {"client_secret", "code_verifier"} & set(request):
         raise AttackWorked("the authorization request contains a secret")
-    if ("openid" in asked.get("scope", "").split()) and not checked.has_id_token:
+    if ("openid" in request.get("scope", "").split()) and not checked.has_id_token:
         raise AttackWorked("the scope requests an ID token that the app does not use")
     for person in (ADA, GRACE):
         browser = checked.new_browser()
@@ -73,27 +73,27 @@ row(
 def predictable_state(checked: CheckedApp) -> None:
     one = checked.new_browser()
     browsers = [checked.new_browser() for _ in range(50)] + [one] * 5
-    asked = [parameters(checked.begin_login(browser)) for browser in browsers]
-    _all_random(asked)
+    requests = [parameters(checked.begin_login(browser)) for browser in browsers]
+    _all_random(requests)
 
 
 @variants("RP-02", {"b with predictable random numbers": None}, needs="own process")
 def state_from_predictable_random(checked: CheckedApp) -> None:
     browsers = [public_browser(checked) for _ in range(3)]
-    address = checked.login_url.replace(checked.url, PUBLIC)
-    _all_random([parameters(browser.open(address, stop_at="elsewhere").location) for browser in browsers])
+    url = checked.login_url.replace(checked.url, PUBLIC)
+    _all_random([parameters(browser.open(url, stop_at="elsewhere").location) for browser in browsers])
 
 
-def _all_random(asked: list[dict[str, str]]) -> None:
+def _all_random(requests: list[dict[str, str]]) -> None:
     for name in ("state", "nonce", "code_challenge"):
-        values = [request[name] for request in asked if name in request]
+        values = [request[name] for request in requests if name in request]
         if len(set(values)) < len(values):
             raise AttackWorked(f"the same {name} twice")
         if any(len(value) < 22 for value in values):
             raise AttackWorked(f"a {name} of {min(map(len, values))} characters has less than 128 bits")
         if len(values) > 10 and len({value[:6] for value in values}) < len(values) / 2:
             raise AttackWorked(f"most values of {name} begin with the same characters")
-    if any(request.get("state") in (request.get("nonce"), request.get("code_challenge")) for request in asked):
+    if any(request.get("state") in (request.get("nonce"), request.get("code_challenge")) for request in requests):
         raise AttackWorked("state equals nonce or code_challenge")
 
 
@@ -345,8 +345,8 @@ def _begin_while_logged_in(checked: CheckedApp, browser: Browser) -> tuple[Check
     home = checked.home_page(browser)
     can_link = any(words.startswith("Link") for form in home.parsed.forms for words in form["buttons"])
     if can_link and checked.others:
-        address = checked.form_url(home, "Link")
-        return checked.others[0], assert_no_crash(browser.open(address, method="POST", form={}, stop_at="elsewhere"))
+        url = checked.form_url(home, "Link")
+        return checked.others[0], assert_no_crash(browser.open(url, method="POST", form={}, stop_at="elsewhere"))
     return checked, assert_no_crash(browser.open(checked.login_url, stop_at="elsewhere"))
 
 
@@ -362,8 +362,8 @@ row(
 def logout_csrf(checked: CheckedApp, method: str) -> None:
     browser = checked.new_browser()
     page = checked.log_in(browser, ADA)
-    address = checked.form_url(checked.home_page(browser), "Log out")
-    page = browser.open(address, method=method, form={} if method == "POST" else None, from_another_site=True)
+    url = checked.form_url(checked.home_page(browser), "Log out")
+    page = browser.open(url, method=method, form={} if method == "POST" else None, from_another_site=True)
     assert_refused(checked, browser, page, ADA)
 
 
@@ -572,9 +572,9 @@ def other_method(checked: CheckedApp, method: str) -> None:
 def other_path(checked: CheckedApp, end: str) -> None:
     browser = checked.new_browser()
     response = checked.authorization_response(browser)
-    address = urlsplit(response)
-    path = address.path + end if end else "/" + address.path
-    assert_handled(checked, browser, browser.open(f"{checked.url}{path}?{address.query}"))
+    parts = urlsplit(response)
+    path = parts.path + end if end else "/" + parts.path
+    assert_handled(checked, browser, browser.open(f"{checked.url}{path}?{parts.query}"))
 
 
 row(
@@ -636,9 +636,7 @@ def code_leak_by_referrer(checked: CheckedApp, is_accepted: bool) -> None:
         raise AttackWorked("no Referrer-Policy: the browser sends the code to other sites in Referer")
     if "no-store" not in page.headers.get("Cache-Control", ""):
         raise AttackWorked("no Cache-Control: no-store")
-    foreign = [
-        address for address in page.parsed.urls if target_host(address, page.url) != urlsplit(checked.url).netloc
-    ]
+    foreign = [url for url in page.parsed.urls if target_host(url, page.url) != urlsplit(checked.url).netloc]
     if foreign and page.status >= 400:
         raise AttackWorked(f"the page of a refused login loads {foreign[0][:100]}")
 
@@ -676,8 +674,8 @@ row(
     },
 )
 def host_header_injection(checked: CheckedApp, headers: dict[str, str]) -> None:
-    for address in (checked.login_url, f"{checked.url}/"):
-        page = checked.new_browser().open(address, headers=headers, follow=False)
+    for url in (checked.login_url, f"{checked.url}/"):
+        page = checked.new_browser().open(url, headers=headers, follow=False)
         assert_no_crash(page)
         sent = (
             parameters(page.location).get("redirect_uri", checked.redirect_uri)
@@ -757,13 +755,13 @@ def open_redirect_at_logout(checked: CheckedApp) -> None:
     for target in TARGETS[:3]:
         browser = checked.new_browser()
         checked.log_in(browser)
-        address = checked.form_url(checked.home_page(browser), "Log out")
+        url = checked.form_url(checked.home_page(browser), "Log out")
         query = urlencode(dict.fromkeys((*NAMES, "post_logout_redirect_uri"), target))
-        page = browser.open(f"{address}?{query}", method="POST", form={}, stop_at="elsewhere")
+        page = browser.open(f"{url}?{query}", method="POST", form={}, stop_at="elsewhere")
         assert_no_crash(page)
-        for _, address in page.redirects:
-            if EVIL in target_host(address, checked.url) or EVIL in address:
-                raise AttackWorked(f"redirected to {address[:120]}")
+        for _, url in page.redirects:
+            if EVIL in target_host(url, checked.url) or EVIL in url:
+                raise AttackWorked(f"redirected to {url[:120]}")
 
 
 @variants("RP-20", {"c a return URL that begins with slashes": None})
@@ -833,9 +831,9 @@ row(
 def pkce_parameters(checked: CheckedApp) -> None:
     browser = checked.new_browser()
     checked.ignore_earlier_messages()
-    asked = checked.begin_login(browser)
-    checked.send_callback(browser, checked.authorize(browser, asked))
-    _check_verifier(checked, parameters(asked))
+    request = checked.begin_login(browser)
+    checked.send_callback(browser, checked.authorize(browser, request))
+    _check_verifier(checked, parameters(request))
     verifier = checked.requests_to("token")[0]["request"]["form"]["code_verifier"]
     front = [message for message in checked.messages() if message["channel"] == "front"]
     if verifier in str(front):
@@ -845,24 +843,24 @@ def pkce_parameters(checked: CheckedApp) -> None:
 @variants("RP-22", {"b two logins at once": None})
 def pkce_of_two_logins(checked: CheckedApp) -> None:
     browsers = [checked.new_browser() for _ in range(2)]
-    asked = [checked.begin_login(browser) for browser in browsers]
-    responses = [checked.authorize(*pair) for pair in zip(browsers, asked, strict=True)]
-    for browser, request, response in list(zip(browsers, asked, responses, strict=True))[::-1]:
+    requests = [checked.begin_login(browser) for browser in browsers]
+    responses = [checked.authorize(*pair) for pair in zip(browsers, requests, strict=True)]
+    for browser, request, response in list(zip(browsers, requests, responses, strict=True))[::-1]:
         checked.ignore_earlier_messages()
         assert_logged_in(checked, browser, checked.send_callback(browser, response))
         _check_verifier(checked, parameters(request))
 
 
-def _check_verifier(checked: CheckedApp, asked: dict[str, str]) -> None:
-    if "code_challenge" not in asked:
+def _check_verifier(checked: CheckedApp, request: dict[str, str]) -> None:
+    if "code_challenge" not in request:
         raise AttackWorked("no code_challenge")
-    if asked.get("code_challenge_method") != "S256":
-        raise AttackWorked(f"code_challenge_method {asked.get('code_challenge_method')}")
+    if request.get("code_challenge_method") != "S256":
+        raise AttackWorked(f"code_challenge_method {request.get('code_challenge_method')}")
     sent = checked.requests_to("token")
     verifier = sent[0]["request"]["form"].get("code_verifier", "") if sent else ""
     if not UNRESERVED.fullmatch(verifier):
         raise AttackWorked(f"a code_verifier of {len(verifier)} characters, or with characters that are not allowed")
-    if challenge_of(verifier) != asked["code_challenge"]:
+    if challenge_of(verifier) != request["code_challenge"]:
         raise AttackWorked("the code_verifier does not match the code_challenge")
 
 

@@ -121,12 +121,12 @@ def mix_up(checked: CheckedApp) -> None:
         begun = parameters(
             checked.begin_login(browser)
         )  # at the malicious provider, which redirects to the honest one:
-        asked = honest.begin_login(checked.new_browser())
+        request = honest.begin_login(checked.new_browser())
         binding = {name: begun.get(name) for name in ("state", "code_challenge", "code_challenge_method", "nonce")}
-        response = honest.authorize(browser, with_parameters(asked, **binding), ADA)
-        for address in (response, f"{checked.redirect_uri}?{urlsplit(response).query}"):
+        response = honest.authorize(browser, with_parameters(request, **binding), ADA)
+        for url in (response, f"{checked.redirect_uri}?{urlsplit(response).query}"):
             checked.ignore_earlier_messages()
-            assert_refused(checked, browser, checked.send_callback(browser, address))
+            assert_refused(checked, browser, checked.send_callback(browser, url))
             if parameters(response)["code"] in str(checked.requests_to("token")):
                 raise AttackWorked("the app sent the code to the other provider")
             browser = checked.new_browser()
@@ -479,15 +479,15 @@ row(
 @variants("RP-35", {"a in each request": None})
 def secrets_in_requests(checked: CheckedApp) -> None:
     for message in checked.back_channel_messages():
-        asked = message["request"]
+        request = message["request"]
         if message["endpoint"] == "token":
-            ways = ["client_secret" in asked["form"], "Basic" in asked["headers"].get("Authorization", "")]
+            ways = ["client_secret" in request["form"], "Basic" in request["headers"].get("Authorization", "")]
             if sum(ways) != 1:
                 raise AttackWorked(f"the token request contains the client secret {sum(ways)} times")
-            if asked["method"] != "POST" or {"client_secret", "code", "code_verifier"} & set(asked["query"]):
+            if request["method"] != "POST" or {"client_secret", "code", "code_verifier"} & set(request["query"]):
                 raise AttackWorked("the URL of the token request contains a secret")
             continue
-        sent = set(asked["query"]) | set(asked["form"])
+        sent = set(request["query"]) | set(request["form"])
         if {"client_secret", "code", "code_verifier"} & sent:
             raise AttackWorked(f"the request to {message['endpoint']} contains {' and '.join(sorted(sent))}")
         if "access_token" in sent:
@@ -510,12 +510,12 @@ def public_token_requests(checked: CheckedApp) -> list[dict[str, Any]]:
     """Return the token requests of the public instance for an invalid code."""
     browser = public_browser(checked)
     page = browser.open(checked.login_url.replace(checked.url, PUBLIC), stop_at="elsewhere")
-    asked = parameters(page.location)
-    response = {"code": "invalid", "state": asked.get("state", "")}
+    request = parameters(page.location)
+    response = {"code": "invalid", "state": request.get("state", "")}
     if checked.has_iss:
         response["iss"] = checked.response_parameters["iss"]
     checked.ignore_earlier_messages()
-    path = urlsplit(asked["redirect_uri"]).path
+    path = urlsplit(request["redirect_uri"]).path
     assert_no_crash(browser.open(f"{PUBLIC}{path}?{urlencode(response)}", from_another_site=True))
     return checked.requests_to("token")
 

@@ -226,8 +226,8 @@ def forged_logout_callback(checked: CheckedApp, query: dict[str, str]) -> None:
     checked.log_in(browser)
     other = checked.new_browser()
     checked.log_in(other)
-    address = parameters(checked.log_out(other, stop_at="elsewhere").location)["post_logout_redirect_uri"]
-    assert_refused(checked, browser, checked.send_callback(browser, f"{address}?{urlencode(query)}"), ADA)
+    url = parameters(checked.log_out(other, stop_at="elsewhere").location)["post_logout_redirect_uri"]
+    assert_refused(checked, browser, checked.send_callback(browser, f"{url}?{urlencode(query)}"), ADA)
 
 
 row(
@@ -525,15 +525,15 @@ row(
 def linking_csrf(checked: CheckedApp) -> None:
     browser = checked.new_browser()
     checked.log_in(browser, checked.add_person(f"Lise Meitner of {checked.dialect}"))
-    address = checked.form_url(checked.home_page(browser), "Link")
+    url = checked.form_url(checked.home_page(browser), "Link")
     stranger = checked.new_browser()
-    page = assert_no_crash(stranger.open(address, method="POST", form={}, stop_at="elsewhere"))
+    page = assert_no_crash(stranger.open(url, method="POST", form={}, stop_at="elsewhere"))
     if page.location and "client_id=" in page.location:
         raise AttackWorked("an anonymous visitor begins to link a login")
-    page = assert_no_crash(browser.open(address, method="POST", form={}, from_another_site=True, stop_at="elsewhere"))
+    page = assert_no_crash(browser.open(url, method="POST", form={}, from_another_site=True, stop_at="elsewhere"))
     if page.location and "client_id=" in page.location:
         raise AttackWorked("a form on another site begins to link a login")
-    page = assert_no_crash(browser.open(address, from_another_site=True, stop_at="elsewhere"))
+    page = assert_no_crash(browser.open(url, from_another_site=True, stop_at="elsewhere"))
     if page.location and "client_id=" in page.location:
         raise AttackWorked("a picture on another site begins to link a login")
 
@@ -546,8 +546,8 @@ def linking_of_another_users_login(checked: CheckedApp) -> None:
         own, thief = f"Otto Hahn of {other.dialect}", f"Niels Bohr of {checked.dialect}"
         other.log_in(owner, other.add_person(own))
         checked.log_in(taker, checked.add_person(thief))
-        address = checked.form_url(checked.home_page(taker), "Link")
-        page = taker.open(address, method="POST", form={}, stop_at="elsewhere")
+        url = checked.form_url(checked.home_page(taker), "Link")
+        page = taker.open(url, method="POST", form={}, stop_at="elsewhere")
         response = other.authorize(taker, page.location, own)
         assert_no_crash(other.send_callback(taker, response))
         again = checked.new_browser()
@@ -608,7 +608,7 @@ def error_injection(checked: CheckedApp, text: str) -> None:
         or page.headers.get("Set-Cookie", "")[:2] == "a="
     ):
         raise AttackWorked("the page contains the error as markup")
-    if any(address.lower().startswith("javascript:") for address in page.parsed.urls):
+    if any(url.lower().startswith("javascript:") for url in page.parsed.urls):
         raise AttackWorked("the page contains the error as a link")
     if checked.app is not None:
         lines = checked.app.log.splitlines()
@@ -691,9 +691,9 @@ def plain_http_provider(checked: CheckedApp) -> None:
         browser = checked.new_browser()
         browser.shortcuts = {"app.example.com": ("127.0.0.1", port)}
         page = assert_no_crash(browser.open(checked.login_url.replace(checked.url, PUBLIC), stop_at="elsewhere"))
-        asked = parameters(page.location)
-        if "redirect_uri" in asked:
-            response = with_parameters(asked["redirect_uri"], code="a-code", state=asked["state"])
+        request = parameters(page.location)
+        if "redirect_uri" in request:
+            response = with_parameters(request["redirect_uri"], code="a-code", state=request["state"])
             assert_no_crash(browser.open(response, from_another_site=True))
         if any("a-code" in request.fields.values() for request in other.requests):
             raise AttackWorked("the app sent code and client secret to another machine over plain http")
