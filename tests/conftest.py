@@ -1,4 +1,4 @@
-"""The story's nouns: `provider`, `app`, `browser`, `another_browser`."""
+"""The fixtures `provider`, `start_app`, `app`, `browser` and `another_browser`, and the options of the suite."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from support.scheduler import Ran, SideBySide, name_of, place
+from support.scheduler import RunRecord, ShareScheduling, name_of, position
 from urllib3.util import connection
 
 from fake_provider import serve
@@ -22,29 +22,33 @@ from tools.check.apps import App, CannotBeRestarted, attach, find_logins, find_p
 from tools.check.fork_server import FORK_SERVERS
 from tools.check.visitor import Visitor
 from tools.learn.processes import clean_environment
+from tools.learn.test import own_tests
+from tools.places import ROOT
 
-LINES_AT_THE_END = pytest.StashKey[list[str]]()
+FINAL_LINES = pytest.StashKey[list[str]]()
 DISAGREEMENTS = pytest.StashKey[list[str]]()
-RAN = Ran()
+RUN_RECORD = RunRecord()
 HOW_TO_GET = {"chromium": "install it with apt-get install chromium-headless-shell, or from google.com/chrome"}
-PORTS_OF_ONE_PROCESS = 1_500  # of pytest-xdist; none takes as many
+PORTS_PER_WORKER = 1_500  # of pytest-xdist; no worker needs as many
 if (WORKER := os.environ.get("PYTEST_XDIST_WORKER", "")[2:]).isdigit():
-    begin_ports_at(int(WORKER) * PORTS_OF_ONE_PROCESS)
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # so a shell starts what runs in the background of a script,
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # and what a test starts would not hear its Ctrl-C
-# What the tests start gets the environment that `learn.py test` gives, also when pytest was started by hand.
+    begin_ports_at(int(WORKER) * PORTS_PER_WORKER)
+# A shell starts the background processes of a script with SIGINT ignored. Processes that a test starts would inherit
+# that and not stop on Ctrl-C.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+# Processes that the tests start get the environment of `learn.py test`, also when pytest was started by hand.
 for name in set(os.environ) - set(clean_environment()):
     del os.environ[name]
 os.environ.update(clean_environment())
-connection.HAS_IPV6 = False  # on Windows localhost is ::1 first, where no app listens: two seconds a connection
-# Some containers forbid Python to keep what it has compiled: hundreds of processes would compile the same again.
+connection.HAS_IPV6 = False  # Windows tries ::1 first for localhost; no app listens there, and it takes two seconds
+# Some containers set this. Without bytecode files, hundreds of processes would compile the same modules again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 REQUIRED = set(filter(None, os.environ.get("REQUIRE", "").split(",")))
 
 
 def pytest_addoption(parser):
-    """The options of this suite."""
+    """Add the options of this suite."""
     group = parser.getgroup("login")
     group.addoption("--app-url", metavar="URL", type=lambda url: url.rstrip("/"), help="test the app that runs there")
     group.addoption(
@@ -54,7 +58,13 @@ def pytest_addoption(parser):
         help="with --app-url: it is the app of this folder, and what its README declares counts",
     )
     group.addoption(
-        "--learners", type=_learners, metavar="N", help="let a class of so many log in at every app, and time it"
+        "--only-app",
+        metavar="FOLDER",
+        choices=find_apps(),
+        help="run only the tests that are about the app of this folder",
+    )
+    group.addoption(
+        "--learners", type=_learners, metavar="N", help="let a class of N learners log in at every app, and time it"
     )
     group.addoption(
         "--all-rows", action="store_true", help="attack each vulnerable login with all rows, and check every app whole"
@@ -70,21 +80,36 @@ def _learners(text: str) -> int:
 
 
 def pytest_configure(config):
-    """Tell the tests where to leave what is to be printed at the end."""
-    config.app_url_lines = LINES_AT_THE_END
+    """Give the tests the keys of the stash whose lines are printed at the end."""
+    config.app_url_lines = FINAL_LINES
     config.disagreements = DISAGREEMENTS
 
 
 def pytest_generate_tests(metafunc):
-    """The specification's `app` is every login app in the tree, or the one at --app-url."""
+    """Run the specification on every login app in the tree, or on the one at --app-url."""
     if "app" in metafunc.fixturenames and not hasattr(metafunc.module, "app"):
         url = metafunc.config.getoption("app_url")
         metafunc.parametrize("app", [(url, None)] if url else find_logins(), indirect=True, ids=login_id)
 
 
-def pytest_collection_modifyitems(items):
-    """What takes longest comes first."""
-    items.sort(key=lambda item: place(name_of(item.path.as_posix())))
+def pytest_collection_modifyitems(config, items):
+    """Start with the slowest files; with --only-app, leave out the tests that are not about this app."""
+    folder = config.getoption("only_app")
+    if folder is not None:
+        chosen = [item for item in items if _is_about(item, folder)]
+        config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+        items[:] = chosen
+    items.sort(key=lambda item: position(name_of(item.path.as_posix())))
+
+
+def _is_about(item: pytest.Item, folder: str) -> bool:
+    """Tell whether a test is one of the app's own, or has the app, its folder or its README as a parameter."""
+    if any(item.path.is_relative_to(ROOT / path) for path in own_tests(folder)):
+        return True
+    parameters = getattr(item, "callspec", None) and item.callspec.params or {}
+    login = parameters.get("app")
+    folders = {parameters.get("folder"), parameters.get("attacked"), login[0] if isinstance(login, tuple) else None}
+    return folder in folders or parameters.get("page") == f"{folder}/README.md"
 
 
 @pytest.hookimpl(wrapper=True)
@@ -108,14 +133,14 @@ def _skip_if_not_restartable():
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Processes side by side share out what shares nothing."""
-    return SideBySide(config, log)
+    """Give each worker whole shares: tests that use the same app or the same long run."""
+    return ShareScheduling(config, log)
 
 
 def pytest_runtest_logreport(report):
-    """The process that hands out the tests notes who has run them."""
+    """Record which worker has run a test; only the process that distributes the tests has the node."""
     if hasattr(report, "node"):
-        RAN.note(report.node.gateway.id, report.nodeid)
+        RUN_RECORD.add(report.node.gateway.id, report.nodeid)
 
 
 def pytest_unconfigure():
@@ -124,33 +149,33 @@ def pytest_unconfigure():
 
 
 def pytest_sessionfinish(session):
-    """A process of several hands on where apps disagree; the one above them fails when a share was split."""
+    """Send the disagreements of a worker to the main process, which fails when a share ran in two workers."""
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["disagreements"] = session.config.stash.get(DISAGREEMENTS, [])
-    if RAN.problem and session.exitstatus == pytest.ExitCode.OK:
+    if RUN_RECORD.problem and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node):
-    """Take what a process of several hands on."""
-    handed_on = getattr(node, "workeroutput", {}).get("disagreements", [])
-    node.config.stash.setdefault(DISAGREEMENTS, []).extend(handed_on)
+    """Receive the disagreements of a worker."""
+    received = getattr(node, "workeroutput", {}).get("disagreements", [])
+    node.config.stash.setdefault(DISAGREEMENTS, []).extend(received)
 
 
 def pytest_terminal_summary(terminalreporter, config):
-    """Print where apps disagree; and what an app at --app-url does of what every app must do, and its table."""
+    """Print where apps disagree; for an app at --app-url, print the results of the specification and the attacks."""
     if config.stash.get(DISAGREEMENTS, None):
-        terminalreporter.section("Where the apps answer the same differently")
+        terminalreporter.section("Where the apps respond differently to the same request")
         terminalreporter.write_line("\n".join(config.stash[DISAGREEMENTS]))
     if config.getoption("learners"):
         terminalreporter.section("A class that logs in, five a second")
         for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
             for line in (value for name, value in report.user_properties if name == "class"):
                 terminalreporter.write_line(line)
-    if RAN.problem:
-        terminalreporter.section("Side by side", red=True)
-        terminalreporter.write_line(RAN.problem)
+    if RUN_RECORD.problem:
+        terminalreporter.section("Distribution over workers", red=True)
+        terminalreporter.write_line(RUN_RECORD.problem)
     url = config.getoption("app_url")
     if url is None:
         return
@@ -163,7 +188,7 @@ def pytest_terminal_summary(terminalreporter, config):
             )
             terminalreporter.write_line(f"{word:<9}{sentence.removesuffix('[]')}")
     terminalreporter.section(f"The attacks: {url}")
-    terminalreporter.write_line("\n".join(config.stash.get(LINES_AT_THE_END, ["None has been tried."])))
+    terminalreporter.write_line("\n".join(config.stash.get(FINAL_LINES, ["None has been tried."])))
 
 
 @pytest.fixture(scope="session")
@@ -182,7 +207,7 @@ def running_provider(request):
 
 @pytest.fixture
 def provider(running_provider):
-    """The provider, with nothing left from the test before."""
+    """The provider, without the messages, sessions and faults of the test before."""
     running_provider.reset()
     yield running_provider
     running_provider.clear_faults()
@@ -190,7 +215,7 @@ def provider(running_provider):
 
 @pytest.fixture(scope="session")
 def start_app(running_provider, tmp_path_factory):
-    """A function that starts the app of a folder, once, and returns it the next time."""
+    """A function that starts the app of a folder the first time, and then returns the same app."""
     apps: dict[str, App] = {}
 
     def start(folder: str) -> App:
@@ -206,7 +231,7 @@ def start_app(running_provider, tmp_path_factory):
 
 @pytest.fixture
 def make_app(provider, tmp_path):
-    """A function that prepares an app of its own, with these settings, and starts it; it is stopped at the end."""
+    """A function that starts an app for this test alone, with these settings; it is stopped after the test."""
     apps: list[App] = []
 
     def make(folder: str, **settings: str) -> App:
@@ -247,25 +272,25 @@ def new_browser(app):
 
 @pytest.fixture
 def browser(new_browser):
-    """A visitor who has not been here before."""
+    """A new browser, without cookies."""
     return new_browser()
 
 
 @pytest.fixture
 def another_browser(new_browser):
-    """Somebody else's browser."""
+    """The browser of another user."""
     return new_browser()
 
 
 @pytest.fixture(scope="session")
 def chromium():
-    """The path of a Chromium; skips by name where there is none. The one without windows does the same with less."""
+    """The path of a Chromium, headless if there is one, since it needs less; skips by name where none is installed."""
     return needs("chromium", "chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 
 
 @pytest.fixture
 def symlinks(tmp_path_factory):
-    """Symbolic links; skips by name where the system lets this user make none, as Windows does."""
+    """Skip by name where this user may not make symbolic links, as on Windows."""
     folder = tmp_path_factory.mktemp("links")
     try:
         (folder / "link").symlink_to(folder, target_is_directory=True)
@@ -274,7 +299,7 @@ def symlinks(tmp_path_factory):
 
 
 def needs(what: str, *programs: str) -> str:
-    """Return the path of the first of these programs; without any, skip, or fail where REQUIRE names it."""
+    """Return the path of the first installed program of these; without any, skip, or fail if REQUIRE has the name."""
     for program in programs:
         path = shutil.which(program)
         if path:
@@ -283,7 +308,7 @@ def needs(what: str, *programs: str) -> str:
 
 
 def lacks(what: str, sentence: str) -> NoReturn:
-    """Skip with this sentence, or fail where REQUIRE names what is lacking."""
+    """Skip with this sentence, or fail with it if REQUIRE has the name."""
     if what in REQUIRED:
         pytest.fail(f"{sentence} (required here)")
     pytest.skip(reason=sentence)

@@ -23,10 +23,13 @@ import pytest
 import requests
 
 from tools.apps import app_folders, settings_of_apps
-from tools.check.apps import PRACTICE_PROVIDER, App, find_logins
+from tools.check.apps import PRACTICE_PROVIDER, App, find_logins, login_id
+from tools.check.matrix import ROWS
 from tools.check.visitor import Visitor
 from tools.learn import ports
-from tools.learn.table import COMMANDS, function_of
+from tools.learn.command_table import COMMANDS, function_of
+from tools.learn.refresh import STEPS
+from tools.learn.test import own_tests
 from tools.places import PYTHON, ROOT
 
 ON_WINDOWS = sys.platform == "win32"
@@ -66,7 +69,7 @@ RUN_WITH_THIS_PYTHON = """
 import pathlib, sys
 from tools.apps import find_apps
 from tools.learn.run import Supervisor
-sys.exit(Supervisor(pathlib.Path(sys.executable), find_apps()).go_on(with_browser=False))
+sys.exit(Supervisor(pathlib.Path(sys.executable), app_folders()).go_on(with_browser=False))
 """
 
 WHICH_PYTHON = """
@@ -140,7 +143,7 @@ class Copy:
         self.write("tools/apps.py", table)
 
     def write(self, path: str, text: str) -> None:
-        (self.home / path).parent.mkdir(exist_ok=True)
+        (self.home / path).parent.mkdir(parents=True, exist_ok=True)
         (self.home / path).write_text(text, "utf-8")
 
     def start(self, *arguments: str, **settings: str) -> subprocess.Popen[str]:
@@ -755,6 +758,43 @@ class TestTest:
 
         assert (status, said) == (0, "pytest tests/test_login.py -k deny was here\n")
 
+    @pytest.mark.parametrize("typed", ["zebra", "zebra/", "./zebra"])
+    def test_a_folder_is_for_the_tests_of_this_app(self, tree, typed):
+        """With the folder of an app, pytest runs what is about this app, and the time is said at the end."""
+        tree.write("tests/apps/test_zebra.py", "")
+        status, said = tree.run("test", typed, "-k", "deny")
+        shutil.rmtree(tree.home / "tests")
+
+        command, time = said.splitlines()
+        files = "tests/test_login.py tests/test_attacks.py tests/apps/test_zebra.py tests/docs/test_docs.py"
+        assert status == 0
+        assert command.startswith(f"pytest {files} --only-app zebra ") and command.endswith(" -k deny was here")
+        assert re.fullmatch(r"The tests of zebra took \d+ s\.", time)
+
+    def test_a_program_beside_an_app_has_tests_too(self):
+        """An app's own tests are named after its folder, or after a program beside its app.py."""
+        assert own_tests("raw_requests") == ["tests/apps/test_raw_requests.py", "tests/apps/test_terminal.py"]
+        assert own_tests("raw_requests/session_guard") == ["tests/apps/test_session_guard.py"]
+
+    @pytest.mark.parametrize(
+        "folder", ["raw_requests", "raw_requests/session_guard", "github_dance", "step1_bootstrap"]
+    )
+    def test_only_one_app_is_chosen(self, folder):
+        """Everything about this app is chosen, with each of its providers, and nothing about another."""
+        files = ["tests/test_login.py", "tests/test_attacks.py", "tests/docs/test_docs.py"]
+        command = [sys.executable, "-m", "pytest", "-q", "--collect-only", "-p", "no:cacheprovider"]
+        chosen = subprocess.check_output(
+            [*command, "--only-app", folder, *files], cwd=ROOT, encoding="utf-8", timeout=120
+        )
+        found = re.findall(r"^(tests/\S+?\.py)::\w+\[(.+)\]$", chosen, re.MULTILINE)
+        logins = [name for name in map(login_id, find_logins()) if name == folder or name.startswith(f"{folder}-")]
+
+        assert {about.split("/README.md")[0] for file, about in found if file.endswith("test_docs.py")} == {folder}
+        attacked = [about for file, about in found if file.endswith("attacks.py") and "-RP-" in about]
+        assert len(attacked) == (len(ROWS) if logins else 0)
+        assert {name for _, about in found for name in logins if about.startswith(name)} == set(logins)
+        assert [about for _, about in found if not f"{about.replace('/README.md', '')}-".startswith(f"{folder}-")] == []
+
     @pytest.mark.skipif(ON_WINDOWS, reason="Windows has no SIGTERM")
     def test_a_signal_lets_pytest_stop_its_tests(self, tree):
         """SIGTERM would end pytest at once, and leave the provider and the apps of its tests running."""
@@ -768,15 +808,113 @@ class TestTest:
         assert said.startswith("stops what its tests have started") and process.returncode == 130
 
 
+QUOTING_PAGE = """# A page
+
+```python title="zebra/app.py"
+if __name__ == "__main__":
+    HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Page).serve_forever()
+```
+"""
+LOGINS = """[no_header]
+app = "zebra"
+[[no_header.changes]]
+old = '''        self.send_header("X-Fake-Provider", "1")'''
+new = ''''''
+"""
+
+
+@pytest.fixture
+def quoting_tree(tree):
+    """A tree with pages that quote an app, and small programs in place of those that measure and run notebooks."""
+    tree.write("README.md", QUOTING_PAGE.replace("    HTTP", "    # stale\n    HTTP"))
+    tree.write("docs/stale.md", "")
+    tree.write("workshop/broken_logins/logins.toml", LOGINS)
+    tree.write("tools/comparison/__main__.py", "print('comparison was here')")
+    tree.write("notebooks/store.py", "import sys\nprint('notebook', sys.argv[1][-10:], 'was here')")
+    tree.write("notebooks/1_a.ipynb", "{}")
+    yield tree
+    for path in ("README.md", "docs", "workshop", "notebooks"):
+        left = tree.home / path
+        shutil.rmtree(left) if left.is_dir() else left.unlink()
+
+
+def steps_of(said: str) -> list[str]:
+    """Return the steps of `refresh` that were begun, in their order."""
+    return [found for found in re.findall(r"^([\w-]+): (?!done)", said, re.MULTILINE) if found in STEPS]
+
+
+class TestRefresh:
+    def test_all_steps_run_in_their_order(self, quoting_tree):
+        """One step needs what another writes; at the end the changed files are named."""
+        status, said = quoting_tree.run("refresh")
+
+        assert status == 0, said
+        assert steps_of(said) == list(STEPS)
+        assert [line.split()[0] for line in said.splitlines() if line.endswith("was here")] == [
+            *("pytest", "comparison", "notebook", "pytest")
+        ]
+        assert "pytest tests/test_attacks.py --write-security" in said and re.search(r"excerpts: done in \d+ s", said)
+        assert said.endswith("Changed files:\n  README.md\n")
+        assert "stale" not in (quoting_tree.home / "README.md").read_text("utf-8")
+
+    def test_pictures_are_written_and_chromium_is_required(self, quoting_tree):
+        """Without these settings the tests would compare the pictures, or be skipped."""
+        status, _ = quoting_tree.run("refresh", "--only", "pictures")
+        environment = json.loads((quoting_tree.home / "environment.json").read_text("utf-8"))
+
+        assert status == 0
+        assert (environment["WRITE_PICTURES"], environment["REQUIRE"]) == ("1", "chromium")
+
+    def test_it_stops_at_the_first_failure(self, quoting_tree):
+        """A step that fails is named, with the command that goes on from it; the steps behind it do not run."""
+        quoting_tree.write("FAIL", "pytest")
+        status, said = quoting_tree.run("refresh")
+        (quoting_tree.home / "FAIL").unlink()
+
+        assert status == 1
+        assert steps_of(said) == ["broken-logins", "security"]
+        assert "security has failed after" in said and f"{PYTHON} learn.py refresh --from security" in said
+
+    def test_a_stale_broken_login_is_named(self, quoting_tree):
+        """A line that an app does not have any more cannot be taken out of it."""
+        quoting_tree.write("workshop/broken_logins/logins.toml", LOGINS.replace("Fake", "Real"))
+        status, said = quoting_tree.run("refresh")
+
+        assert status == 1
+        assert steps_of(said) == ["broken-logins"] and " in no_header. " in said
+
+    @pytest.mark.parametrize(
+        ("option", "expected"), [("--from", ["excerpts", "notebooks", "pictures"]), ("--only", ["excerpts"])]
+    )
+    def test_it_can_begin_later(self, quoting_tree, option, expected):
+        """After a failure, or for one step alone."""
+        status, said = quoting_tree.run("refresh", option, "excerpts")
+
+        assert status == 0
+        assert steps_of(said) == expected
+
+    def test_an_excerpt_that_is_lost_is_named(self, quoting_tree):
+        """A block whose lines are nowhere is for you to change; its page and line are said."""
+        quoting_tree.write("docs/stale.md", QUOTING_PAGE.replace("__main__", "__other__"))
+        status, said = quoting_tree.run("refresh", "--only", "excerpts")
+
+        assert status == 1
+        assert "docs/stale.md: line 3: the block from zebra/app.py is not there any more" in said
+
+
 class TestClean:
     def test_clean_keeps_what_people_wrote(self, bare_tree):
         """What a run has left goes; .env and the rest stay."""
         bare_tree.write("zebra/.env", "CLIENT_SECRET=mine")
         for path in ("zebra/db.sqlite", "zebra/flask_session/1", ".venv/pyvenv.cfg", ".learn/clients.json"):
             bare_tree.write(path, "left")
+        mine = [f"{folder}/{file}" for folder in ("my_login", "my_repairs") for file in ("app.py", "users.db")]
+        for path in mine:
+            bare_tree.write(path, "mine")
         status, said = bare_tree.run("clean")
 
         kept = {path.name for path in [*bare_tree.home.iterdir(), *(bare_tree.home / "zebra").iterdir()]}
+        assert [path for path in mine if not (bare_tree.home / path).exists()] == []
         assert status == 0 and "removed zebra/db.sqlite (0.0 MB)" in said
         assert {"app.py", ".env"} <= kept and not {"db.sqlite", "flask_session", ".venv", ".learn"} & kept
 

@@ -1,15 +1,15 @@
-"""What has to run together runs in one process: this went wrong once without a word, and took twice the time."""
+"""The scheduler gives each share of the tests to one worker; without it the suite silently takes twice the time."""
 
 from __future__ import annotations
 
 import pytest
-from support.scheduler import Ran, share
+from support.scheduler import RunRecord, share
 
 from fake_provider import launcher
 
 
 @pytest.mark.parametrize(
-    ("test", "together"),
+    ("test", "expected"),
     [
         ("tests/provider/protocol/test_pkce.py::test_one", "provider/protocol/test_pkce"),
         ("tests/test_login.py::test_one[raw_requests-GitHub]", "test_login raw_requests"),
@@ -23,25 +23,25 @@ from fake_provider import launcher
         ("tests/commands/test_notebooks.py::test_one[7]", "tests/commands/test_notebooks.py::test_one"),
     ],
 )
-def test_shares_are_files_and_apps(test, together):
-    """A file, or what is about one app in it; what shares one long run stays whole, and what shares nothing apart."""
-    assert share(test) == together
+def test_a_share_is_a_file_or_an_app_in_it(test, expected):
+    """Most files are one share; the specification is one share an app, and each notebook test is a share."""
+    assert share(test) == expected
 
 
-def test_a_share_in_two_processes_is_told():
-    """The suite fails when it finds one: half of what is shared would be done twice, and take twice the time."""
-    ran = Ran()
-    for process, test in (("gw0", "test_attacks.py::test_one[a]"), ("gw0", "test_pkce.py::test_one")):
-        ran.note(process, test)
-    fine = ran.problem
-    ran.note("gw1", "test_attacks.py::test_one[b]")
+def test_a_share_in_two_workers_is_reported():
+    """The suite fails when it finds one: the fixtures of the share are made twice, and take twice the time."""
+    record = RunRecord()
+    for worker, test in (("gw0", "test_attacks.py::test_one[a]"), ("gw0", "test_pkce.py::test_one")):
+        record.add(worker, test)
+    before = record.problem
+    record.add("gw1", "test_attacks.py::test_one[b]")
 
-    assert fine is None
-    assert ran.problem == "What has to run together ran apart: test_attacks in gw0, gw1."
+    assert before is None
+    assert record.problem == "These tests have to run in one worker: test_attacks in gw0, gw1."
 
 
 def test_ports_come_from_a_part_of_the_range(monkeypatch):
-    """What two processes hand out at the same time is never the same."""
+    """Two workers never give out the same port."""
     monkeypatch.setattr(launcher, "_position", launcher._position)  # restored after the test
     first, second = [], []
     for place, ports in ((0, first), (3_000, second)):

@@ -1,7 +1,7 @@
-"""What runs side by side: a file of tests, and of the files with long tests about every app those about one of them.
+"""The shares in which pytest-xdist distributes the tests over its workers, and their order.
 
-pytest-xdist has groups by marks for this. Its release 3.8 writes them behind each test's name, and pytest 9.2 lets
-nobody do so, without a word. The name alone, as here, is enough.
+A share is a file of tests, or the tests of one app in a long file. pytest-xdist has the mark `xdist_group` for this,
+but its release 3.8 appends the group to each test's name, which pytest 9.2 silently forbids. Here the name decides.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from xdist.scheduler import LoadScopeScheduling
 
 from tools.apps import app_folders
 
-BY_APP = ("test_login", "browser/test_login_in_browser")  # what they share is made in no time
-APART = ("commands/test_notebooks",)  # share nothing but what the parameters of one test share
-# What takes longest begins first, so that at the end nobody waits for it.
-FIRST = (
+SPLIT_BY_APP = ("test_login", "browser/test_login_in_browser")  # their fixtures are cheap
+SPLIT_BY_TEST = ("commands/test_notebooks",)  # only the parameters of one test share a fixture
+# The slowest files, which start first so that no worker waits for one at the end.
+SLOWEST = (
     *("test_attacks", "commands/test_broken_logins", "apps/test_properties", "commands/test_going_live"),
     *("apps/test_github_dance", "commands/test_notebooks", "browser/test_login_in_browser"),
     *("browser/test_accessibility", "commands/test_check", "commands/test_compare"),
@@ -24,8 +24,8 @@ FIRST = (
 APPS = sorted(app_folders(), key=len, reverse=True)
 
 
-class SideBySide(LoadScopeScheduling):
-    """Hands out the tests by their `share`, in the order in which they come."""
+class ShareScheduling(LoadScopeScheduling):
+    """Distributes the tests by their `share`, in the order in which they were collected."""
 
     def __init__(self, config, log=None):
         super().__init__(config, log)
@@ -35,45 +35,45 @@ class SideBySide(LoadScopeScheduling):
         return share(nodeid)
 
 
-class Ran:
-    """Which process has run what, so that a share in two of them does not go unseen."""
+class RunRecord:
+    """Which workers have run which share: a share in two workers does its work twice, and has to be reported."""
 
     def __init__(self) -> None:
-        self._processes: dict[str, set[str]] = defaultdict(set)
+        self._workers: dict[str, set[str]] = defaultdict(set)
 
-    def note(self, process: str, nodeid: str) -> None:
-        """Remember that this process has run this test."""
-        self._processes[share(nodeid)].add(process)
+    def add(self, worker: str, nodeid: str) -> None:
+        """Record that this worker has run this test."""
+        self._workers[share(nodeid)].add(worker)
 
     @property
     def problem(self) -> str | None:
-        """A sentence that names what ran apart, or None."""
-        apart = {name: found for name, found in self._processes.items() if len(found) > 1}
-        told = "; ".join(f"{name} in {', '.join(sorted(found))}" for name, found in sorted(apart.items()))
-        return f"What has to run together ran apart: {told}." if apart else None
+        """A sentence that names the shares which ran in several workers, or None."""
+        split = {name: workers for name, workers in self._workers.items() if len(workers) > 1}
+        named = "; ".join(f"{name} in {', '.join(sorted(workers))}" for name, workers in sorted(split.items()))
+        return f"These tests have to run in one worker: {named}." if split else None
 
 
 def share(nodeid: str) -> str:
-    """Return the name of what this test has to run together with: its file, or what is about the same app in it.
+    """Return the share of a test: its file, or its file and its app.
 
-    What a file's tests share is made anew for each share, so a file is split only where that is worth it.
+    The module's fixtures are made again for each share, so a file is split only where that is worth it.
     """
     path, _, test = nodeid.partition("::")
     file = name_of(path)
-    if file in APART:
+    if file in SPLIT_BY_TEST:
         return nodeid.partition("[")[0]
-    if file not in BY_APP:
+    if file not in SPLIT_BY_APP:
         return file
-    about = test.partition("[")[2].removesuffix("]")
-    named = (app for app in APPS if re.search(rf"(^|-){re.escape(app)}($|-)", about))
+    parameters = test.partition("[")[2].removesuffix("]")
+    named = (app for app in APPS if re.search(rf"(^|-){re.escape(app)}($|-)", parameters))
     return f"{file} {next(named, '')}".rstrip()
 
 
 def name_of(path: str) -> str:
-    """Return the path of a file of tests below `tests/`, without its ending."""
+    """Return the path of a file of tests below `tests/`, without `.py`."""
     return path.rpartition("tests/")[2].removesuffix(".py")
 
 
-def place(file: str) -> int:
-    """Return where a file of tests stands in the order, by its path below `tests/` without the ending."""
-    return FIRST.index(file) if file in FIRST else len(FIRST)
+def position(file: str) -> int:
+    """Return the position of a file of tests in the order, by its path below `tests/` without `.py`."""
+    return SLOWEST.index(file) if file in SLOWEST else len(SLOWEST)

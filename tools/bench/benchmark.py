@@ -10,7 +10,6 @@ import multiprocessing
 import platform
 import subprocess
 import sys
-import tempfile
 import time
 from collections import defaultdict
 from concurrent.futures import ProcessPoolExecutor
@@ -25,8 +24,10 @@ import psutil
 
 from fake_provider import free_port
 from tools.bench.client import Client, LoginFailed, Target, log_in_for
+from tools.bench.options import add_options
 from tools.bench.refusals import refusals
 from tools.bench.servers import PEERS, Server, floor, ours, running
+from tools.places import PYTHON
 
 MANY = 8  # clients
 START_TIMEOUT = 30.0  # seconds until a server must answer
@@ -237,13 +238,8 @@ def _say(words: str) -> None:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser("bench.py", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=6, help="the first is thrown away (default: 6)")
-    parser.add_argument("--seconds", type=float, default=2.0, help="of each measurement, at most (default: 2)")
-    parser.add_argument("--no-peers", action="store_true", help="install nothing: the provider and the floors alone")
-    parser.add_argument("--python", default=sys.executable, help="runs the peers from PyPI (default: this one)")
-    folder = Path(tempfile.gettempdir()) / "flask-login-bench"
-    parser.add_argument("--folder", type=Path, default=folder, help="where peers are installed (default: %(default)s)")
+    parser = argparse.ArgumentParser(f"{PYTHON} learn.py bench", description=__doc__)
+    add_options(parser)
     return parser.parse_args()
 
 

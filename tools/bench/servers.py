@@ -18,6 +18,7 @@ from pathlib import Path
 from fake_provider.launcher import stop
 from fake_provider.state.people import PEOPLE
 
+from ..places import ROOT
 from .client import Target
 
 HERE = Path(__file__).parent
@@ -39,7 +40,7 @@ class Server:
 @contextmanager
 def running(command: list[str], folder: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
     """Run a program in a process group of its own until the end of the block; what it says goes nowhere."""
-    environment = {**os.environ, "PYTHONPATH": str(HERE.parent), "PYTHONWARNINGS": "ignore"}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
     process = subprocess.Popen(  # noqa: S603 - programs of this table
         command, cwd=folder, env=environment, start_new_session=True,
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,

@@ -1,6 +1,6 @@
-"""Practise going live: every login app as on a server, each logged in to by https, with words on what is seen.
+"""Run the login apps as on a server, log in at each by https, and print what is seen: `python3 learn.py going-live`.
 
-`python tools/going_live/run.py` goes on until Ctrl-C; `--once` ends after the logins; names of folders run these alone.
+It runs until Ctrl-C; with `--once` it stops after the logins.
 """
 
 import argparse
@@ -11,16 +11,13 @@ import sys
 import time
 from pathlib import Path
 
-if sys.platform == "win32":
-    sys.exit("gunicorn does not run on Windows: use WSL, the Linux inside it.")
+from tools.check.apps import find_logins
+from tools.check.visitor import Visitor
+from tools.places import PYTHON
 
-try:
-    from tools.check.apps import find_logins
-    from tools.check.visitor import Visitor
-    from tools.going_live.machine import APPS, LiveApp, Machine, running
-    from tools.going_live.postgres import programs
-except ModuleNotFoundError as error:
-    sys.exit(f"{error.name} is missing: `python3 learn.py test` installs it; then run this with .venv/bin/python.")
+from .machine import APPS, LiveApp, Machine, running
+from .options import add_options
+from .postgres import programs
 
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 NEEDED = {
@@ -50,9 +47,8 @@ class SecureVisitor(Visitor):
 
 def main() -> None:
     """Read the command line, start all of it, log in everywhere, and wait for Ctrl-C."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folders", nargs="*", metavar="FOLDER", help=f"run these apps alone: {', '.join(APPS)}")
-    parser.add_argument("--once", action="store_true", help="end when every login has been tried")
+    parser = argparse.ArgumentParser(f"{PYTHON} learn.py going-live", description=__doc__)
+    add_options(parser)
     options = parser.parse_args()
     unknown = [folder for folder in options.folders if folder not in APPS]
     if unknown:

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from ..places import GALLERY, PYTHON, RUNNING
 from . import lock
+from .command_table import parser_for
 from .console import Problem, say
-from .table import parser_for
 from .test import test
 
 USAGE = f"Say where it runs, pointed at the fake provider: {PYTHON} learn.py check http://localhost:5000"

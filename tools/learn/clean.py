@@ -1,4 +1,4 @@
-"""What a run has left can be made again; a `.env` cannot, and nothing behind a symbolic link is ours to remove."""
+"""The command `clean`: it removes what runs have left, never a `.env`, your own apps, or the target of a link."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from pathlib import Path
 from ..apps import find_apps
 from ..places import INSTALLING, LEARN, ROOT, RUNNING, VENV, from_root
 from . import lock
+from .command_table import parser_for
 from .console import Problem, say
-from .table import parser_for
 
 CACHES = ("__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".ipynb_checkpoints")
 LEFT_BY_APPS = ("*.sqlite", "*.db", "flask_session")
 KEPT = (".git", ".env")
+WRITTEN_BY_LEARNERS = ("my_login", "my_repairs")  # in the root folder
 MEGABYTE = 1_000_000
 
 
 def clean(arguments: list[str]) -> int:
-    """Remove what runs have left, and say what that was."""
+    """Remove what runs have left, and print each path."""
     parser_for("clean").parse_args(arguments)
     if lock.is_held(RUNNING):
         raise Problem("The apps are running: stop them first, with Ctrl-C in their terminal.")
@@ -39,9 +40,9 @@ def clean(arguments: list[str]) -> int:
 
 
 def _find_left(folder: Path, apps: tuple[Path, ...]) -> Iterator[Path]:
-    """Walk through the tree, into no symbolic link and into nothing that is removed as a whole."""
+    """Walk through the tree. Symbolic links are not followed, and folders that are removed whole are not entered."""
     for entry in sorted(folder.iterdir()):
-        if entry.name in KEPT:
+        if entry.name in KEPT or (folder == ROOT and entry.name in WRITTEN_BY_LEARNERS):
             continue
         in_app = any(entry.is_relative_to(app) for app in apps)
         if entry in (VENV, LEARN) or entry.name in CACHES or (in_app and _is_left_by_app(entry)):

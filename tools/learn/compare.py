@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..places import PYTHON
+from .command_table import parser_for
 from .console import Problem, say
 from .environment import ensure
-from .table import parser_for
 from .test import run_module
 
 

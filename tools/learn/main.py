@@ -5,8 +5,8 @@ from __future__ import annotations
 import signal
 import sys
 
+from .command_table import COMMANDS, DEFAULT, function_of, overview
 from .console import Problem, prepare_output, say
-from .table import COMMANDS, DEFAULT, function_of, overview
 
 
 def main(arguments: list[str]) -> int:

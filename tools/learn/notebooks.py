@@ -14,9 +14,9 @@ from ..apps import PROVIDER_PORT
 from ..places import CLIENTS, LEARN, LOGS, ROOT, RUNNING, from_root, make_private
 from . import lock, ports, processes
 from .browser import open_browser
+from .command_table import parser_for
 from .console import Problem, say
 from .environment import ensure
-from .table import parser_for
 
 FIRST = "notebooks/1_follow_one_login.ipynb"
 START_TIMEOUT = 60.0  # seconds until JupyterLab must answer; the first start compiles it

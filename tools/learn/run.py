@@ -13,10 +13,10 @@ from ..apps import PROVIDER_PORT, App, find_apps
 from ..places import CLIENTS, GALLERY, LOGS, ROOT, RUNNING, VENV, from_root, make_private
 from . import lock, ports, processes
 from .browser import open_browser
+from .command_table import parser_for
 from .console import Problem, say
 from .environment import ensure, python_of
 from .gallery import Gallery
-from .table import parser_for
 
 START_TIMEOUT = 30.0  # seconds until everything must answer
 PROVIDER = "fake_provider"
