@@ -1,7 +1,7 @@
 """The screenshots in docs/pictures are taken here, so that they show the current pages.
 
-`WRITE_PICTURES=1 python3 learn.py test tests/browser/test_screenshots.py` stores them. Without it they are taken too,
-and only their size is compared with the stored ones: codes, states and times differ each time.
+`python3 learn.py refresh --only pictures` stores them. In the suite they are taken too, and only their size is compared
+with the stored ones: codes, states and times differ each time.
 """
 
 import os

@@ -35,6 +35,7 @@ from tools.going_live.run import SecureVisitor  # noqa: E402
 from tools.going_live.settings import write_settings  # noqa: E402
 
 LOGINS = find_logins()
+RUN = [sys.executable, "-m", "tools.going_live.run"]  # as `learn.py going-live` does
 DOCUMENT = (ROOT / "docs" / "going-live.md").read_text("utf-8")
 SECRETS = ("code", "state", "code_verifier", "client_secret", "access_token", "id_token", "nonce")
 ECHO = '''"""Says what an app is told of a visitor: without ProxyFix, with it, and with one hop too many."""
@@ -514,10 +515,10 @@ def open_folder():
 
 def test_ctrl_c_leaves_nothing(installed, open_folder, tmp_path):
     """The script runs until Ctrl-C, and then neither a process nor a file of it is left."""
-    command = [sys.executable, str(ROOT / "going_live" / "run.py"), "raw_requests"]
+    command = [*RUN, "raw_requests"]
     environment = {**os.environ, "TMPDIR": str(open_folder)}
     with (tmp_path / "said").open("w+b") as said:
-        process = subprocess.Popen(command, env=environment, stdout=said, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=said, stderr=subprocess.STDOUT)
         started = psutil.Process(process.pid)
         text = wait_for(lambda: says(tmp_path / "said", "Ctrl-C ends", process), "the script to be ready", 60)
         children = started.children(recursive=True)
@@ -554,8 +555,7 @@ def says(file, words, process):
 
 def test_the_script_says_what_it_knows():
     """A wrong folder is answered with the right ones."""
-    command = [sys.executable, str(ROOT / "going_live" / "run.py"), "nowhere"]
-    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60)
+    done = subprocess.run([*RUN, "nowhere"], cwd=ROOT, capture_output=True, encoding="utf-8", timeout=60)
 
     assert done.returncode == 2
     assert "there is no nowhere; there are step3_login" in done.stderr

@@ -69,7 +69,7 @@ RUN_WITH_THIS_PYTHON = """
 import pathlib, sys
 from tools.apps import find_apps
 from tools.learn.run import Supervisor
-sys.exit(Supervisor(pathlib.Path(sys.executable), app_folders()).go_on(with_browser=False))
+sys.exit(Supervisor(pathlib.Path(sys.executable), find_apps()).go_on(with_browser=False))
 """
 
 WHICH_PYTHON = """
@@ -841,6 +841,34 @@ def quoting_tree(tree):
 def steps_of(said: str) -> list[str]:
     """Return the steps of `refresh` that were begun, in their order."""
     return [found for found in re.findall(r"^([\w-]+): (?!done)", said, re.MULTILINE) if found in STEPS]
+
+
+class TestModules:
+    @pytest.mark.parametrize(
+        ("command", "module", "arguments"),
+        [
+            ("bench", "tools/bench/benchmark.py", ["--no-peers", "--seconds", "0.5"]),
+            pytest.param(
+                *("going-live", "tools/going_live/run.py", ["--once", "step3_login"]),
+                marks=pytest.mark.skipif(ON_WINDOWS, reason="gunicorn does not run on Windows"),
+            ),
+        ],
+    )
+    def test_options_are_passed_on(self, tree, command, module, arguments):
+        """The module runs in .venv with the options, and its exit status is that of the command."""
+        tree.write(module, "import sys\nprint(sys.prefix, *sys.argv[1:])\nsys.exit(3)")
+        status, said = tree.run(command, *arguments)
+
+        assert status == 3
+        assert said == " ".join([str(tree.home / ".venv"), *arguments]) + "\n"
+
+    @pytest.mark.parametrize("command", ["bench", "going-live"])
+    def test_an_unknown_option_is_named_before_anything_is_installed(self, bare_tree, command):
+        """The options are read first."""
+        status, said = bare_tree.run(command, "--unknown")
+
+        assert status == 2 and "unrecognized arguments: --unknown" in said
+        assert not (bare_tree.home / ".learn").exists()
 
 
 class TestRefresh:
