@@ -1,6 +1,6 @@
-"""`python3 learn.py` is the one entry to everything here; what it can do is in `tools.learn/`.
+"""The entry to everything here: `python3 learn.py`. The commands are in `tools/learn/`.
 
-This file keeps to a syntax that every Python reads, so that on an old one its sentence is read and not a traceback.
+This file uses only syntax that old Pythons can read, so that they print its sentence and not a syntax error.
 """
 
 import sys

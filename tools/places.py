@@ -1,4 +1,4 @@
-"""The paths of the repository. Commands write only to `.venv` and `.learn`, which git ignores and `clean` removes."""
+"""The paths that the commands use. They write to `.venv` and `.learn`, which git ignores and `clean` removes."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 LEARN = ROOT / ".learn"
 
-RUNNING = LEARN / "running.lock"  # held while the apps run
-INSTALLING = LEARN / "install.lock"  # held while pip runs
+RUNNING = LEARN / "running.lock"  # locked while the apps run
+INSTALLING = LEARN / "install.lock"  # locked while pip runs
 INSTALL_LOG = LEARN / "install.log"
-NEWEST_VENV = LEARN / "newest"  # a .venv with the newest releases instead of the locked ones
+NEWEST_VENV = LEARN / "newest"  # an environment with the newest releases, for `test --newest`
 GALLERY = LEARN / "gallery.json"
 CLIENTS = LEARN / "clients.json"
 LOGS = LEARN / "logs"
@@ -22,13 +22,13 @@ PYTHON = "py" if sys.platform == "win32" else "python3"  # what the reader types
 
 
 def make_private(folder: Path) -> None:
-    """Make a folder that other users of this machine cannot read: its logs contain JupyterLab's token."""
+    """Make a folder that other users of this machine cannot read: the logs in it contain JupyterLab's token."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not folder.is_symlink():
-        with suppress(PermissionError):  # it belongs to another user, or its file system has no such bits
+        with suppress(PermissionError):  # the folder is another user's, or the file system has no permission bits
             folder.chmod(0o700)
 
 
 def from_root(path: Path) -> str:
-    """Return a path relative to the root folder, as the reader types it."""
+    """Return a path relative to the root folder, with slashes."""
     return path.relative_to(ROOT).as_posix()

@@ -1,4 +1,4 @@
-"""`bench/` measures what it says: its parts, with tiny numbers, against our own provider and without the network."""
+"""The benchmark: its parts, with tiny numbers, against our own provider and without the network."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ import pytest
 from fake_provider import free_port
 from fake_provider.dialects.table import BY_NAME
 from tools.bench import benchmark
-from tools.bench.client import Client, LoginFailed, log_in_for
-from tools.bench.refusals import CHECKS, refusals, wrong_secret
-from tools.bench.servers import OURS, floor, our_target, ours, running
+from tools.bench.client import Client, LoginFailed, log_in_repeatedly
+from tools.bench.refusals import CHECKS, check_refusals, wrong_secret
+from tools.bench.servers import OURS, baseline, our_target, ours, running
 from tools.check.apps import wait_for
 from tools.places import ROOT
 
 HEAVY = ("joserfc", "cryptography", "markdown_it", "requests", "sqlalchemy")
 
 
-def answers(port):
-    """Tell whether somebody listens at this port."""
-    with socket.socket() as visitor:
-        return visitor.connect_ex(("127.0.0.1", port)) == 0
+def is_listening(port):
+    """Tell whether a server listens at this port."""
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture(params=BY_NAME)
 def client(request, provider):
-    """The bench's client, at each dialect."""
+    """The client of the benchmark, at each dialect."""
     client = Client(our_target(request.param, provider.port))
     yield client
     client.close()
@@ -41,10 +41,10 @@ def client(request, provider):
 
 @pytest.fixture(scope="module")
 def empty_app(tmp_path_factory):
-    """The floor, as a target."""
-    server, port = floor("werkzeug"), free_port()
-    with running(server.command(port), tmp_path_factory.mktemp("floor")):
-        wait_for(lambda: answers(port), "the server")
+    """The baseline, as a target."""
+    server, port = baseline("werkzeug"), free_port()
+    with running(server.command(port), tmp_path_factory.mktemp("baseline")):
+        wait_for(lambda: is_listening(port), "the server")
         yield server.targets(port)[0]
 
 
@@ -53,16 +53,16 @@ def test_every_dialect_is_measured():
     assert set(OURS) == set(BY_NAME)
 
 
-def test_refuses_what_it_has_to(client):
-    """Each dialect refuses all eight, after a login that is right."""
-    found = refusals(client)
+def test_refuses_all_eight(client):
+    """Each dialect refuses the eight requests, after a login that succeeds."""
+    found = check_refusals(client)
 
     assert len(found) == 8
     assert all(found.values()), found
 
 
 def test_counts_four_requests(client):
-    """Once the consent is remembered, a login is: authorize, choose, token, profile."""
+    """Once the consent is remembered, a login has four requests: authorize, choose, token, profile."""
     client.log_in()
     client.requests = 0
     client.log_in()
@@ -71,19 +71,19 @@ def test_counts_four_requests(client):
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-def test_sees_who_refuses_nothing(check, empty_app):
-    """The empty Flask app takes everything, and each of the eight says so."""
+def test_finds_a_server_that_refuses_nothing(check, empty_app):
+    """The empty Flask app accepts everything, and each of the eight checks finds that."""
     with closing(Client(empty_app)) as client:
         client.log_in()
 
         assert not check(client)
 
 
-def test_the_floor_that_signs_does(tmp_path):
-    """Its ID token has a signature as long as Google's and Okta's."""
-    server, port = floor("werkzeug", signs=True), free_port()
+def test_the_signing_baseline_signs(tmp_path):
+    """Its ID token has a signature as long as those of Google and Okta."""
+    server, port = baseline("werkzeug", signs=True), free_port()
     with running(server.command(port), tmp_path):
-        wait_for(lambda: answers(port), "the floor")
+        wait_for(lambda: is_listening(port), "the baseline")
         with closing(Client(server.targets(port)[0])) as client:
             client.log_in()
             head, _, signature = client.exchange(*client.code()).json["id_token"].split(".")
@@ -103,7 +103,7 @@ def test_login_without_an_end_is_an_error(provider):
 
 
 def test_crash_is_no_refusal(provider):
-    """A server that answers a wrong secret with an error of its own has not refused it."""
+    """A server error in response to a wrong secret is not a refusal."""
     with closing(Client(our_target("google", provider.port))) as client:
         assert wrong_secret(client)
         provider.inject_fault("token", status=500)
@@ -111,8 +111,8 @@ def test_crash_is_no_refusal(provider):
 
 
 def test_clients_count_their_logins(provider):
-    """What a client reports is what the provider has seen."""
-    logins, took, busy = log_in_for(our_target("x", provider.port), time.monotonic(), 0.2, 1000)
+    """A client reports as many logins as the provider has seen."""
+    logins, took, busy = log_in_repeatedly(our_target("x", provider.port), time.monotonic(), 0.2, 1000)
     seen = [message for message in provider.trace(dialect="x") if message["endpoint"] == "me"]
 
     assert len(seen) == logins + 1  # the first one warms up
@@ -120,57 +120,57 @@ def test_clients_count_their_logins(provider):
 
 
 def test_prints_ratios(monkeypatch, tmp_path):
-    """A tiny run ends in a table of ratios to the floor. It starts six processes, which takes its time."""
-    monkeypatch.setattr(benchmark, "MANY", 2)
-    monkeypatch.setattr(benchmark, "RUN_UP", 0.0)
-    run = benchmark.Run()
+    """A tiny run prints a table of ratios to the baseline. It starts six processes, which takes some seconds."""
+    monkeypatch.setattr(benchmark, "MANY_CLIENTS", 2)
+    monkeypatch.setattr(benchmark, "CONNECT_TIME", 0.0)
+    results = benchmark.Results()
     one = benchmark.Server("fake_provider", ours().command, lambda port: [our_target("okta", port)])
-    benchmark.measure([one, floor("granian")], run, rounds=2, seconds=0.05, folder=tmp_path)
-    report = benchmark.report(run, rounds=2, seconds=0.05)
+    benchmark.measure([one, baseline("granian")], results, rounds=2, seconds=0.05, folder=tmp_path)
+    report = benchmark.report(results, rounds=2, seconds=0.05)
 
-    assert not run.missing
+    assert not results.missing
     assert "| fake_provider, okta | 4 |" in report and "| 8 of 8 |" in report
     assert "| empty Flask app, granian | 4 |" in report and " | 1.00 | " in report
-    assert report.index("| fake_provider, okta") < report.index("| empty Flask app")  # whoever was first to start
-    assert all(20 < megabytes < 500 for megabytes in run.memory.values()) and len(run.memory) == 2
+    assert report.index("| fake_provider, okta") < report.index("| empty Flask app")  # whichever started first
+    assert all(20 < megabytes < 500 for megabytes in results.memory.values()) and len(results.memory) == 2
 
 
 def test_peer_that_cannot_be_installed_is_named(monkeypatch, tmp_path, capsys):
-    """A peer that is missing is said by name, and stops nothing."""
+    """A peer that is missing is named, and the others are measured."""
 
     def fails(folder, python):
         raise subprocess.CalledProcessError(1, ["npm"], stderr="no network")
 
     monkeypatch.setattr(benchmark, "PEERS", {"some-peer": fails})
     monkeypatch.setattr(benchmark, "measure", lambda *args: None)
-    monkeypatch.setattr(sys, "argv", ["bench.py", "--folder", str(tmp_path)])
+    monkeypatch.setattr(sys, "argv", ["benchmark.py", "--folder", str(tmp_path)])
     benchmark.main()
 
     assert "Missing: some-peer could not be installed: no network." in capsys.readouterr().out
 
 
 def test_server_that_does_not_start_is_named(tmp_path):
-    """A server that ends at once is said by name, and the others are measured."""
+    """A server that ends at once is named, and the others are measured."""
     broken = benchmark.Server("broken", lambda port: [sys.executable, "-c", ""], lambda port: [our_target("x", port)])
-    run = benchmark.Run()
-    benchmark.measure([broken], run, rounds=1, seconds=0.1, folder=tmp_path)
+    results = benchmark.Results()
+    benchmark.measure([broken], results, rounds=1, seconds=0.1, folder=tmp_path)
 
-    assert run.missing == ["broken did not start"]
+    assert results.missing == ["broken did not start"]
 
 
 def test_memory_is_that_of_all_processes(tmp_path):
     """A server's workers are counted with it."""
     port = free_port()
     with running(ours().command(port), tmp_path) as process:
-        wait_for(lambda: answers(port), "the server")
+        wait_for(lambda: is_listening(port), "the server")
         alone = psutil.Process(process.pid).memory_info().rss / 1e6
         together = benchmark.memory_of(process.pid)
 
     assert together > 1.5 * alone
 
 
-def test_starts_without_what_it_may_never_need():
-    """The provider makes its first page without what only some logins or pages need."""
+def test_loads_no_heavy_package_at_the_start():
+    """The provider shows its first page without loading the packages that only some logins or pages need."""
     code = (
         "import json, sys; from fake_provider.app import create_app; client = create_app().test_client();"
         "page = client.get('/github/login/oauth/authorize?client_id=fake-raw-requests"

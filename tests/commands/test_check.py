@@ -185,7 +185,7 @@ def test_requires_a_url(arguments):
 
 def test_reports_an_app_that_does_not_run():
     """An app that does not run is an error with instructions."""
-    with pytest.raises(Problem, match="Nothing answers at http://localhost:"):
+    with pytest.raises(Problem, match="Nothing responds at http://localhost:"):
         check([f"http://localhost:{free_port()}"])
 
 

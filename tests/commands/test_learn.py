@@ -69,7 +69,7 @@ RUN_WITH_THIS_PYTHON = """
 import pathlib, sys
 from tools.apps import find_apps
 from tools.learn.run import Supervisor
-sys.exit(Supervisor(pathlib.Path(sys.executable), find_apps()).go_on(with_browser=False))
+sys.exit(Supervisor(pathlib.Path(sys.executable), find_apps()).run(with_browser=False))
 """
 
 WHICH_PYTHON = """
@@ -569,10 +569,10 @@ class TestRun:
     def test_an_app_that_stops_is_shown(self, tree):
         """An app that stops is shown as stopped, with its last sentence, and the others go on."""
         with tree.running() as process:
-            ports.answers(tree.first_port, "/stop")
+            ports.responds(tree.first_port, "/stop")
             said = read_until("step1_bootstrap", process)
             rows = tree.gallery()
-            others = ports.answers(tree.first_port + 1)
+            others = ports.responds(tree.first_port + 1)
 
         assert (rows["step1_bootstrap"]["state"], rows["step1_bootstrap"]["last_words"]) == (
             "stopped",
@@ -593,7 +593,7 @@ class TestRun:
     def test_without_the_provider_all_stops(self, tree):
         """Without the provider no login works, so nothing goes on."""
         with tree.running() as process:
-            ports.answers(tree.provider_port, "/stop")
+            ports.responds(tree.provider_port, "/stop")
             said = process.communicate(timeout=60)[0]
 
         assert process.returncode == 1 and said.startswith("The fake provider has stopped")
@@ -1022,4 +1022,4 @@ class TestUsage:
         """A port that Hyper-V has reserved looks taken, and netstat shows nobody there."""
         monkeypatch.setattr(sys, "platform", "win32")
 
-        assert "excludedportrange" in ports.who_takes(9000)
+        assert "excludedportrange" in ports.how_to_find_program(9000)

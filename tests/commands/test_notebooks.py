@@ -39,8 +39,9 @@ CLOCK = re.compile(r"\b\d\d:\d\d:\d\d\b")
 LINK = re.compile(r"\]\(([^)#]+)(#[^)]*)?\)")
 
 START_JUPYTERLAB = (
-    "import pathlib, sys; from tools.learn.main import _end_as_on_ctrl_c; from tools.learn.notebooks import go_on; "
-    "_end_as_on_ctrl_c(); sys.exit(go_on(pathlib.Path(sys.executable), ['--port', '{port}', '--allow-root'], "
+    "import pathlib, sys; from tools.learn.main import _handle_signals; "
+    "from tools.learn.notebooks import run_jupyterlab; _handle_signals(); "
+    "sys.exit(run_jupyterlab(pathlib.Path(sys.executable), ['--port', '{port}', '--allow-root'], "
     "{provider_port}, with_browser=False))"
 )
 
@@ -314,9 +315,9 @@ def test_jupyterlab_tells_nobody_its_token(mark, tmp_path):
 
 def test_gallery_that_runs_is_used(provider, capsys):
     """A provider that answers at the port stays what it is; another program there is no obstacle."""
-    tools.learn.notebooks._say_who_is_there(provider.port)
+    tools.learn.notebooks._say_what_is_running(provider.port)
     with socket.create_server(("127.0.0.1", 0)) as other:
-        tools.learn.notebooks._say_who_is_there(other.getsockname()[1])
+        tools.learn.notebooks._say_what_is_running(other.getsockname()[1])
 
     first, second = capsys.readouterr().out.splitlines()
     assert "running already" in first and str(provider.port) in first

@@ -1,1 +1,1 @@
-"""The provider and its peers, measured side by side in one run."""
+"""The benchmark: the fake provider and other test providers, measured side by side in one run."""

@@ -1,4 +1,4 @@
-"""One login over HTTP, as short as it can be: the same code for every server that is measured."""
+"""The client of the benchmark: one login over HTTP, with the same code for every server."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ATTRIBUTE = re.compile(r"([a-z]+)=\"([^\"]*)\"")
 
 @dataclass(frozen=True)
 class Target:
-    """A provider as an app sees it. `clicks` is what is put into the forms of its pages, page by page."""
+    """A provider as an app sees it. `clicks` are the values for the forms of its pages, one dict a page."""
 
     name: str
     port: int
@@ -36,12 +36,12 @@ class Target:
     redirect_uri: str
     scope: str
     clicks: tuple[dict[str, str], ...] = ()
-    basic: bool = False  # the secret goes into the Authorization header
+    uses_basic: bool = False  # HTTP Basic authentication of the client
 
 
 @dataclass(frozen=True)
 class HttpResponse:
-    """What came back."""
+    """An HTTP response."""
 
     status: int
     headers: Any
@@ -49,7 +49,7 @@ class HttpResponse:
 
     @property
     def json(self) -> dict[str, Any]:
-        """The JSON object in it, empty when there is none."""
+        """The JSON object of the body; empty if the body is something else."""
         try:
             found = json.loads(self.text)
         except ValueError:
@@ -58,11 +58,11 @@ class HttpResponse:
 
 
 class LoginFailed(Exception):
-    """The login did not come to its end."""
+    """The login did not succeed."""
 
 
 class Client:
-    """A browser and an app in one, on one connection that is kept. It counts its requests."""
+    """A browser and an app in one, on one kept connection. `requests` is the number of its requests."""
 
     def __init__(self, target: Target) -> None:
         self.target = target
@@ -71,7 +71,7 @@ class Client:
         self._connection = HTTPConnection("127.0.0.1", target.port, timeout=TIMEOUT)
 
     def log_in(self) -> HttpResponse:
-        """Go the whole way with a fresh browser, and return the profile. Raises NoLogin."""
+        """Log in with a new browser and return the profile response. Raises LoginFailed."""
         code, verifier = self.code()
         token = self.exchange(code, verifier)
         if "access_token" not in token.json:
@@ -82,31 +82,31 @@ class Client:
         return profile
 
     def code(self) -> tuple[str, str]:
-        """Go through the pages; return the code and the verifier that belongs to it. Raises NoLogin."""
+        """Go through the pages; return the authorization code and its code verifier. Raises LoginFailed."""
         self._cookies.clear()
         verifier = secrets.token_urlsafe(32)
-        address, state = self.request_address(verifier)
+        url, state = self.authorization_url(verifier)
         clicks = iter(self.target.clicks)
-        reply = self.send("GET", address)
+        response = self.send("GET", url)
         for _ in range(MAX_STEPS):
-            location = reply.headers.get("Location")
+            location = response.headers.get("Location")
             if location is not None and location.startswith(self.target.redirect_uri):
-                answer = dict(parse_qsl(urlsplit(location).query))
-                if answer.get("state") == state and "code" in answer:
-                    return answer["code"], verifier
+                parameters = dict(parse_qsl(urlsplit(location).query))
+                if parameters.get("state") == state and "code" in parameters:
+                    return parameters["code"], verifier
                 break
             if location is not None:
-                address = urljoin(address, location)
-                reply = self.send("GET", address)
+                url = urljoin(url, location)
+                response = self.send("GET", url)
             else:
-                address, fields = _first_form(reply, address)
-                reply = self.send("POST", address, {**fields, **next(clicks, {})})
-        raise LoginFailed(f"{self.target.name}: no code came, but {reply.status}: {reply.text[:200]}")
+                url, fields = _first_form(response, url)
+                response = self.send("POST", url, {**fields, **next(clicks, {})})
+        raise LoginFailed(f"{self.target.name}: no code came, but {response.status}: {response.text[:200]}")
 
-    def request_address(self, verifier: str, **changes: str) -> tuple[str, str]:
-        """Return the address of an authorization request, and its state."""
+    def authorization_url(self, verifier: str, **changes: str) -> tuple[str, str]:
+        """Return the URL of an authorization request, and its state."""
         digest = hashlib.sha256(verifier.encode()).digest()
-        asked = {
+        parameters = {
             "response_type": "code",
             "client_id": self.target.client_id,
             "redirect_uri": self.target.redirect_uri,
@@ -117,10 +117,10 @@ class Client:
             "code_challenge_method": "S256",
             **changes,
         }
-        return f"{self.target.authorize}?{urlencode(asked)}", asked["state"]
+        return f"{self.target.authorize}?{urlencode(parameters)}", parameters["state"]
 
     def exchange(self, code: str, verifier: str | None, **changes: str) -> HttpResponse:
-        """Send the token request; a verifier of None is left out."""
+        """Send the token request, without a code verifier if it is None."""
         form = {
             "grant_type": "authorization_code",
             "code": code,
@@ -131,61 +131,62 @@ class Client:
             **changes,
         }
         headers = {"Accept": "application/json"}
-        if self.target.basic:
+        if self.target.uses_basic:
             credentials = f"{form['client_id']}:{form.pop('client_secret')}"
             headers["Authorization"] = f"Basic {base64.b64encode(credentials.encode()).decode()}"
         return self.send("POST", self.target.token, form, headers)
 
     def profile(self, token: str) -> HttpResponse:
-        """Ask who has logged in."""
+        """Request the profile."""
         return self.send("GET", self.target.profile, headers={"Authorization": f"Bearer {token}"})
 
     def send(
-        self, method: str, address: str, form: dict[str, str] | None = None, headers: dict[str, str] | None = None
+        self, method: str, url: str, form: dict[str, str] | None = None, headers: dict[str, str] | None = None
     ) -> HttpResponse:
-        """Send one request. Without headers of its own it is the browser's, and its cookies go with it."""
+        """Send one request. Without headers it is a request of the browser, and has its cookies."""
         if headers is None and self._cookies:
             headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self._cookies.items())}
         headers = dict(headers or {})
         body = None
         if form is not None:
             body, headers["Content-Type"] = urlencode(form), "application/x-www-form-urlencoded"
-        url = urlsplit(address)
-        self._connection.request(method, f"{url.path}?{url.query}" if url.query else url.path, body, headers)
-        reply = self._connection.getresponse()
-        text = reply.read().decode("utf-8", "replace")
-        for cookie in reply.headers.get_all("Set-Cookie", ()):
+        parts = urlsplit(url)
+        target = f"{parts.path}?{parts.query}" if parts.query else parts.path
+        self._connection.request(method, target, body, headers)
+        response = self._connection.getresponse()
+        text = response.read().decode("utf-8", "replace")
+        for cookie in response.headers.get_all("Set-Cookie", ()):
             name, _, value = cookie.partition(";")[0].partition("=")
             self._cookies[name] = value
         self.requests += 1
-        return HttpResponse(reply.status, reply.headers, text)
+        return HttpResponse(response.status, response.headers, text)
 
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
 
 
-def log_in_for(target: Target, start: float, seconds: float, most: int) -> tuple[int, float, float]:
-    """Log in again and again from `start` on (the monotonic clock), for so long or so many times.
+def log_in_repeatedly(target: Target, start: float, seconds: float, max_logins: int) -> tuple[int, float, float]:
+    """Log in repeatedly from `start` on (the monotonic clock), until the seconds or the logins are used up.
 
-    Return the number of logins, the seconds they took, and the seconds of processor time that this client took.
+    Return the number of logins, the seconds they took, and the seconds of processor time of this client.
     """
     with closing(Client(target)) as client:
-        client.log_in()  # what is done once, such as a first consent, is not measured
+        client.log_in()  # the first login asks for consent, so it is not measured
         time.sleep(max(0.0, start - time.monotonic()))
         logins, began, busy = 0, time.monotonic(), time.process_time()
-        while logins < most and time.monotonic() < began + seconds:
+        while logins < max_logins and time.monotonic() < began + seconds:
             client.log_in()
             logins += 1
         return logins, time.monotonic() - began, time.process_time() - busy
 
 
-def _first_form(reply: HttpResponse, address: str) -> tuple[str, dict[str, str]]:
-    """Return where the first form of a page goes, and what it carries unseen."""
-    form = FORM.search(reply.text)
+def _first_form(response: HttpResponse, url: str) -> tuple[str, dict[str, str]]:
+    """Return the URL of the first form of a page, and its hidden fields."""
+    form = FORM.search(response.text)
     if form is None:
-        raise LoginFailed(f"a page without a form came with {reply.status}: {reply.text[:200]}")
+        raise LoginFailed(f"a page without a form came with {response.status}: {response.text[:200]}")
     attributes = dict(ATTRIBUTE.findall(form[1]))
     hidden = [dict(ATTRIBUTE.findall(field)) for field in HIDDEN.findall(form[2])]
     fields = {field["name"]: html.unescape(field.get("value", "")) for field in hidden}
-    return urljoin(address, html.unescape(attributes.get("action", ""))), fields
+    return urljoin(url, html.unescape(attributes.get("action", ""))), fields

@@ -1,4 +1,4 @@
-"""Eight requests that a provider has to refuse, each with its control: the same request without the fault."""
+"""Eight requests that a provider has to refuse. Before each, its control: a correct login, which has to succeed."""
 
 from __future__ import annotations
 
@@ -7,47 +7,49 @@ from collections.abc import Callable
 
 from .client import Client, HttpResponse
 
-OTHER = "http://localhost:5000/somewhere/else"
+OTHER_REDIRECT_URI = "http://localhost:5000/somewhere/else"
 
 
-def _gives_token(reply: HttpResponse) -> bool:
-    return reply.status == 200 and "access_token" in reply.json
+def _has_token(response: HttpResponse) -> bool:
+    return response.status == 200 and "access_token" in response.json
 
 
-def _refuses_token(reply: HttpResponse) -> bool:
-    """Tell whether no token came and an error did; GitHub's errors have status 200, and a crash is no refusal."""
-    return reply.status < 500 and "access_token" not in reply.json and (reply.status >= 400 or "error" in reply.json)
+def _is_error(response: HttpResponse) -> bool:
+    """Tell whether a response is an error without a token. GitHub's errors have status 200; a crash is no refusal."""
+    if response.status >= 500 or "access_token" in response.json:
+        return False
+    return response.status >= 400 or "error" in response.json
 
 
-def _exchanged(client: Client, **changes: str | None) -> HttpResponse:
-    """Fetch a code and send the token request for it with these changes."""
+def _exchange(client: Client, **changes: str | None) -> HttpResponse:
+    """Fetch a code, send the token request with these changes, and return the response."""
     code, verifier = client.code()
     return client.exchange(**{"code": code, "verifier": verifier, **changes})  # type: ignore[arg-type]
 
 
 def wrong_verifier(client: Client) -> bool:
-    return _refuses_token(_exchanged(client, verifier=secrets.token_urlsafe(32)))
+    return _is_error(_exchange(client, verifier=secrets.token_urlsafe(32)))
 
 
 def missing_verifier(client: Client) -> bool:
-    return _refuses_token(_exchanged(client, verifier=None))
+    return _is_error(_exchange(client, verifier=None))
 
 
 def code_used_twice(client: Client) -> bool:
     code, verifier = client.code()
-    return _gives_token(client.exchange(code, verifier)) and _refuses_token(client.exchange(code, verifier))
+    return _has_token(client.exchange(code, verifier)) and _is_error(client.exchange(code, verifier))
 
 
 def other_redirect_uri(client: Client) -> bool:
-    return _refuses_token(_exchanged(client, redirect_uri=OTHER))
+    return _is_error(_exchange(client, redirect_uri=OTHER_REDIRECT_URI))
 
 
 def wrong_secret(client: Client) -> bool:
-    return _refuses_token(_exchanged(client, client_secret="wrong"))  # noqa: S106
+    return _is_error(_exchange(client, client_secret="wrong"))  # noqa: S106
 
 
 def bogus_code(client: Client) -> bool:
-    return _refuses_token(_exchanged(client, code="bogus"))
+    return _is_error(_exchange(client, code="bogus"))
 
 
 def bogus_token(client: Client) -> bool:
@@ -55,15 +57,15 @@ def bogus_token(client: Client) -> bool:
 
 
 def unregistered_redirect(client: Client) -> bool:
-    """Nobody is sent to an address that the app has not registered, and no page goes on to it."""
-    address, _ = client.request_address(secrets.token_urlsafe(32), redirect_uri=OTHER)
-    reply = client.send("GET", address)
-    for _ in range(3):  # a provider may answer by a redirect to a page of its own
-        location = reply.headers.get("Location", "")
+    """Open redirect: the browser is never sent to a redirect URI that the app has not registered."""
+    url, _ = client.authorization_url(secrets.token_urlsafe(32), redirect_uri=OTHER_REDIRECT_URI)
+    response = client.send("GET", url)
+    for _ in range(3):  # a provider may redirect to a page of its own first
+        location = response.headers.get("Location", "")
         if not location.startswith("/"):
             break
-        reply = client.send("GET", location)
-    return 400 <= reply.status < 500
+        response = client.send("GET", location)
+    return 400 <= response.status < 500
 
 
 CHECKS: tuple[Callable[[Client], bool], ...] = (
@@ -78,8 +80,8 @@ CHECKS: tuple[Callable[[Client], bool], ...] = (
 )
 
 
-def refusals(client: Client) -> dict[str, bool]:
-    """Return which of the eight are refused. The control, a whole login, comes before each. Raises NoLogin."""
+def check_refusals(client: Client) -> dict[str, bool]:
+    """Return for each of the eight whether it is refused. Raises LoginFailed when a control does not succeed."""
     found = {}
     for check in CHECKS:
         client.log_in()

@@ -1,6 +1,6 @@
-"""Whom we measure: this provider, three floors, and the peers as npm and PyPI have them.
+"""The servers of the benchmark: this provider, three baselines, and the peers from npm and PyPI.
 
-Each runs as its own documentation starts it, with one app and, where people come from a file, with seven of them.
+Each is started as its own documentation says, with one app and, if its settings have users, with seven of them.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from .client import Target
 
 HERE = Path(__file__).parent
 REDIRECT_URI = "http://localhost:5000/callback"
-SECRET = "bench-secret-of-thirty-two-letters"  # noqa: S105 - of nothing
-NODE = 22  # what emulate needs
+SECRET = "bench-secret-of-thirty-two-letters"  # noqa: S105 - it protects nothing
+MIN_NODE = 22  # for emulate
 
 
 @dataclass(frozen=True)
 class Server:
-    """One program. `command` gets the port; `targets` are the dialects in which it is spoken to."""
+    """A program to measure. `command` and `targets` take the port; the targets are its dialects."""
 
     name: str
     command: Callable[[int], list[str]]
@@ -39,7 +39,7 @@ class Server:
 
 @contextmanager
 def running(command: list[str], folder: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a program in a process group of its own until the end of the block; what it says goes nowhere."""
+    """Run a program in a new process group during the block, without its output."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
     process = subprocess.Popen(  # noqa: S603 - programs of this table
         command, cwd=folder, env=environment, start_new_session=True,
@@ -51,7 +51,7 @@ def running(command: list[str], folder: Path | None = None) -> Iterator[subproce
         stop(process)
 
 
-# --- ours, and what Flask takes by itself
+# --- this provider, and the baselines
 
 
 OURS = {  # dialect: client, path of its callback, scope, endpoints
@@ -71,13 +71,13 @@ OURS = {  # dialect: client, path of its callback, scope, endpoints
 
 
 def our_target(dialect: str, port: int) -> Target:
-    """Return one dialect of this provider."""
+    """Return one dialect of this provider as a target."""
     app, callback, scope, paths = OURS[dialect]
     authorize, token, profile = (f"/{dialect}/{path}" for path in paths.split())
     return Target(
         f"fake_provider, {dialect}", port, authorize, token, profile,
         f"fake-{app}", f"fake-secret-of-{app}", f"http://localhost:5000{callback}", scope,
-        ({"person": "ada"}, {"decision": "allow"}), basic=dialect == "x",
+        ({"person": "ada"}, {"decision": "allow"}), uses_basic=dialect == "x",
     )  # fmt: skip
 
 
@@ -90,13 +90,13 @@ def ours() -> Server:
     )
 
 
-def floor(server: str, signs: bool = False) -> Server:
-    """Return the empty Flask app on this server; `signs` makes it give an ID token with each access token."""
+def baseline(server: str, signs: bool = False) -> Server:
+    """Return the empty Flask app on this server; with `signs` it issues an ID token with each access token."""
     name = f"empty Flask app{' that signs' if signs else ''}, {server}"
     token = "/signed-token" if signs else "/token"
     return Server(
         name,
-        lambda port: [sys.executable, "-m", "tools.bench.floor", server, str(port)],
+        lambda port: [sys.executable, "-m", "tools.bench.baseline", server, str(port)],
         lambda port: [_target(name, port, "/authorize", token, "/userinfo", ({"person": "1"},))],
     )
 
@@ -108,23 +108,23 @@ def _target(
     token: str,
     profile: str,
     clicks: tuple[dict[str, str], ...] = (),
-    basic: bool = False,
+    uses_basic: bool = False,
 ) -> Target:
     scope = "openid email profile"
-    return Target(name, port, authorize, token, profile, "bench", SECRET, REDIRECT_URI, scope, clicks, basic)
+    return Target(name, port, authorize, token, profile, "bench", SECRET, REDIRECT_URI, scope, clicks, uses_basic)
 
 
-# --- the peers: each is installed by itself, so that one that cannot be is no loss for the others
+# --- the peers: each is installed by itself, so that a failed install concerns only one
 
 
 def emulate(folder: Path, python: str) -> list[Server]:
-    """Return emulate's three dialects that we have too, each as a program of its own."""
+    """Return the three dialects that emulate and this provider share, each as a program."""
     node = _from_npm(folder, "emulate@0.12.2")
     seed = folder / "emulate.json"
     seed.write_text(json.dumps(EMULATE), "utf-8")
     program = str(folder / "node_modules" / ".bin" / "emulate")
 
-    def speaking(service: str, authorize: str, token: str, profile: str) -> Server:
+    def for_service(service: str, authorize: str, token: str, profile: str) -> Server:
         name = f"emulate, {service}"
         return Server(
             name,
@@ -134,14 +134,14 @@ def emulate(folder: Path, python: str) -> list[Server]:
         )
 
     return [
-        speaking("github", "/login/oauth/authorize", "/login/oauth/access_token", "/user"),
-        speaking("google", "/o/oauth2/v2/auth", "/oauth2/token", "/oauth2/v2/userinfo"),
-        speaking("okta", *(f"/oauth2/default/v1/{path}" for path in ("authorize", "token", "userinfo"))),
+        for_service("github", "/login/oauth/authorize", "/login/oauth/access_token", "/user"),
+        for_service("google", "/o/oauth2/v2/auth", "/oauth2/token", "/oauth2/v2/userinfo"),
+        for_service("okta", *(f"/oauth2/default/v1/{path}" for path in ("authorize", "token", "userinfo"))),
     ]
 
 
 def oauth2_mock_server(folder: Path, python: str) -> list[Server]:
-    """Return oauth2-mock-server, which has no pages and takes any client."""
+    """Return oauth2-mock-server, which has no pages and accepts any client."""
     node = _from_npm(folder, "oauth2-mock-server@9")
     program = str(folder / "node_modules" / ".bin" / "oauth2-mock-server")
     return [
@@ -155,7 +155,7 @@ def oauth2_mock_server(folder: Path, python: str) -> list[Server]:
 
 
 def oidc_provider(folder: Path, python: str) -> list[Server]:
-    """Return oidc-provider, which is a library: a few lines of our own start it."""
+    """Return oidc-provider, which is a library: oidc_provider.mjs starts it."""
     node = _from_npm(folder, "oidc-provider@9")
     program = str(shutil.copy(HERE / "oidc_provider.mjs", folder))
     clicks = ({"login": "ada", "password": "ada"}, {})
@@ -185,7 +185,7 @@ def oidc_provider_mock(folder: Path, python: str) -> list[Server]:
 
 
 def nanoidp(folder: Path, python: str) -> list[Server]:
-    """Return nanoidp, which reads its settings from a folder, its own address among them."""
+    """Return nanoidp, which reads its settings, its own URL included, from a folder."""
     programs, version = _from_pypi(folder, python, "nanoidp")
 
     def command(port: int) -> list[str]:
@@ -200,7 +200,7 @@ def nanoidp(folder: Path, python: str) -> list[Server]:
         Server(
             "nanoidp",
             command,
-            lambda port: [_target("nanoidp", port, "/authorize", "/token", "/userinfo", clicks, basic=True)],
+            lambda port: [_target("nanoidp", port, "/authorize", "/token", "/userinfo", clicks, uses_basic=True)],
             version,
         )
     ]
@@ -215,7 +215,7 @@ PEERS: dict[str, Install] = {
     "nanoidp": nanoidp,
 }
 
-# --- the settings of peers, in their own words
+# --- the settings of the peers
 
 APP = {"client_id": "bench", "client_secret": SECRET, "name": "bench", "redirect_uris": [REDIRECT_URI]}
 LOGINS = [f"{person.key}@example.com" for person in PEOPLE]
@@ -250,20 +250,20 @@ def _nanoidp(port: int) -> dict[str, object]:
 
 
 def _from_npm(folder: Path, package: str) -> str:
-    """Install a package, and the Node.js that emulate needs when this machine's is older; return the Node.js."""
+    """Install a package, and a newer Node.js if this machine's is too old; return the command for Node.js."""
     npm = shutil.which("npm")
     if npm is None:
         raise FileNotFoundError("npm is not installed")
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "package.json").exists():
         (folder / "package.json").write_text('{"private": true}\n', "utf-8")
-    node_too = [] if _node_version() >= NODE else [f"node@{NODE}"]
-    _run([npm, "install", "--no-audit", "--no-fund", "--silent", package, *node_too], folder)
-    return str(folder / "node_modules" / ".bin" / "node") if node_too else "node"
+    newer_node = [] if _node_version() >= MIN_NODE else [f"node@{MIN_NODE}"]
+    _run([npm, "install", "--no-audit", "--no-fund", "--silent", package, *newer_node], folder)
+    return str(folder / "node_modules" / ".bin" / "node") if newer_node else "node"
 
 
 def _from_pypi(folder: Path, python: str, package: str) -> tuple[Path, str]:
-    """Install a package into an environment of its own; return where its programs are, and its version."""
+    """Install a package into a new environment; return the folder of its programs, and its version."""
     home = folder / package
     _run([python, "-m", "venv", str(home)])
     _run([str(home / "bin" / "pip"), "install", "--quiet", package])

@@ -1,4 +1,4 @@
-"""What `learn.py` can do: one command, one module, and nothing beyond Python's standard library."""
+"""The commands of `learn.py`, one module each. They need only Python's standard library."""
 
 from .main import main
 

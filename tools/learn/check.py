@@ -1,4 +1,4 @@
-"""The specification and the attacks are run against an app of the reader's, of which only the address is known."""
+"""The command `check`: the specification and the attacks, run against your own app at its URL."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TIMEOUT = 10.0  # seconds
 
 
 def check(arguments: list[str]) -> int:
-    """Run the tests that need nothing but an address, and print the table of the attacks."""
+    """Run the tests that need only the URL of an app, and print the table of attacks."""
     if arguments[:1] in (["-h"], ["--help"]):
         parser = parser_for("check")
         parser.add_argument("url", metavar="URL", help="where your app runs, pointed at the fake provider")
@@ -26,7 +26,7 @@ def check(arguments: list[str]) -> int:
     if len(arguments) != 1 or arguments[0].startswith("-"):
         raise Problem(USAGE, 2)
     url = arguments[0].rstrip("/")
-    _look_at(url)
+    _check_url(url)
     say(f"Logging in at {url}, and attacking it. This takes a minute or two.")
     options = ["--app-url", url]
     folder = find_folder(url)
@@ -40,7 +40,7 @@ def check(arguments: list[str]) -> int:
 def find_folder(url: str) -> str | None:
     """Return the folder of the app that this repository's running gallery has at this URL; None for any other app."""
     if not lock.is_held(RUNNING):
-        return None  # the file is of a gallery that has ended
+        return None  # the file was left by a gallery that has stopped
     try:
         rows = json.loads(GALLERY.read_bytes())["apps"]
     except (OSError, ValueError):
@@ -54,8 +54,8 @@ def _origin(url: str) -> tuple[str | None, int | None]:
     return parts.hostname, parts.port
 
 
-def _look_at(url: str) -> None:
-    """See that an app answers there, before anything is installed. Raises Problem with what to do."""
+def _check_url(url: str) -> None:
+    """Request the home page before anything is installed. Raises Problem unless an app with a login responds."""
     try:
         parts = urlsplit(url)
         kinds = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
@@ -63,16 +63,16 @@ def _look_at(url: str) -> None:
             raise ValueError
         connection = kinds[parts.scheme](parts.hostname, parts.port, timeout=TIMEOUT)
     except ValueError:
-        raise Problem(f"{url} is not the address of an app. {USAGE}", 2) from None
+        raise Problem(f"{url} is not the URL of an app. {USAGE}", 2) from None
     try:
         connection.request("GET", "/", headers={"Accept": "text/html"})
         page = connection.getresponse().read().decode("utf-8", "replace")
     except (OSError, http.client.HTTPException) as error:
-        raise Problem(f"Nothing answers at {url} ({error}): start your app there, then run this again.") from None
+        raise Problem(f"Nothing responds at {url} ({error}): start your app there, then run this again.") from None
     finally:
         connection.close()
     if "Log in with" not in page:
         raise Problem(
-            f'The page at {url}/ has no link that begins with "Log in with": this is how a login is found. What else '
+            f'The page at {url}/ has no link that begins with "Log in with", so the tests find no login. What else '
             'an app has to say and do is in the README, under "What every app must do".'
         )

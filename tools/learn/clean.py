@@ -68,4 +68,6 @@ def _remove(path: Path) -> None:
         else:
             path.unlink()
     except OSError as error:
-        raise Problem(f"{path} cannot be removed ({error.strerror}): close what uses it, then try again.") from None
+        raise Problem(
+            f"{path} cannot be removed ({error.strerror}): close the programs that use it, then run this again."
+        ) from None

@@ -6,7 +6,6 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from typing import cast
 
 from ..places import PYTHON
 
@@ -39,7 +38,8 @@ COMMANDS = {
 def function_of(name: str) -> Callable[[list[str]], int]:
     """Return the function of a command: it takes the arguments and returns the exit status."""
     module = name.replace("-", "_")
-    return cast(Callable[[list[str]], int], getattr(import_module(f"tools.learn.{module}"), module))
+    function: Callable[[list[str]], int] = getattr(import_module(f"tools.learn.{module}"), module)
+    return function
 
 
 def typed(name: str) -> str:

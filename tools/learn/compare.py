@@ -1,4 +1,4 @@
-"""The four ways are measured side by side, and the page about it is written anew."""
+"""The command `compare`: the four ways are measured, and docs/comparison.md is written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""An environment is finished when its marker says so; the marker is written last, so what broke is made anew."""
+"""The environments that the commands need: `.venv` with the locked packages, and one with the newest releases.
+
+The marker of an environment, `learn.json`, is written last. Without it an install was interrupted and starts again.
+"""
 
 from __future__ import annotations
 
@@ -20,35 +23,35 @@ LOCKS = ("requirements.txt", "requirements-dev.txt")
 
 
 def ensure(requirements: str) -> Path:
-    """Return the Python of `.venv` after making sure that this lock file is installed there."""
+    """Install this lock file into `.venv`, unless it is there already, and return the Python of `.venv`."""
     _make_folder()
     if not _has(requirements):
         _check_machine(requirements)
         with lock.hold(INSTALLING, _say_waiting) as held:
-            if not _has(requirements):  # whoever we have waited for may have installed it
+            if not _has(requirements):  # the process that held the lock may have installed it
                 _install_lock(requirements, held)
     return python_of(VENV)
 
 
 def ensure_newest() -> Path:
-    """Return the Python of an environment with the newest releases that pyproject.toml allows."""
+    """Install the newest releases that pyproject.toml allows, and return the Python of their environment."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     wanted = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
     _make_folder()
     _check_machine("requirements-dev.txt")
     with lock.hold(INSTALLING, _say_waiting) as held:
-        _make_anew(NEWEST_VENV, held)
+        _recreate(NEWEST_VENV, held)
         install(python_of(NEWEST_VENV), ["--upgrade", *wanted], None, held)
     return python_of(NEWEST_VENV)
 
 
 def python_of(venv: Path) -> Path:
-    """Return where the environment has its Python."""
+    """Return the path of an environment's Python."""
     return venv / "Scripts" / "python.exe" if sys.platform == "win32" else venv / "bin" / "python"
 
 
 def _check_machine(requirements: str) -> None:
-    _hash(requirements)  # a lock file that is missing is told first
+    _hash(requirements)  # raises Problem when the lock file is missing
     machines.check({pin.partition("==")[0] for pin in pins_of(ROOT / requirements)})
 
 
@@ -57,10 +60,10 @@ def _install_lock(requirements: str, held: int) -> None:
     if _is_finished():
         marker.unlink()
     else:
-        _make_anew(VENV, held)
+        _recreate(VENV, held)
     pins = pins_of(ROOT / requirements)
     install(python_of(VENV), ["--require-hashes", "-r", requirements], len(pins), held)
-    # A lock file whose versions are all here now is installed too: tests bring what the apps need.
+    # The packages of the tests include those of the apps: both lock files are installed then.
     installed = {name: _hash(name) for name in LOCKS if pins_of(ROOT / name) <= pins}
     unfinished = marker.with_suffix(".new")
     unfinished.write_text(json.dumps({**_identity(), "locks": installed}, indent=2), "utf-8")
@@ -73,7 +76,7 @@ def _has(requirements: str) -> bool:
 
 
 def _is_finished() -> bool:
-    """Tell whether an install came to its end here, in this very folder, with this very Python."""
+    """Tell whether an install was completed in this folder with this Python."""
     marker = _read_marker()
     return python_of(VENV).exists() and all(marker.get(key) == value for key, value in _identity().items())
 
@@ -94,12 +97,12 @@ def _hash(requirements: str) -> str:
     try:
         return hashlib.sha256((ROOT / requirements).read_bytes()).hexdigest()
     except FileNotFoundError:
-        raise Problem(f"{requirements} is missing here: get it back with `git checkout {requirements}`.") from None
+        raise Problem(f"{requirements} is missing: restore it with `git checkout {requirements}`.") from None
 
 
-def _make_anew(venv: Path, held: int) -> None:
+def _recreate(venv: Path, held: int) -> None:
     if lock.is_held(RUNNING):
-        raise Problem("The environment must be made anew, and apps run in it: stop them first, with Ctrl-C.")
+        raise Problem("The environment has to be recreated, and apps run in it: stop them first, with Ctrl-C.")
     say(f"Making {from_root(venv)} with Python {sys.version.split()[0]}.")
     try:
         if venv.is_symlink():
@@ -107,7 +110,9 @@ def _make_anew(venv: Path, held: int) -> None:
         elif venv.exists():
             shutil.rmtree(venv)
     except OSError as error:
-        raise Problem(f"{venv} cannot be removed ({error.strerror}): remove it yourself, then try again.") from None
+        raise Problem(
+            f"{venv} cannot be removed ({error.strerror}): remove it yourself, then run this again."
+        ) from None
     make_venv(venv, held)
 
 
@@ -119,7 +124,7 @@ def _make_folder() -> None:
     except OSError as error:
         raise Problem(
             f"Nothing can be written in {LEARN} ({error.strerror}): "
-            "put this folder where you may write, then try again."
+            "move this repository to a folder where you may write, then run this again."
         ) from None
 
 

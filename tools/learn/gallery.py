@@ -1,4 +1,4 @@
-"""The gallery's file tells the provider which apps there are and how each is; it is never seen half-written."""
+"""The file from which the provider reads the apps of the gallery and their states. It is replaced as a whole."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ State = Literal["starting", "running", "stopped"]
 
 
 class Gallery:
-    """The apps with their states, kept in a file."""
+    """The apps with their states, in a file."""
 
     def __init__(self, file: Path, apps: list[App]) -> None:
         self._file = file
@@ -34,13 +34,13 @@ class Gallery:
         make_private(file.parent)
         self._write()
 
-    def note(self, folder: str, state: State, last_words: str = "") -> None:
-        """Note how an app is now."""
+    def set_state(self, folder: str, state: State, last_words: str = "") -> None:
+        """Store the state of an app."""
         self._rows[folder].update(state=state, last_words=last_words)
         self._write()
 
     def state_of(self, folder: str) -> object:
-        """Return the state that was noted last."""
+        """Return the state of an app."""
         return self._rows[folder]["state"]
 
     def _write(self) -> None:
@@ -51,5 +51,5 @@ class Gallery:
             try:
                 os.replace(unfinished, self._file)
                 return
-            except PermissionError:  # Windows, while the provider reads it
+            except PermissionError:  # on Windows, while the provider reads the file
                 time.sleep(0.02)

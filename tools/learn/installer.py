@@ -1,4 +1,4 @@
-"""pip is noisy and its log is kept; on the screen there is how far it is, and when it fails what to do."""
+"""Installing with pip: a line of progress, one sentence when it fails, and pip's own output in a log."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from .machines import describe
 
 AGAIN = "then run this again"
 LOG = from_root(INSTALL_LOG)
-REASONS = (  # what pip says, and what to do about it
+REASONS = (  # a pattern in the output of pip, and the sentence about it
     (
         r"DO NOT MATCH THE HASHES",
-        f"A package is not the one that the lock file names, so nothing of it was installed: see {LOG}.",
+        f"A package is not the one that the lock file names, so it was not installed: see {LOG}.",
     ),
     (r"No space left on device|\[Errno 28\]", f"The disk is full: make room, {AGAIN}."),
     (
@@ -43,24 +43,23 @@ def pins_of(requirements: Path) -> frozenset[str]:
 
 
 def make_venv(venv: Path, held: int) -> None:
-    """Make an environment with nothing but pip in it."""
+    """Make an environment that contains only pip."""
     try:
-        import ensurepip  # noqa: F401 - Debian and Ubuntu leave it out
+        import ensurepip  # noqa: F401 - Debian and Ubuntu have it in another package
         import venv as _  # noqa: F401
     except ImportError:
         raise Problem(
-            "This Python comes without venv: on Debian and Ubuntu install it with `sudo apt install python3-venv`, "
-            f"{AGAIN}."
+            f"This Python has no venv: on Debian and Ubuntu install it with `sudo apt install python3-venv`, {AGAIN}."
         ) from None
-    # Inside an environment, which may be the very one that is made anew, the Python below it.
+    # If this Python is in an environment, which may be the one to recreate, use the Python that it was made from.
     python = sys.executable if sys.prefix == sys.base_prefix else getattr(sys, "_base_executable", sys.executable)
     _run([python, "-m", "venv", str(venv)], held, None)
 
 
 def install(python: Path, what: list[str], count: int | None, held: int) -> None:
-    """Install with pip, and show how far it is; `count` is how many packages are named, if that is known.
+    """Install with pip and show the progress; `count` is the number of packages, if it is known.
 
-    Wheels only: pip would build any other package with tools whose hashes it does not check, and run their code.
+    Only wheels are installed: pip would build another package with tools whose hashes it does not check.
     """
     began = time.monotonic()
     # -I ignores the PYTHON… variables, so -X asks for UTF-8.
@@ -72,15 +71,15 @@ def install(python: Path, what: list[str], count: int | None, held: int) -> None
 
 
 class Packages:
-    """What pip's lines tell about how far it is."""
+    """The packages that pip has mentioned so far."""
 
     def __init__(self, count: int | None) -> None:
         self.count = count
         self.seen: set[str] = set()
 
     def read(self, line: str) -> str | None:
-        """Return how far it is, when this line tells."""
-        if line.startswith("Ignoring ") and self.count is not None:  # it is for another system or Python
+        """Return the progress after this line, None if the line says nothing about it."""
+        if line.startswith("Ignoring ") and self.count is not None:  # the package is for another system or Python
             self.count -= 1
         if line.startswith("Installing collected packages"):
             return f"unpacking {len(self.seen)} packages"
@@ -94,7 +93,7 @@ class Packages:
 
 def _package_in(line: str) -> str | None:
     named = re.match(r"(?:Collecting|Requirement already satisfied:) ([\w.-]+)", line)
-    file = re.match(r"Processing (?:.*[/\\])?(\w+)-", line)  # a package that is a file of this machine
+    file = re.match(r"Processing (?:.*[/\\])?(\w+)-", line)  # a package from a local file
     found = named or file
     return found and found[1]
 
@@ -111,8 +110,8 @@ def _run(command: list[str], held: int, packages: Packages | None) -> None:
                 progress.show(shown)
         status = process.wait()
     except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one must not keep us from stopping pip
-        raise Problem("Interrupted: the next run begins the install anew.", 130) from None
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not prevent stopping pip
+        raise Problem("Interrupted: the next run starts the install again.", 130) from None
     finally:
         processes.stop([process])
         progress.clear()
@@ -121,26 +120,26 @@ def _run(command: list[str], held: int, packages: Packages | None) -> None:
         raise Problem(_sentence_for("".join(lines)))
 
 
-def _sentence_for(said: str) -> str:
+def _sentence_for(output: str) -> str:
     for pattern, sentence in REASONS:
-        found = re.search(pattern, said)
+        found = re.search(pattern, output)
         if found:
             return sentence.format_map(found.groupdict())
-    return f"The install failed: {LOG} says why; when that is mended, run this again."
+    return f"The install failed: {LOG} says why. Fix that, then run this again."
 
 
 def _keep_log(command: list[str], lines: list[str]) -> None:
     try:
         INSTALL_LOG.write_text(f"{subprocess.list2cmdline(command)}\n{''.join(lines)}", "utf-8")
-    except OSError:  # a full disk is told by the sentence
+    except OSError:  # the sentence says that the disk is full
         return
 
 
 def _environment() -> dict[str, str]:
-    """The learner's settings for pip, without those that would put packages elsewhere or hide what we read."""
+    """Return your settings for pip, without those that install elsewhere or hide the output that is read here."""
     elsewhere = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_QUIET", "PIP_VERBOSE", "PIP_REQUIRE_VIRTUALENV")
     kept = {name: value for name, value in os.environ.items() if name not in elsewhere}
     retries = kept.get("PIP_RETRIES", "3")
-    kept["PIP_RETRIES"] = "1" if retries == "0" else retries  # without any, pip does not say that nothing answers
+    kept["PIP_RETRIES"] = "1" if retries == "0" else retries  # with 0, pip does not print that the connection failed
     settings = {"PIP_USER": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PYTHONUNBUFFERED": "1"}
     return {**kept, **settings, "PYTHONIOENCODING": "utf-8", "PYTHONUTF8": "1"}

@@ -1,4 +1,4 @@
-"""A lock belongs to a process: when that ends, however it ends, the system takes the lock back."""
+"""Locks between processes, as locked files. The system releases the lock of a process that ends."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from ..places import make_private
 
 @contextmanager
 def hold(file: Path, when_taken: Callable[[], None]) -> Iterator[int]:
-    """Hold the lock. When another process has it, call `when_taken` (it may raise), then wait.
+    """Hold the lock during the block. If another process has it, call `when_taken`, which may raise, then wait.
 
-    Gives the file descriptor: a child that inherits it holds the lock too.
+    Yields the file descriptor: a child process that inherits it holds the lock too.
     """
     make_private(file.parent)
     with file.open("ab") as stream:
-        if not _take(stream):
+        if not _try_to_lock(stream):
             when_taken()
-            while not _take(stream):
+            while not _try_to_lock(stream):
                 time.sleep(0.1)
         yield stream.fileno()
 
@@ -32,13 +32,13 @@ def is_held(file: Path) -> bool:
     if not file.exists():
         return False
     with file.open("ab") as stream:
-        return not _take(stream)
+        return not _try_to_lock(stream)
 
 
 if sys.platform == "win32":
     import msvcrt
 
-    def _take(stream: IO[bytes]) -> bool:
+    def _try_to_lock(stream: IO[bytes]) -> bool:
         stream.seek(0)
         try:
             msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
@@ -49,7 +49,7 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _take(stream: IO[bytes]) -> bool:
+    def _try_to_lock(stream: IO[bytes]) -> bool:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -1,7 +1,7 @@
-"""The machines on which the locked packages install, and what is missing on the others: one table.
+"""The machines on which the locked packages can be installed, and the packages that the others lack: one table.
 
-pip installs ready-made packages (wheels) only, because building one downloads build tools that no lock file names.
-Once a week `tests/test_locks.py` compares this table with the package registry.
+pip installs only ready-made packages (wheels): building a package downloads build tools that no lock file names.
+Once a week `tests/commands/test_locks.py` compares this table with the package registry.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ PYTHONS = ("3.11", "3.12", "3.13", "3.14", "3.15")
 
 
 class Machine(NamedTuple):
-    """A system and a processor: which locked packages have no wheel there, and what a learner can do about it."""
+    """A system and a processor: the locked packages that have no wheel there, and what to do about it."""
 
     title: str
     missing: tuple[str, ...] = ()
@@ -64,7 +64,7 @@ def check(pinned: Set[str]) -> None:
 
 
 def name_machine(system: str, processor: str, abi: str) -> str:
-    """Return the name of a machine. What counts is for what Python was built: it may be a 32-bit one on 64 bits."""
+    """Return the name of the machine for which this Python was built: a 32-bit Python also runs on 64 bits."""
     if system.startswith("win"):
         processor = {"win32": "i686", "win-amd64": "x86_64", "win-arm64": "aarch64"}.get(system, processor)
         return f"{processor}-pc-windows-msvc"
@@ -74,7 +74,7 @@ def name_machine(system: str, processor: str, abi: str) -> str:
 
 
 def describe() -> str:
-    """Return this Python and its machine in words, for a machine that has no row in the table."""
+    """Return this Python and its machine in words, for a machine without a row in the table."""
     return f"Python {sys.version.split()[0]} on {sysconfig.get_platform()}"
 
 

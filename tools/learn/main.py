@@ -1,4 +1,4 @@
-"""A command is a word and a function that returns the exit status; a problem is one sentence, never a traceback."""
+"""The command line: it finds the command, runs it, and prints each problem as one sentence, never a traceback."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .console import Problem, prepare_output, say
 
 
 def main(arguments: list[str]) -> int:
-    """Do what the command line asks and return the exit status."""
+    """Run the command of these arguments and return the exit status."""
     prepare_output()
     if arguments[:1] in (["-h"], ["--help"]):
         say(overview())
@@ -20,24 +20,24 @@ def main(arguments: list[str]) -> int:
     if name not in COMMANDS:
         say(f"There is no command {name}.\n\n{overview()}", to=sys.stderr)
         return 2
-    _end_as_on_ctrl_c()
+    _handle_signals()
     try:
         return function_of(name)(rest)
     except Problem as problem:
         say(str(problem), to=sys.stderr)
         return problem.status
-    except OSError as error:  # a full disk, for one
-        say(f"The system says: {error}; when that is mended, run this again.", to=sys.stderr)
+    except OSError as error:  # such as a full disk
+        say(f"The system says: {error}. Fix that, then run this again.", to=sys.stderr)
         return 1
     except KeyboardInterrupt:
         say("Interrupted.", to=sys.stderr)
         return 130
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done, and Python would end by it with a traceback
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a late Ctrl-C would print a traceback
 
 
-def _end_as_on_ctrl_c() -> None:
-    """Without this, SIGTERM would end us at once and leave behind what we have started."""
+def _handle_signals() -> None:
+    """Let other signals end a command as Ctrl-C does. SIGTERM alone would leave its child processes running."""
     for name in ("SIGTERM", "SIGHUP", "SIGBREAK"):
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:

@@ -1,4 +1,4 @@
-"""JupyterLab beside the provider, on this machine alone: nothing is asked of the internet, nothing is left behind."""
+"""The command `notebooks`: JupyterLab and the provider, on this machine alone. They send nothing to the internet."""
 
 from __future__ import annotations
 
@@ -18,45 +18,45 @@ from .command_table import parser_for
 from .console import Problem, say
 from .environment import ensure
 
-FIRST = "notebooks/1_follow_one_login.ipynb"
-START_TIMEOUT = 60.0  # seconds until JupyterLab must answer; the first start compiles it
+FIRST_NOTEBOOK = "notebooks/1_follow_one_login.ipynb"
+START_TIMEOUT = 60.0  # seconds until JupyterLab must respond; it takes long on its first start
 SETTINGS = (
-    "--no-browser",  # we open it, where there is a screen
+    "--no-browser",  # this command opens it, if there is a screen
     "--ServerApp.ip=127.0.0.1",
-    f"--LabApp.default_url=/lab/tree/{FIRST}",
+    f"--LabApp.default_url=/lab/tree/{FIRST_NOTEBOOK}",
     "--LabApp.news_url=None",
     "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-    "--LabApp.extension_manager=readonly",  # the other one asks the package registry
+    "--LabApp.extension_manager=readonly",  # the default one sends requests to the package registry
 )
 
-SETTINGS_OF_PAGES = {
-    # or it asks, in a note on its first start, whether it may look for news
+PAGE_SETTINGS = {
+    # Without this, JupyterLab shows a question on its first start: may it fetch news?
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
-    # or whoever looks at a notebook changes it, and the suite finds that it is not the stored one any more
+    # Autosave would change a notebook that you only look at, and the suite would fail.
     "@jupyterlab/docmanager-extension:plugin": {"autosave": False},
 }
 
 
 def notebooks(arguments: list[str]) -> int:
-    """Start both, say where JupyterLab is, and stop them on Ctrl-C."""
+    """Start both, print the URL of JupyterLab, and stop them on Ctrl-C."""
     parser = parser_for("notebooks", takes="[--no-browser] [JUPYTERLAB_OPTION ...]")
     parser.add_argument("--no-browser", action="store_true", help="print JupyterLab's URL, and do not open it")
     options, rest = parser.parse_known_args(arguments)
     python = ensure("requirements-dev.txt")
-    return go_on(python, rest, PROVIDER_PORT, with_browser=not options.no_browser)
+    return run_jupyterlab(python, rest, PROVIDER_PORT, with_browser=not options.no_browser)
 
 
-def go_on(python: Path, rest: list[str], provider_port: int, with_browser: bool) -> int:
-    """Run until Ctrl-C or until somebody shuts JupyterLab down; `rest` are settings for JupyterLab."""
+def run_jupyterlab(python: Path, rest: list[str], provider_port: int, with_browser: bool) -> int:
+    """Run until Ctrl-C, or until you shut JupyterLab down; `rest` are options of JupyterLab."""
     make_private(LOGS)
     children: list[processes.Child] = []
-    runs_already = bool(ports.find_taken([provider_port]))
-    # Nobody removes or changes the environment while it is in use; a gallery that runs holds this lock itself.
-    held = nullcontext() if runs_already or lock.is_held(RUNNING) else lock.hold(RUNNING, lambda: None)
+    is_port_taken = bool(ports.find_taken([provider_port]))
+    # The lock protects the environment while it is in use; a running gallery holds it already.
+    held = nullcontext() if is_port_taken or lock.is_held(RUNNING) else lock.hold(RUNNING, lambda: None)
     with held, tempfile.TemporaryDirectory(dir=LEARN, prefix="jupyter-", ignore_cleanup_errors=True) as folder:
         try:
-            if runs_already:
-                _say_who_is_there(provider_port)
+            if is_port_taken:
+                _say_what_is_running(provider_port)
             else:
                 children.append(_start_provider(python, provider_port))
             say("Starting JupyterLab.")
@@ -67,30 +67,33 @@ def go_on(python: Path, rest: list[str], provider_port: int, with_browser: bool)
             server = _wait_for_server(jupyter, Path(folder))
             say(f"\nJupyterLab is at {server['url']}lab?token={server['token']}\n\nCtrl-C stops it.")
             if with_browser:
-                # Not the address itself: the token in it would be in the list of processes, for all to see.
+                # Not the URL itself: with its token it would be in the list of processes, which all users can read.
                 open_browser(next(Path(folder).glob("jpserver-*-open.html")).as_uri())
-            while jupyter.process.poll() is None:  # and not wait(), which on Windows takes no signal
+            while jupyter.process.poll() is None:  # on Windows, wait() would not be interrupted by Ctrl-C
                 time.sleep(0.2)
         except KeyboardInterrupt:
             say("Stopping.")
         finally:
-            with _deaf():
+            with _ignored_signals():
                 processes.stop(child.process for child in reversed(children))
     say("Stopped.")
     return 0
 
 
-def _say_who_is_there(port: int) -> None:
+def _say_what_is_running(port: int) -> None:
     if ports.is_provider(port):
-        say(f"The gallery is running already, at http://localhost:{port}/, and stays.")
+        say(f"The gallery is running already, at http://localhost:{port}/, and is used.")
     else:
-        say(f"Port {port} is taken by another program ({ports.who_takes(port)}); the notebooks do without it.")
+        say(
+            f"Port {port} is taken by another program, and the notebooks do not need it: "
+            f"{ports.how_to_find_program(port)}."
+        )
 
 
 def _start_provider(python: Path, port: int) -> processes.Child:
     command = ["-m", "fake_provider", "--port", str(port), "--clients", str(CLIENTS)]
     provider = _start("fake_provider", python, command, processes.clean_environment())
-    say(f"The fake provider is at http://localhost:{port}/; each notebook has one of its own besides.")
+    say(f"The fake provider is at http://localhost:{port}/; each notebook starts one of its own too.")
     return provider
 
 
@@ -100,11 +103,11 @@ def _start(name: str, python: Path, command: list[str], environment: dict[str, s
 
 
 def _environment(runtime: Path) -> dict[str, str]:
-    """Everything that Jupyter writes is in `.learn`; the learner's own Jupyter is left alone."""
+    """Return an environment in which Jupyter writes only to `.learn`, and does not use your own settings."""
     jupyter = LEARN / "jupyter"
     overrides = jupyter / "config" / "labconfig" / "default_setting_overrides.json"
     overrides.parent.mkdir(parents=True, exist_ok=True)
-    overrides.write_text(json.dumps(SETTINGS_OF_PAGES), "utf-8")
+    overrides.write_text(json.dumps(PAGE_SETTINGS), "utf-8")
     inherited = processes.clean_environment()
     ours = {name: value for name, value in inherited.items() if not name.startswith("JUPYTER")}  # JUPYTER_TOKEN, _PORT
     return dict(
@@ -118,7 +121,7 @@ def _environment(runtime: Path) -> dict[str, str]:
 
 
 def _trust(python: Path, environment: dict[str, str]) -> None:
-    """Let JupyterLab show the stored drawings of our notebooks before they are run."""
+    """Sign the notebooks: JupyterLab then shows their stored drawings before they are run."""
     files = [path.relative_to(ROOT).as_posix() for path in sorted(ROOT.glob("notebooks/*.ipynb"))]
     process = processes.start([str(python), "-m", "nbformat.sign", *files], ROOT, environment)
     try:
@@ -130,26 +133,26 @@ def _trust(python: Path, environment: dict[str, str]) -> None:
 
 
 def _wait_for_server(jupyter: processes.Child, runtime: Path) -> dict[str, str]:
-    """Return what JupyterLab says of itself, as soon as it answers."""
+    """Return the URL and the token of JupyterLab as soon as it responds."""
     end = time.monotonic() + START_TIMEOUT
     log = from_root(LOGS / "jupyterlab.log")
     while time.monotonic() < end:
         if jupyter.process.poll() is not None:
-            raise Problem(f"JupyterLab has stopped: {jupyter.last_words or 'it said nothing'} ({log} has more)")
+            raise Problem(f"JupyterLab has stopped: {jupyter.last_words or 'it printed nothing'} ({log} has more)")
         for file in runtime.glob("jpserver-*.json"):
             try:
                 server = json.loads(file.read_text("utf-8"))
             except ValueError:  # half-written
                 continue
-            if ports.answers(server["port"], "/api"):
+            if ports.responds(server["port"], "/api"):
                 return dict(server)
         time.sleep(0.05)
-    raise Problem(f"JupyterLab does not answer: {log} may say why.")
+    raise Problem(f"JupyterLab does not respond: {log} may say why.")
 
 
 @contextmanager
-def _deaf() -> Iterator[None]:
-    """Let no second Ctrl-C break the stopping."""
+def _ignored_signals() -> Iterator[None]:
+    """Ignore further Ctrl-C while the processes are stopped."""
     previous = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield

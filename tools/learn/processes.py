@@ -1,4 +1,4 @@
-"""Whatever is started here is stopped here, with the processes it has started itself."""
+"""Child processes: their environment, how they are started and stopped with all their own children, and their logs."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from typing import Any
 
 from ..apps import settings_of_apps
 
-STOP_TIMEOUT = 5.0  # seconds that a process has to end by itself
+STOP_TIMEOUT = 5.0  # seconds until a process that does not end by itself is killed
 
-# What the learner's shell has and the processes that we start must not inherit.
-NOT_INHERITED_PREFIXES = ("FLASK_", "WERKZEUG_")  # which app, debugger, address; a server's socket from another process
-NOT_INHERITED = ("PYTHONHOME", "PYTHONPATH")  # other packages than those of `.venv`
-THIS_MACHINE = ("localhost", "127.0.0.1", "::1")  # no proxy leads here
+# Variables of your shell that the child processes must not inherit.
+NOT_INHERITED_PREFIXES = ("FLASK_", "WERKZEUG_")  # settings of `flask run`, and the socket of a reloading server
+NOT_INHERITED = ("PYTHONHOME", "PYTHONPATH")  # they add packages that are not those of `.venv`
+THIS_MACHINE = ("localhost", "127.0.0.1", "::1")  # never reached through a proxy
 
 
 def clean_environment(**settings: str) -> dict[str, str]:
-    """Return the environment of a process that we start: this one's, without the apps' settings, plus `settings`.
+    """Return the environment of a child process: this process's, without the apps' settings, plus `settings`.
 
-    A setting in the shell would reach all apps at once, and often it was meant for another program: cmd.exe exports
-    PROMPT, and GitHub's machines GITHUB_API_URL. An app that is started here has its `.env` or `.env.example` alone.
+    A setting in the shell would reach all apps at once, and often it is for another program: cmd.exe exports PROMPT,
+    and GitHub's machines GITHUB_API_URL. An app that is started here reads only its `.env` or `.env.example`.
     """
     dropped = {*NOT_INHERITED, *settings_of_apps()}
     kept = {
@@ -37,25 +37,26 @@ def clean_environment(**settings: str) -> dict[str, str]:
         if name not in dropped and not name.startswith(NOT_INHERITED_PREFIXES)
     }
     no_proxy = _no_proxy()
-    # UTF-8 mode: a system's own encoding, such as cp1252, can read and write few of our characters.
+    # UTF-8 mode: a system's own encoding, such as cp1252, lacks many characters of the pages.
     ours = {"PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8", "PYTHONUNBUFFERED": "1"}
     return {**kept, **ours, "NO_PROXY": no_proxy, "no_proxy": no_proxy, **settings}
 
 
 def _no_proxy() -> str:
-    """Return the hosts that need no proxy: those of the environment, in both spellings, and this machine."""
+    """Return the hosts without a proxy: those of the environment, in both spellings, and this machine."""
     found = [host.strip() for name in ("no_proxy", "NO_PROXY") for host in os.environ.get(name, "").split(",")]
-    if "*" in found:  # it means all hosts, and only while it stands alone
+    if "*" in found:  # all hosts; it means that only if nothing else is in the list
         return "*"
     return ",".join(dict.fromkeys(filter(None, [*found, *THIS_MACHINE])))
 
 
 def start(
-    command: list[str], folder: Path, environment: Mapping[str, str], keep: int | None = None
+    command: list[str], folder: Path, environment: Mapping[str, str], inherited_file: int | None = None
 ) -> subprocess.Popen[bytes]:
-    """Start a process in a group of its own, which Ctrl-C does not reach; `keep` is a file descriptor it inherits."""
-    # The umask: nobody else on this machine can read what it writes, tokens in a database for one.
-    group: dict[str, Any] = {"start_new_session": True, "pass_fds": () if keep is None else (keep,), "umask": 0o077}
+    """Start a process in a new group, which Ctrl-C does not reach. It inherits the file descriptor, if one is given."""
+    # The umask: other users of this machine cannot read the files of the process, such as a database with tokens.
+    files = () if inherited_file is None else (inherited_file,)
+    group: dict[str, Any] = {"start_new_session": True, "pass_fds": files, "umask": 0o077}
     if sys.platform == "win32":
         group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
     return subprocess.Popen(  # noqa: S603 - this repository's own programs, and pip
@@ -70,11 +71,11 @@ def start(
 
 
 def stop(processes: Iterable[subprocess.Popen[bytes]]) -> None:
-    """End the processes and those that they have started: ask all of them, wait for all, then insist."""
+    """Stop the processes and their children: terminate all, wait for all, then kill those that are left."""
     processes = list(processes)
     for process in processes:
         if process.poll() is None:
-            _ask_to_end(process)
+            _terminate(process)
     end = time.monotonic() + STOP_TIMEOUT
     for process in processes:
         with suppress(subprocess.TimeoutExpired):
@@ -84,9 +85,9 @@ def stop(processes: Iterable[subprocess.Popen[bytes]]) -> None:
 
 
 def lines_of(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
-    """Yield the lines of a process's output, and be open to Ctrl-C while it prints nothing.
+    """Yield the lines of a process's output. Ctrl-C works while the process prints nothing.
 
-    On Windows Ctrl-C does not interrupt a read, so a thread reads.
+    On Windows Ctrl-C does not interrupt a read, so another thread reads.
     """
     assert process.stdout is not None  # noqa: S101 - for mypy
     output = process.stdout
@@ -112,35 +113,35 @@ def lines_of(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
 
 
 class Child:
-    """A process whose output is read to the end, written to a log, and whose last words are kept."""
+    """A process with its log. Its output is read to the end; `last_words` is the last line."""
 
-    def __init__(self, process: subprocess.Popen[bytes], log: Path, when_ended: Callable[[], None]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], log: Path, on_exit: Callable[[], None]) -> None:
         self.process = process
         self.last_words = ""
         self._reader = threading.Thread(target=self._read, args=[log], daemon=True)
         self._reader.start()
-        threading.Thread(target=self._wait, args=[when_ended], daemon=True).start()
+        threading.Thread(target=self._wait, args=[on_exit], daemon=True).start()
 
     def _read(self, log: Path) -> None:
         assert self.process.stdout is not None  # noqa: S101 - for mypy
         with self.process.stdout as output, open(log, "wb", opener=_open_private) as file:
             for line in output:
-                with suppress(OSError):  # a full disk stops the log and not the app
+                with suppress(OSError):  # a full disk must not stop the app
                     file.write(line)
                     file.flush()
                 self.last_words = line.decode(errors="replace").strip() or self.last_words
 
-    def _wait(self, when_ended: Callable[[], None]) -> None:
+    def _wait(self, on_exit: Callable[[], None]) -> None:
         self.process.wait()
-        self._reader.join(1)  # a process it has left behind may keep its output open
-        when_ended()
+        self._reader.join(1)  # a child of the process may keep the output open
+        on_exit()
 
 
 def _open_private(file: str, flags: int) -> int:
     return os.open(file, flags, 0o600)
 
 
-def _ask_to_end(process: subprocess.Popen[bytes]) -> None:
+def _terminate(process: subprocess.Popen[bytes]) -> None:
     if sys.platform == "win32":
         command = ["taskkill", "/T", "/F", "/PID", str(process.pid)]
         subprocess.run(command, capture_output=True, check=False)  # noqa: S603 - a program of Windows
@@ -152,5 +153,5 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
     if sys.platform == "win32":
         process.kill()
     else:
-        with suppress(ProcessLookupError, PermissionError):  # nobody is left; on macOS, only the dead are
+        with suppress(ProcessLookupError, PermissionError):  # no process is left, or on macOS only zombies
             os.killpg(process.pid, signal.SIGKILL)

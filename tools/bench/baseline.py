@@ -1,4 +1,7 @@
-"""What Flask takes by itself: the four requests of a login, answered without any rule. `floor.py SERVER PORT`."""
+"""The baseline of the benchmark: a Flask app that responds to the four requests of a login and checks nothing.
+
+It shows how much of the time is Flask's, the server's and the client's: `python -m tools.bench.baseline SERVER PORT`.
+"""
 
 from __future__ import annotations
 
@@ -19,14 +22,14 @@ PAGE = f'<!doctype html><title>Who are you?</title><form method="post">\n{PEOPLE
 
 
 @app.get("/authorize")
-def ask() -> str:
-    """Show a page."""
+def authorize() -> str:
+    """Show the page with a button for each person."""
     return PAGE
 
 
 @app.post("/authorize")
 def choose() -> Response:
-    """Remember who they are, and send them back with a code."""
+    """Set a cookie for the person, and redirect to the app with a code."""
     response = redirect(f"{request.args['redirect_uri']}?code=1&state={request.args['state']}", 303)
     response.set_cookie("person", request.form["person"])
     return response
@@ -34,24 +37,31 @@ def choose() -> Response:
 
 @app.post("/token")
 def token() -> Response:
-    """Give the same token to everybody."""
+    """Issue an access token for any code."""
     return jsonify(access_token=request.form["code"], token_type="Bearer")  # noqa: S106
 
 
 @app.post("/signed-token")
 def signed_token() -> Response:
-    """Give an ID token with it, as an OpenID provider has to."""
+    """Issue an ID token with it, as an OpenID provider has to."""
     from joserfc import jwt
 
     now = int(time.time())
-    claims = {"iss": "floor", "sub": "1", "aud": "bench", "iat": now, "exp": now + 3600, "nonce": request.form["code"]}
+    claims = {
+        "iss": "baseline",
+        "sub": "1",
+        "aud": "bench",
+        "iat": now,
+        "exp": now + 3600,
+        "nonce": request.form["code"],
+    }
     id_token = jwt.encode({"alg": "RS256"}, claims, key(), algorithms=["RS256"])
     return jsonify(access_token=request.form["code"], token_type="Bearer", id_token=id_token)  # noqa: S106
 
 
 @cache
 def key() -> RSAKey:
-    """Return a key, which is made once."""
+    """Return the signing key, which is generated once."""
     from joserfc.jwk import RSAKey
 
     return RSAKey.generate_key(2048)
@@ -64,7 +74,7 @@ def userinfo() -> Response:
 
 
 def main(server: str, port: int) -> None:
-    """Serve it as the provider is served, or with Flask's own server."""
+    """Serve it with granian, as the provider is served, or with Flask's own server."""
     if server == "werkzeug":
         app.run(port=port, threaded=True)
         return
@@ -72,7 +82,7 @@ def main(server: str, port: int) -> None:
     from granian.constants import Interfaces
 
     Granian(  # the settings of python -m fake_provider
-        "tools.bench.floor:app",
+        "tools.bench.baseline:app",
         port=port,
         interface=Interfaces.WSGI,
         blocking_threads=64,
