@@ -22,7 +22,7 @@ from werkzeug.wrappers import Request, Response
 
 from tools.check.apps import parameters, prepare
 from tools.check.visitor import Visitor, with_parameters
-from tools.going_live.postgres import programs, run_postgres
+from tools.going_live.postgres import initdb_names, run_postgres
 
 TITLES = {"github": "GitHub", "twitter": "X"}
 PROVIDERS = pytest.mark.parametrize("name", TITLES)
@@ -33,7 +33,7 @@ FOLDER = "github_dance"
 @pytest.fixture(scope="session")
 def postgres():
     """The URL of a PostgreSQL server for these tests."""
-    with run_postgres(needs("postgres", *programs())) as url:
+    with run_postgres(needs("postgres", *initdb_names())) as url:
         yield url
 
 

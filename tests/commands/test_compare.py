@@ -1,6 +1,6 @@
-"""What docs/comparison.md says is what a run finds, and a release that changes it is noticed.
+"""docs/comparison.md has the results of a run, and a release of a library that changes them makes a test fail.
 
-Times, memory and megabytes are one machine's and are not compared; names of packages are, versions are not.
+Times, memory and megabytes differ between machines and are not compared, nor are versions of packages.
 """
 
 import re
@@ -24,13 +24,7 @@ OUR_APPS = {  # where the app of a way logs in, for the probes
     "github_dance": ("GitHub", {"dialect": "github", "profile": "user"}),
     "okta_oidc": (None, {"dialect": "okta", "profile": "userinfo"}),
 }
-OF_THE_LEAST_LOGIN = {
-    "https",
-    "no_redirects",
-    "timeout",
-    "netrc",
-    "algorithm",
-}  # they start it anew, or read its output
+ONLY_MINIMAL = {"https", "no_redirects", "timeout", "netrc", "algorithm"}  # they restart the login, or read its output
 
 
 # The page
@@ -38,7 +32,7 @@ OF_THE_LEAST_LOGIN = {
 
 @pytest.mark.parametrize("folder", measure.WAYS)
 def test_lines_packages_and_verdicts_are_those_of_the_page(folder):
-    """What can be counted without a run: lines, packages, and the verdicts of docs/security.md."""
+    """Lines, packages, and the verdicts of docs/security.md can be counted without a run."""
     assert report.line_row(folder) in TABLES["Lines"], STALE
     assert report.package_row(folder) in TABLES["Packages"], STALE
     assert report.verdict_row(folder) in TABLES["Attacks"], STALE
@@ -46,7 +40,7 @@ def test_lines_packages_and_verdicts_are_those_of_the_page(folder):
 
 @pytest.mark.parametrize("folder", measure.WAYS)
 def test_messages_are_those_of_the_page(provider, folder):
-    """A first login and the next one send what the page says, in an app that has just been started."""
+    """The first login of an app that has just been started and the next one send the messages on the page."""
     with measure.running(folder, provider) as app:
         found = measure.messages(app, provider)
 
@@ -55,9 +49,9 @@ def test_messages_are_those_of_the_page(provider, folder):
 
 @pytest.mark.parametrize("folder", measure.FOUR)
 def test_protections_are_those_of_the_page(provider, folder):
-    """The library's least login withstands what the page says, as documented or with its options.
+    """The library's minimal login has the protections on the page, by default or with its options.
 
-    Some twenty attacks on two programs, and each with its control: this takes a few seconds.
+    These are twenty attacks on two programs, each with its control: they take a few seconds.
     """
     levels = probes.levels(provider, [folder])
     column = report.HEADS["Protections"].index(measure.WAYS[folder]["way"])
@@ -71,31 +65,31 @@ def test_protections_are_those_of_the_page(provider, folder):
 
 
 @pytest.mark.parametrize("folder", measure.FOUR)
-def test_what_is_by_hand_our_app_does(provider, start_app, folder):
-    """The probe that the least login does not withstand, the app of this way does."""
+def test_our_app_has_what_is_by_hand(provider, start_app, folder):
+    """The app of each way withstands the probes that its library does not."""
     app = start_app(folder)
     app.provider_name, facts = OUR_APPS[folder]
-    subject = probes.Subject(facts, app, provider, options=False)
+    login = probes.MinimalLogin(facts, app, provider, options=False)
     column = report.HEADS["Protections"].index(measure.WAYS[folder]["way"])
     rows = zip(TABLES["Protections"], probes.PROTECTIONS, strict=True)
     by_hand = [protection["id"] for row, protection in rows if row[column] == "by hand"]
     try:
-        fallen = [name for name in by_hand if name not in OF_THE_LEAST_LOGIN and not probes.withstands(name, subject)]
+        failed = [name for name in by_hand if name not in ONLY_MINIMAL and not probes.withstands(name, login)]
     finally:
-        subject.close()
+        login.close()
         app.provider_name = None
 
     assert len(by_hand) > 4
-    assert fallen == []
+    assert failed == []
 
 
-def test_the_rest_of_the_page_is_as_written():
-    """Between its figures, the page says what report.py says."""
+def test_the_text_of_the_page_is_that_of_its_template():
+    """Between its tables, the page has the text that report.py writes."""
     assert report.first_part(TABLES) == PAGE.partition(report.MEASURED)[0], STALE
 
 
 def test_the_readme_has_the_short_table():
-    """The front page has the figures of the long one."""
+    """README.md has the same figures as docs/comparison.md."""
     readme = report.README.read_text("utf-8")
 
     assert report.short_rows(TABLES) == report.tables_of(readme)["Which way for what"], STALE
@@ -110,18 +104,18 @@ def test_the_measured_part_says_when_and_where():
     assert re.search(r"\| \[raw_requests\]\S+ \| 1\.00 \| 1\.00 \|", measured)
 
 
-# What the weekly run is there for
+# A new release of a library, as in the weekly run
 
 
 def release(folder, name, *needs):
-    """Make what an installed release of a package looks like, with these needs."""
+    """Make the metadata of an installed release of a package, with these dependencies."""
     home = folder / f"{name.replace('-', '_')}-99.0.dist-info"
     home.mkdir()
     lines = ["Metadata-Version: 2.1", f"Name: {name}", "Version: 99.0", *(f"Requires-Dist: {need}" for need in needs)]
     (home / "METADATA").write_text("\n".join(lines) + "\n", "utf-8")
 
 
-def test_a_release_with_one_more_need_is_noticed(tmp_path, monkeypatch):
+def test_a_release_with_one_more_dependency_is_noticed(tmp_path, monkeypatch):
     """A new package below a library changes the page; a new version alone does not."""
     row = report.package_row("step3_login")
     release(tmp_path, "requests-oauthlib", "oauthlib>=3", "requests>=2")
@@ -162,7 +156,7 @@ OpenIDMixin.parse_id_token = parse_id_token
     ids=["PKCE by itself", "ID tokens unread", "one algorithm"],
 )
 def test_a_release_with_another_default_is_noticed(provider, tmp_path, folder, change, probe_names, expected):
-    """When a library begins or ceases to do something by itself, the page is stale."""
+    """When a library adds or drops a default protection, the page is stale."""
     (tmp_path / "sitecustomize.py").write_text(change, "utf-8")
     column = report.HEADS["Protections"].index(measure.WAYS[folder]["way"])
     rows = zip(TABLES["Protections"], probes.PROTECTIONS, strict=True)
@@ -172,20 +166,20 @@ def test_a_release_with_another_default_is_noticed(provider, tmp_path, folder, c
             assert probes.withstands(name, newest) is expected is not written[name]
 
 
-def test_a_login_that_refuses_everybody_withstands_nothing(provider):
-    """Each probe ends with a login that goes well, or there is no finding."""
+def test_a_login_that_refuses_all_users_withstands_nothing(provider):
+    """Each probe ends with a successful login as its control."""
     with (
-        probes.minimal("raw_requests", provider, CLIENT_SECRET="wrong") as subject,
-        pytest.raises(RuntimeError, match="logs nobody in"),
+        probes.minimal("raw_requests", provider, CLIENT_SECRET="wrong") as login,
+        pytest.raises(RuntimeError, match="logs no user in"),
     ):
-        probes.withstands("issuer", subject)
+        probes.withstands("issuer", login)
 
 
-# How it is counted
+# Counting
 
 
 def test_only_code_is_counted(tmp_path, monkeypatch):
-    """Neither blank lines nor comments nor docstrings, and HTML apart."""
+    """Blank lines, comments and docstrings are not counted; HTML is counted separately."""
     (tmp_path / "app").mkdir()
     (tmp_path / "app" / "app.py").write_text(
         dedent('''
@@ -226,8 +220,8 @@ def test_the_gallery_shows_the_same_number_of_lines(folder):
     assert source.count_lines(ROOT / folder) == measure.lines(folder)["code"] > 0
 
 
-def test_what_is_no_login_is_counted_apart(monkeypatch):
-    """Definitions that ways.toml names are left out of the login; one that has gone is an error."""
+def test_other_parts_than_the_login_are_counted_apart(monkeypatch):
+    """Definitions that ways.toml names are left out of the login; a missing one is an error."""
     counted = measure.lines("raw_requests")
     monkeypatch.setitem(measure.WAYS, "raw_requests", {"more": ["app.py:User", "app.py:gone"]})
 
@@ -237,7 +231,7 @@ def test_what_is_no_login_is_counted_apart(monkeypatch):
 
 
 def test_packages_are_those_of_one_system(tmp_path, monkeypatch):
-    """What is needed on Windows alone is not counted, anywhere; what an extra needs is, when it is asked for."""
+    """Dependencies for Windows alone are never counted; those of an extra are, if the extra is required."""
     release(tmp_path, "a", 'b; sys_platform == "win32"', 'c; python_version < "3.12"', 'd; extra == "more"', "e")
     release(tmp_path, "e", "a[more]")
     release(tmp_path, "f", "a")
@@ -247,8 +241,8 @@ def test_packages_are_those_of_one_system(tmp_path, monkeypatch):
     assert measure.closure([Requirement("b>=1")]) == ["b"]
 
 
-def test_times_are_of_logins_that_went_well(provider):
-    """Both kinds of times have a figure a round, and a login that fails is no figure."""
+def test_times_are_of_successful_logins(provider):
+    """Both kinds of times have a figure a round, and a failed login is an error."""
     with measure.running("step3_login", provider) as app:
         times = measure.login_times({"step3_login": app}, rounds=2)
         provider.inject_fault("token", status=500, times=9)
@@ -262,7 +256,7 @@ def test_times_are_of_logins_that_went_well(provider):
 
 
 def test_compare_takes_no_arguments():
-    """A word too many is one sentence, and nothing is run."""
+    """An argument is an error of one sentence, and nothing is run."""
     command = [sys.executable, "learn.py", "compare", "now"]  # not in this process: main() ends by ignoring Ctrl-C
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", timeout=60)
 

@@ -50,6 +50,13 @@ def test_a_changed_line_is_copied(root):
     assert refresh_page(old, root) == (page(*SOURCE[3:7]), [])
 
 
+def test_a_changed_first_line_is_found(root):
+    """A block may begin or end with the very line that has changed, if the rest is the same."""
+    old = page("def log_in():", *SOURCE[4:6], "    return redirect(URL, 303)")
+
+    assert refresh_page(old, root) == (page(*SOURCE[3:7]), [])
+
+
 def test_a_block_keeps_its_indentation(root):
     """A block in a list is indented as the list is, and the lines in it as they were."""
     old = page("    check(request)", "    return redirect(URL)", indent="  ")

@@ -1,6 +1,6 @@
-"""Going live, as docs/going-live.md has it: gunicorn behind nginx with TLS, Redis and PostgreSQL, and every login app.
+"""Going live, as in docs/going-live.md: gunicorn behind nginx with TLS, Redis and PostgreSQL, and every login app.
 
-One machine for all tests. A worker is frozen where a test wants the other one to answer.
+All tests use one deployment. A worker is frozen where a test wants the other one to respond.
 """
 
 import os
@@ -25,12 +25,12 @@ from redis.retry import Retry
 
 from tools.check.apps import find_logins, wait_for
 from tools.check.visitor import with_parameters
-from tools.going_live.postgres import programs
+from tools.going_live.postgres import initdb_names
 from tools.places import ROOT
 
 pytest.importorskip("gunicorn", reason="gunicorn does not run on Windows")
 
-from tools.going_live.machine import APPS, LiveApp, Machine, Starter, running  # noqa: E402
+from tools.going_live.deployment import APPS, DeployedApp, Deployment, ProcessStarter, running  # noqa: E402
 from tools.going_live.run import SecureVisitor  # noqa: E402
 from tools.going_live.settings import write_settings  # noqa: E402
 
@@ -38,7 +38,7 @@ LOGINS = find_logins()
 RUN = [sys.executable, "-m", "tools.going_live.run"]  # as `learn.py going-live` does
 DOCUMENT = (ROOT / "docs" / "going-live.md").read_text("utf-8")
 SECRETS = ("code", "state", "code_verifier", "client_secret", "access_token", "id_token", "nonce")
-ECHO = '''"""Says what an app is told of a visitor: without ProxyFix, with it, and with one hop too many."""
+ECHO = '''"""Returns the request as an app sees it: without ProxyFix, with it, and with one hop too many."""
 
 from flask import Flask, request, url_for
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
@@ -70,34 +70,34 @@ app.wsgi_app = DispatcherMiddleware(app.wsgi_app, {"/one": one, "/two": two, "/c
 
 @pytest.fixture(scope="module")
 def installed():
-    """The programs that it takes, by their paths; openssl is found by its name."""
+    """The paths of the programs; openssl is found by its name."""
     needs("openssl", "openssl")
     return [
         needs("nginx", "nginx", "/usr/sbin/nginx"),
-        needs("postgres", *programs()),
+        needs("postgres", *initdb_names()),
         needs("redis", "redis-server"),
     ]
 
 
 @pytest.fixture(scope="module")
-def machine(installed, tmp_path_factory):
-    """All login apps, and one that tells what it is told, on one machine."""
+def deployment(installed, tmp_path_factory):
+    """All login apps, and an app that returns the request as it sees it."""
     echo = tmp_path_factory.mktemp("echo")
     (echo / "app.py").write_text(ECHO, "utf-8")
     (echo / ".env.example").touch()
-    with running(*installed, apps={**APPS, "echo": echo}, hsts=True) as machine:
-        yield machine
+    with running(*installed, apps={**APPS, "echo": echo}, hsts=True) as deployment:
+        yield deployment
 
 
 @pytest.fixture
-def new_visitor(machine):
+def new_visitor(deployment):
     """A function that opens a browser for an app."""
     opened = []
 
     def open_one(folder, provider=None):
-        app = machine.apps[folder]
-        app = LiveApp(folder, app.url, app.home, {}, provider_name=provider, process=app.process)
-        opened.append(SecureVisitor(app, machine))
+        app = deployment.apps[folder]
+        app = DeployedApp(folder, app.url, app.home, {}, provider_name=provider, process=app.process)
+        opened.append(SecureVisitor(app, deployment))
         return opened[-1]
 
     yield open_one
@@ -107,7 +107,7 @@ def new_visitor(machine):
 
 @contextmanager
 def frozen(pid):
-    """Stop a process for a while: it takes no request, and others have to."""
+    """Stop a process during the block: the other worker has to take all requests."""
     os.kill(pid, signal.SIGSTOP)
     try:
         yield
@@ -116,56 +116,58 @@ def frozen(pid):
 
 
 @pytest.fixture
-def change(machine):
-    """A function that changes an app's settings and text, and restarts its workers; taken back at the end."""
+def change(deployment):
+    """A function that changes an app's settings and code and restarts its workers; undone after the test."""
     changed = {}
 
     def apply(folder, settings=None, edit=lambda text: text):
-        app = machine.apps[folder]
+        app = deployment.apps[folder]
         code = app.home / "app.py"
         changed.setdefault(folder, (dotenv_values(app.settings), code.read_text("utf-8")))
         wanted = {**dotenv_values(app.settings), **(settings or {})}
         write_settings(app.settings, {name: value for name, value in wanted.items() if value is not None})
         code.write_text(edit(code.read_text("utf-8")), "utf-8")
-        machine.restart_workers(folder)
+        deployment.restart_workers(folder)
 
     yield apply
     for folder, (settings, text) in changed.items():
-        write_settings(machine.apps[folder].settings, settings)
-        (machine.apps[folder].home / "app.py").write_text(text, "utf-8")
+        write_settings(deployment.apps[folder].settings, settings)
+        (deployment.apps[folder].home / "app.py").write_text(text, "utf-8")
     if changed:
-        machine.restart_workers(*changed)
+        deployment.restart_workers(*changed)
 
 
-def get(machine, folder, path="/", headers=None):
-    """Ask nginx for a page of an app."""
-    address, trusted = machine.apps[folder].url + path, str(machine.certificate)
-    return requests.get(address, verify=trusted, allow_redirects=False, headers=headers, timeout=20)
+def get(deployment, folder, path="/", headers=None):
+    """Request a page of an app through nginx."""
+    url, trusted = deployment.apps[folder].url + path, str(deployment.certificate)
+    return requests.get(url, verify=trusted, allow_redirects=False, headers=headers, timeout=20)
 
 
-def tell_provider(machine, method, path, json=None):
-    """Ask the provider for what it has seen, or tell it what to break."""
-    reply = requests.request(method, machine.provider + path, json=json, verify=str(machine.certificate), timeout=20)
-    reply.raise_for_status()
-    return reply.json() if reply.content else None
+def tell_provider(deployment, method, path, json=None):
+    """Send a request to the provider's control API and return its JSON."""
+    response = requests.request(
+        method, deployment.provider + path, json=json, verify=str(deployment.certificate), timeout=20
+    )
+    response.raise_for_status()
+    return response.json() if response.content else None
 
 
-def test_what_does_not_start_says_why(tmp_path):
-    """A program that ends by itself, as at a port that is taken, is not waited for: its own words are the error."""
+def test_a_program_that_ends_is_an_error(tmp_path):
+    """A program that ends by itself, as at a port that is taken, is not waited for: its output is the error."""
     (tmp_path / "logs").mkdir()
     with ExitStack() as stack:
-        start = Starter(Machine(tmp_path, "", {}, {}), stack)
-        start("redis", sys.executable, "-c", "import signal; signal.pause()")
-        start.check()
-        start("nginx", sys.executable, "-c", "raise SystemExit('bind() failed')")
-        start.processes[-1].wait(20)
+        starter = ProcessStarter(Deployment(tmp_path, "", {}, {}), stack)
+        starter.start("redis", sys.executable, "-c", "import signal; signal.pause()")
+        starter.check()
+        starter.start("nginx", sys.executable, "-c", "raise SystemExit('bind() failed')")
+        starter.processes[-1].wait(20)
 
         with pytest.raises(RuntimeError, match=r"^nginx has ended: bind\(\) failed$"):
-            start.check()
+            starter.check()
 
 
 def test_every_login_app_goes_live():
-    """A login app that is not registered here would go untested."""
+    """A login app that is not registered here would not be tested."""
     assert set(APPS) == {folder for folder, _ in LOGINS}
 
 
@@ -174,17 +176,17 @@ def test_every_login_app_goes_live():
 
 @pytest.mark.parametrize(("folder", "provider"), LOGINS)
 def test_logs_in_by_https(folder, provider, new_visitor):
-    """A login through the front door, where all addresses are https."""
+    """A login through nginx, where all URLs are https."""
     visitor = new_visitor(folder, provider)
-    address = visitor.log_in_as("Ada Lovelace")
+    url = visitor.log_in_as("Ada Lovelace")
 
-    assert address.startswith(f"{visitor.app.url}/")
+    assert url.startswith(f"{visitor.app.url}/")
     assert visitor.is_logged_in_as("Ada Lovelace")
 
 
 @pytest.mark.parametrize("folder", APPS)
-def test_the_cookie_goes_by_https_alone(folder, machine, new_visitor):
-    """The session cookie has the app's own name, and is for this host alone, for https, and for no script."""
+def test_the_cookie_goes_by_https_alone(folder, deployment, new_visitor):
+    """The session cookie has a name of the app's own, and is only for this host, for https, and not for scripts."""
     visitor = new_visitor(folder, dict(LOGINS)[folder])
     visitor.log_in_as("Ada Lovelace")
     (cookie,) = (cookie for cookie in visitor.cookies if cookie.name != "fake_provider")
@@ -197,14 +199,14 @@ def test_the_cookie_goes_by_https_alone(folder, machine, new_visitor):
 
 
 @pytest.mark.parametrize(("folder", "provider"), LOGINS)
-def test_each_step_in_another_worker(folder, provider, machine, new_visitor):
-    """A login that one worker begins is ended by the other, and the first knows of it."""
-    one, other = machine.apps[folder].workers
+def test_each_step_in_another_worker(folder, provider, deployment, new_visitor):
+    """One worker begins a login, the other completes it, and the first one has the session too."""
+    one, other = deployment.apps[folder].workers
     visitor = new_visitor(folder, provider)
     with frozen(other):
-        answer = visitor.ask_as("Grace Hopper")
+        callback = visitor.ask_as("Grace Hopper")
     with frozen(one):
-        visitor.visit(answer)
+        visitor.visit(callback)
         assert visitor.is_logged_in_as("Grace Hopper")
     with frozen(other):
         assert visitor.is_logged_in_as("Grace Hopper")
@@ -213,28 +215,28 @@ def test_each_step_in_another_worker(folder, provider, machine, new_visitor):
 # Restarts
 
 
-def test_logins_survive_new_workers(machine, new_visitor):
-    """All workers are replaced; everybody is still logged in, and nobody has seen an error."""
+def test_logins_survive_new_workers(deployment, new_visitor):
+    """All workers are replaced; all users are still logged in, and no request has failed."""
     visitors = [new_visitor(*login) for login in LOGINS]
     for visitor in visitors:
         visitor.log_in_as("Ada Lovelace")
-    half_way = new_visitor("step3_login")
-    answer = half_way.ask_as("Grace Hopper")
-    before = {pid for folder in APPS for pid in machine.apps[folder].workers}
+    second = new_visitor("step3_login")
+    callback = second.ask_as("Grace Hopper")
+    before = {pid for folder in APPS for pid in deployment.apps[folder].workers}
     statuses = []
-    with meanwhile(lambda: statuses.append(get(machine, "step3_login").status_code)):
-        machine.restart_workers(*APPS)
+    with meanwhile(lambda: statuses.append(get(deployment, "step3_login").status_code)):
+        deployment.restart_workers(*APPS)
 
-    assert not any(pid in before for folder in APPS for pid in machine.apps[folder].workers)
+    assert not any(pid in before for folder in APPS for pid in deployment.apps[folder].workers)
     assert all(visitor.is_logged_in_as("Ada Lovelace") for visitor in visitors)
     assert set(statuses) == {200}
-    half_way.visit(answer)
-    assert half_way.is_logged_in_as("Grace Hopper")
+    second.visit(callback)
+    assert second.is_logged_in_as("Grace Hopper")
 
 
 @contextmanager
 def meanwhile(act):
-    """Do this again and again, in another thread, while something else goes on."""
+    """Repeat a function in another thread during the block."""
     ended = threading.Event()
 
     def repeat():
@@ -250,19 +252,19 @@ def meanwhile(act):
         thread.join()
 
 
-def test_the_key_is_one_for_all_and_can_be_changed(machine, new_visitor, change):
-    """Without SECRET_KEY a worker cannot read what the other has signed. With the document's line the old key helps."""
+def test_the_key_is_one_for_all_and_can_be_changed(deployment, new_visitor, change):
+    """Without SECRET_KEY a worker cannot read the other's sessions; SECRET_KEY_FALLBACKS keeps the old key valid."""
     (line,) = re.findall(r"^ +SECRET_KEY_FALLBACKS=.*\n", DOCUMENT, re.MULTILINE)
-    old = dotenv_values(machine.apps["step3_login"].settings)["SECRET_KEY"]
+    old = dotenv_values(deployment.apps["step3_login"].settings)["SECRET_KEY"]
     visitor, stranger = new_visitor("step3_login"), new_visitor("step3_login")
     visitor.log_in_as("Ada Lovelace")
 
     change("step3_login", {"SECRET_KEY": None})
-    one, other = machine.apps["step3_login"].workers
+    one, other = deployment.apps["step3_login"].workers
     with frozen(other):
-        answer = stranger.ask_as("Grace Hopper")
+        callback = stranger.ask_as("Grace Hopper")
     with frozen(one):
-        stranger.visit(answer)
+        stranger.visit(callback)
     assert (stranger.title, stranger.status) == ("Login failed", 400)
     assert visitor.is_anonymous()
 
@@ -277,24 +279,24 @@ def test_the_key_is_one_for_all_and_can_be_changed(machine, new_visitor, change)
 # Where things are kept
 
 
-def test_accounts_are_in_the_database(machine, new_visitor):
-    """PostgreSQL has them, and no file beside the app does."""
+def test_accounts_are_in_the_database(deployment, new_visitor):
+    """PostgreSQL has the accounts, and no file beside the app has them."""
     for folder, table in (("raw_requests", '"user"'), ("github_dance", "flask_dance_oauth")):
         visitor = new_visitor(folder, "GitHub")
         visitor.log_in_as("Emmy Noether")
         assert visitor.is_logged_in_as("Emmy Noether")
-        with psycopg.connect(machine.databases[folder]) as connection:
+        with psycopg.connect(deployment.databases[folder]) as connection:
             (rows,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608 - one of ours
 
         assert rows > 0
-        assert not (machine.apps[folder].home / "instance").exists()
+        assert not (deployment.apps[folder].home / "instance").exists()
 
 
-def test_sessions_are_in_redis(machine, new_visitor):
-    """Redis has them, each with an end; what is removed there is logged out."""
+def test_sessions_are_in_redis(deployment, new_visitor):
+    """Redis has the sessions, each with an expiry; a user whose session is deleted there is logged out."""
     visitor = new_visitor("raw_requests/session_guard")
     visitor.log_in_as("Ada Lovelace")
-    with Redis.from_url(machine.redis) as redis:
+    with Redis.from_url(deployment.redis) as redis:
         keys = redis.keys("session_guard:*")
         ends = [redis.ttl(key) for key in keys]
         assert visitor.is_logged_in_as("Ada Lovelace")
@@ -302,47 +304,47 @@ def test_sessions_are_in_redis(machine, new_visitor):
 
     assert 0 < min(ends) <= max(ends) <= 12 * 3600
     assert visitor.is_anonymous()
-    assert not (machine.apps["raw_requests/session_guard"].home / "flask_session").exists()
+    assert not (deployment.apps["raw_requests/session_guard"].home / "flask_session").exists()
 
 
-def test_a_restart_of_redis_logs_nobody_out(machine, new_visitor):
-    """The sessions are on the disk, too."""
+def test_sessions_survive_a_restart_of_redis(deployment, new_visitor):
+    """Redis writes the sessions to disk."""
     visitor = new_visitor("raw_requests/session_guard")
     visitor.log_in_as("Ada Lovelace")
-    machine.start.again("redis")
-    with Redis.from_url(machine.redis, retry=Retry(ConstantBackoff(0.1), 200)) as redis:
+    deployment.starter.restart("redis")
+    with Redis.from_url(deployment.redis, retry=Retry(ConstantBackoff(0.1), 200)) as redis:
         redis.ping()
 
     assert visitor.is_logged_in_as("Ada Lovelace")
 
 
-def test_redis_asks_for_the_password(machine):
-    """Who can write there can be anybody."""
-    with Redis.from_url(re.sub(":[^:]*@", "", machine.redis)) as redis, pytest.raises(Exception, match="[Aa]uth"):
+def test_redis_requires_the_password(deployment):
+    """Anyone who can write there can forge a session for any user."""
+    with Redis.from_url(re.sub(":[^:]*@", "", deployment.redis)) as redis, pytest.raises(Exception, match="[Aa]uth"):
         redis.ping()
 
 
-def test_new_keys_reach_each_worker(machine, new_visitor):
-    """Each has a copy of Okta's keys in its memory, and fetches them anew when an ID token needs it."""
-    workers = machine.apps["okta_oidc"].workers
+def test_new_keys_reach_each_worker(deployment, new_visitor):
+    """Each worker has a copy of Okta's keys, and fetches them again when an ID token has an unknown key."""
+    workers = deployment.apps["okta_oidc"].workers
     for _ in "old", "new":
         for other in workers:
             visitor = new_visitor("okta_oidc")
             with frozen(other):
                 visitor.log_in_as("Ada Lovelace")
                 assert visitor.is_logged_in_as("Ada Lovelace")
-        tell_provider(machine, "POST", "/_keys", {"dialect": "okta", "withdraw": True})
+        tell_provider(deployment, "POST", "/_keys", {"dialect": "okta", "withdraw": True})
 
 
-def test_okta_oidc_can_use_redis(machine, new_visitor, change):
-    """The document's change puts its sessions into Redis, too."""
+def test_okta_oidc_can_use_redis(deployment, new_visitor, change):
+    """With the change in docs/going-live.md its sessions are in Redis too."""
     (block,) = re.findall(r"^```diff\n(.*?)^```", DOCUMENT, re.MULTILINE | re.DOTALL)
-    change("okta_oidc", {"REDIS_URL": machine.redis}, lambda text: patched(text, block))
+    change("okta_oidc", {"REDIS_URL": deployment.redis}, lambda text: patched(text, block))
     visitor = new_visitor("okta_oidc")
     visitor.log_in_as("Ada Lovelace")
 
     assert visitor.is_logged_in_as("Ada Lovelace")
-    with Redis.from_url(machine.redis) as redis:
+    with Redis.from_url(deployment.redis) as redis:
         redis.delete(*redis.keys("okta_oidc:*"))
     assert visitor.is_anonymous()
 
@@ -358,9 +360,9 @@ def patched(text, block):
     return text
 
 
-def test_settings_are_for_the_app_alone(machine):
-    """Nobody else on the machine reads a `.env`, and no practice value stands in for a missing one."""
-    for app in machine.apps.values():
+def test_settings_are_for_the_app_alone(deployment):
+    """Other users of the machine cannot read a `.env`, and no practice value replaces a missing one."""
+    for app in deployment.apps.values():
         assert app.settings.stat().st_mode & 0o777 == 0o600
         assert not (app.home / ".env.example").exists()
 
@@ -368,95 +370,95 @@ def test_settings_are_for_the_app_alone(machine):
 # nginx
 
 
-def test_http_leads_to_https(machine):
-    """Plain http answers with nothing but the way to https."""
-    app = machine.apps["step3_login"]
-    reply = requests.get(f"http://localhost:{app.http_port}/login?a=1", allow_redirects=False, timeout=20)
+def test_http_leads_to_https(deployment):
+    """Plain http only redirects to https."""
+    app = deployment.apps["step3_login"]
+    response = requests.get(f"http://localhost:{app.http_port}/login?a=1", allow_redirects=False, timeout=20)
 
-    assert (reply.status_code, reply.headers["Location"]) == (301, f"{app.url}/login?a=1")
-    assert "Set-Cookie" not in reply.headers
+    assert (response.status_code, response.headers["Location"]) == (301, f"{app.url}/login?a=1")
+    assert "Set-Cookie" not in response.headers
 
 
-def test_every_page_says_https_alone(machine):
-    """HSTS stands on errors too, and not on plain http, where browsers do not believe it."""
+def test_every_page_says_https_alone(deployment):
+    """Errors have HSTS too; plain http has not, because browsers ignore it there."""
     for path in ("/", "/nothing"):
-        assert "max-age" in get(machine, "step3_login", path).headers["Strict-Transport-Security"]
+        assert "max-age" in get(deployment, "step3_login", path).headers["Strict-Transport-Security"]
 
     plain = requests.get(
-        f"http://localhost:{machine.apps['step3_login'].http_port}/", allow_redirects=False, timeout=20
+        f"http://localhost:{deployment.apps['step3_login'].http_port}/", allow_redirects=False, timeout=20
     )
     assert "Strict-Transport-Security" not in plain.headers
 
 
 @pytest.mark.parametrize("folder", APPS)
-def test_another_host_is_refused(folder, machine):
-    """A health check, too, has to name the host of URL."""
-    assert get(machine, folder, headers={"Host": "10.0.0.1"}).status_code == 400
-    assert get(machine, folder, headers={"Host": "localhost"}).status_code == 200
+def test_another_host_is_refused(folder, deployment):
+    """A health check has to name the host of URL too."""
+    assert get(deployment, folder, headers={"Host": "10.0.0.1"}).status_code == 400
+    assert get(deployment, folder, headers={"Host": "localhost"}).status_code == 200
 
 
 @pytest.mark.parametrize(("folder", "provider"), LOGINS)
-def test_forged_headers_change_nothing(folder, provider, machine, new_visitor):
-    """The address to come back to is that of URL, whatever a visitor writes into forwarding headers."""
+def test_forged_headers_change_nothing(folder, provider, deployment, new_visitor):
+    """The redirect URI is that of URL, whatever forwarding headers a browser sends."""
     visitor = new_visitor(folder, provider)
     visitor.visit("/")
-    plain = visitor.click(visitor.app.login_words, stop_before=machine.provider)
+    plain = visitor.click(visitor.app.login_words, stop_before=deployment.provider)
     forged = {"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "http", "X-Forwarded-Prefix": "/evil"}
     visitor.http.headers.update(forged)
     visitor.visit("/")
-    bent = visitor.click(visitor.app.login_words, stop_before=machine.provider)
+    forged_login = visitor.click(visitor.app.login_words, stop_before=deployment.provider)
 
     for name in ("redirect_uri", "client_id"):
         assert with_parameters(plain, **{name: None}) != plain
-        assert re.search(rf"{name}=[^&]*", plain)[0] == re.search(rf"{name}=[^&]*", bent)[0]
+        assert re.search(rf"{name}=[^&]*", plain)[0] == re.search(rf"{name}=[^&]*", forged_login)[0]
 
 
-def test_an_app_sees_https_without_proxyfix(machine):
-    """Over a socket gunicorn believes X-Forwarded-Proto by itself, and the host is the one that nginx passes on."""
-    told = get(machine, "echo").json()
+def test_an_app_sees_https_without_proxyfix(deployment):
+    """Over a socket gunicorn trusts X-Forwarded-Proto by default, and the host is the one that nginx sends."""
+    told = get(deployment, "echo").json()
 
     assert told["scheme"] == "https"
-    assert told["link"] == f"{machine.apps['echo'].url}/"
+    assert told["link"] == f"{deployment.apps['echo'].url}/"
 
 
-def test_proxyfix_brings_the_address(machine):
-    """Without it an app behind a socket knows no address; with it, the one that nginx has seen."""
-    assert get(machine, "echo").json()["address"] in ("", None)
-    assert get(machine, "echo", "/one/").json()["address"] == "127.0.0.1"
+def test_proxyfix_adds_the_ip_address(deployment):
+    """Without it an app behind a socket has no IP address of the client; with it, the one that nginx has seen."""
+    assert get(deployment, "echo").json()["address"] in ("", None)
+    assert get(deployment, "echo", "/one/").json()["address"] == "127.0.0.1"
 
 
-def test_what_a_visitor_forges_does_not_get_in(machine):
-    """nginx sets X-Forwarded-For anew, so that there is one hop, and nothing of the visitor's."""
+def test_a_forged_ip_address_is_dropped(deployment):
+    """nginx replaces X-Forwarded-For, so that there is one hop, and no value from the client."""
     forged = {"X-Forwarded-For": "203.0.113.9"}
 
-    assert get(machine, "echo", "/one/", headers=forged).json()["address"] == "127.0.0.1"
-    assert get(machine, "echo", "/two/", headers=forged).json()["address"] in ("", None)
+    assert get(deployment, "echo", "/one/", headers=forged).json()["address"] == "127.0.0.1"
+    assert get(deployment, "echo", "/two/", headers=forged).json()["address"] in ("", None)
 
 
-def test_large_headers_get_through(machine):
-    """A full cookie and a long address are more than the 4 KB that nginx takes by itself."""
-    assert get(machine, "echo", "/large").status_code == 200
+def test_large_headers_get_through(deployment):
+    """A large cookie and a long URL are more than the 4 KB that nginx allows by default."""
+    assert get(deployment, "echo", "/large").status_code == 200
 
 
 # gunicorn
 
 
-def test_a_slow_provider_holds_up_nobody_else(machine, new_visitor):
-    """Each worker waits for a token, twice, and the home page comes meanwhile."""
+def test_a_slow_provider_delays_no_other_request(deployment, new_visitor):
+    """Each worker waits for two token responses, and the home page is served meanwhile."""
     visitors = [new_visitor("step3_login") for _ in range(4)]
-    answers = [visitor.ask_as("Ada Lovelace") for visitor in visitors]
+    callbacks = [visitor.ask_as("Ada Lovelace") for visitor in visitors]
     slow = {"endpoint": "token", "dialect": "simplelogin", "delay": 4.5, "times": len(visitors)}
-    tell_provider(machine, "POST", "/_faults", slow)
+    tell_provider(deployment, "POST", "/_faults", slow)
     threads = [
-        threading.Thread(target=visitor.visit, args=(answer,))
-        for visitor, answer in zip(visitors, answers, strict=True)
+        threading.Thread(target=visitor.visit, args=(callback,))
+        for visitor, callback in zip(visitors, callbacks, strict=True)
     ]
     for thread in threads:
         thread.start()
-    wait_for(lambda: not tell_provider(machine, "GET", "/_faults")["faults"], "all to wait")
-    status = get(machine, "step3_login").status_code
+    wait_for(lambda: not tell_provider(deployment, "GET", "/_faults")["faults"], "all to wait")
+    status = get(deployment, "step3_login").status_code
     still_waiting = all(thread.is_alive() for thread in threads)
-    tell_provider(machine, "DELETE", "/_faults")
+    tell_provider(deployment, "DELETE", "/_faults")
     for thread in threads:
         thread.join()
 
@@ -468,20 +470,20 @@ def test_a_slow_provider_holds_up_nobody_else(machine, new_visitor):
 # Logs
 
 
-def test_no_log_has_a_secret_in_it(machine, new_visitor):
-    """Every callback is in the logs by its path; no code, state, token or password is, even when an app fails."""
+def test_no_log_has_a_secret_in_it(deployment, new_visitor):
+    """The logs have the path of every callback, and no code, state, token or password, even when an app fails."""
     for login in LOGINS:
         new_visitor(*login).log_in_as("Ada Lovelace")
-    secrets = sent_secrets(machine)
-    assert get(machine, "echo", "/crash?code=a-code-at-a-crash").status_code == 500
-    machine.apps["echo"].process.terminate()
-    machine.apps["echo"].process.wait()
-    reply = get(
-        machine, "echo", "/callback?code=a-code-while-away", headers={"Referer": "https://x/?code=a-code-before"}
+    secrets = sent_secrets(deployment)
+    assert get(deployment, "echo", "/crash?code=a-code-at-a-crash").status_code == 500
+    deployment.apps["echo"].process.terminate()
+    deployment.apps["echo"].process.wait()
+    response = get(
+        deployment, "echo", "/callback?code=a-code-while-away", headers={"Referer": "https://x/?code=a-code-before"}
     )
-    assert reply.status_code == 502
+    assert response.status_code == 502
     secrets |= {"a-code-at-a-crash", "a-code-while-away", "a-code-before"}
-    logs = machine.logs()
+    logs = deployment.logs()
 
     everything = "\n".join(logs.values())
     paths = ("/callback 502", "GET /crash 500", "GET /oidc/callback 302", "GET /login/twitter/authorized 302")
@@ -490,41 +492,41 @@ def test_no_log_has_a_secret_in_it(machine, new_visitor):
     assert [(name, secret) for name, text in logs.items() for secret in secrets if secret in text] == []
 
 
-def sent_secrets(machine):
-    """Return what has to stay secret: what went over the wire in logins, and what is in the settings."""
-    trace = tell_provider(machine, "GET", "/_trace")["messages"]
+def sent_secrets(deployment):
+    """Return all secrets: those in the messages of logins, and those in the settings."""
+    trace = tell_provider(deployment, "GET", "/_trace")["messages"]
     found = {p["value"] for message in trace for p in message["parameters"] if p["name"] in SECRETS}
-    for app in machine.apps.values():
+    for app in deployment.apps.values():
         settings = dotenv_values(app.settings)
         found |= {value for name, value in settings.items() if name.endswith(("_SECRET", "_KEY", "_TOKEN")) and value}
-    found |= set(re.findall(r":([^:@/]{20,})@", " ".join([machine.redis, *machine.databases.values()])))
+    found |= set(re.findall(r":([^:@/]{20,})@", " ".join([deployment.redis, *deployment.databases.values()])))
     assert len(found) > 50
     return {secret for secret in found if len(secret) >= 8}
 
 
-# The script
+# The command
 
 
 @pytest.fixture
 def open_folder():
-    """A folder below which other users may go, as nginx and PostgreSQL have to: tmp_path is for root alone."""
+    """A folder that other users may enter, as nginx and PostgreSQL have to; tmp_path is only for root."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)
 
 
 def test_ctrl_c_leaves_nothing(installed, open_folder, tmp_path):
-    """The script runs until Ctrl-C, and then neither a process nor a file of it is left."""
+    """The command runs until Ctrl-C, and then leaves neither a process nor a file."""
     command = [*RUN, "raw_requests"]
     environment = {**os.environ, "TMPDIR": str(open_folder)}
     with (tmp_path / "said").open("w+b") as said:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=said, stderr=subprocess.STDOUT)
         started = psutil.Process(process.pid)
-        text = wait_for(lambda: says(tmp_path / "said", "Ctrl-C ends", process), "the script to be ready", 60)
+        text = wait_for(lambda: says(tmp_path / "said", "Ctrl-C stops", process), "the command to be ready", 60)
         children = started.children(recursive=True)
         names = {process.name() for process in [*naming(open_folder), *children]}
         process.send_signal(signal.SIGINT)
-        process.send_signal(signal.SIGINT)  # somebody in a hurry
+        process.send_signal(signal.SIGINT)  # a second Ctrl-C
         status = process.wait(60)
     with suppress(psutil.NoSuchProcess):
         psutil.wait_procs(children, 5)
@@ -538,7 +540,7 @@ def test_ctrl_c_leaves_nothing(installed, open_folder, tmp_path):
 
 
 def naming(folder):
-    """Return the processes that have this folder in their command, whoever has started them."""
+    """Return the processes that have this folder in their command line."""
     return [
         process
         for process in psutil.process_iter(["cmdline"])
@@ -547,14 +549,14 @@ def naming(folder):
 
 
 def says(file, words, process):
-    """Return what the process has written when these words are among it."""
+    """Return the output of the process if it has these words, else None."""
     text = file.read_text("utf-8")
     assert process.poll() is None, text
     return text if words in text else None
 
 
-def test_the_script_says_what_it_knows():
-    """A wrong folder is answered with the right ones."""
+def test_a_wrong_folder_is_an_error():
+    """The error lists the right folders."""
     done = subprocess.run([*RUN, "nowhere"], cwd=ROOT, capture_output=True, encoding="utf-8", timeout=60)
 
     assert done.returncode == 2

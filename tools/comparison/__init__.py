@@ -1,1 +1,1 @@
-"""The four ways, measured side by side: what `python3 learn.py compare` writes into docs/comparison.md."""
+"""The comparison of the four ways, which `python3 learn.py compare` writes to docs/comparison.md."""

@@ -1,4 +1,4 @@
-"""Measure everything and write docs/comparison.md, and the README's short table: `python3 learn.py compare`."""
+"""Measure the four ways, and write docs/comparison.md and the short table of README.md."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ STARTS, LOGINS = 5, 40  # of each app
 
 
 def say(sentence: str) -> None:
-    """Print at once."""
+    """Print without buffering."""
     print(sentence, flush=True)
 
 
 def main() -> int:
-    """Write the pages, saying what is done."""
+    """Write the pages, and print each step."""
     with serve() as provider:
         say("Logging in at every app, and counting the messages.")
         with ExitStack() as stack:
@@ -32,7 +32,7 @@ def main() -> int:
             say(f"Logging in {LOGINS} times at each, in turns.")
             logins = measure.login_times(apps, rounds=LOGINS)
             memory = {folder: measure.memory(app) for folder, app in apps.items()}
-        say("Attacking the least login of each library.")
+        say("Attacking the minimal login of each library.")
         levels = probes.levels(provider)
         say(f"Starting each app {STARTS} times, in turns.")
         starts = measure.start_up(list(measure.WAYS), provider, STARTS)
@@ -50,7 +50,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # or what runs here would go on running
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that SIGTERM stops the apps too, as Ctrl-C does
     try:
         sys.exit(main())
     except KeyboardInterrupt:

@@ -1,6 +1,6 @@
-"""What can be measured of an app: plain values, each with its unit. Nothing here prints, and nothing is written.
+"""The measurements of an app, as plain values with their units.
 
-Lines, dependencies and messages are the same in every run. Megabytes and times are this machine's.
+Lines, dependencies and messages are the same in every run. Megabytes and times are those of this machine.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ LEAST = ROOT / "workshop" / "minimal"
 FOUR = ("raw_requests", "step3_login", "github_dance", "okta_oidc")  # one folder for each way
 PERSON = "Ada Lovelace"
 
-# Which dependencies there are depends on system and Python: here all are counted for this one, whatever runs.
+# Dependencies differ between systems and Pythons: they are counted for this one, on every machine.
 SYSTEM = {
     "implementation_name": "cpython",
     "implementation_version": "3.13.0",
@@ -53,7 +53,7 @@ SYSTEM = {
 }
 
 
-# The same in every run
+# Figures that are the same in every run
 
 
 def lines(folder: str) -> dict[str, int]:
@@ -127,8 +127,8 @@ def messages(app: App, provider: RunningProvider, person: str = PERSON) -> dict[
     """Log in twice and return the messages of the `first` login and of the `next` one, as the provider names them.
 
     Each has those of the `front` channel (through the browser) and of the `back` channel (from app to provider).
-    The first is somebody's first at this provider, in an app that has just been started: some ask for its addresses
-    and keys then. The next is in a new session, and the person has allowed it before.
+    The first login is the person's first at this provider, in an app that has just been started: some apps fetch the
+    discovery document and keys then. The next one is in a new session, and the person has consented before.
     """
     visitor = Visitor(app)
     try:
@@ -139,7 +139,7 @@ def messages(app: App, provider: RunningProvider, person: str = PERSON) -> dict[
         visitor.close()
 
 
-# This machine's
+# Figures of this machine
 
 
 def megabytes(folder: str) -> float:
@@ -148,10 +148,10 @@ def megabytes(folder: str) -> float:
 
 
 def start_up(folders: Sequence[str], provider: RunningProvider, rounds: int = 5) -> dict[str, list[float]]:
-    """Return for each app the seconds from `python app.py` to its first answer, one figure a round.
+    """Return for each app the seconds from `python app.py` to its first response, one figure a round.
 
-    The apps take turns, so that what else the machine does hits all alike; a first start of each is not counted. An
-    answer is looked for every 0.02 seconds.
+    The apps take turns, so that other load on the machine affects all of them; the first start of each is not counted.
+    A response is tried for every 0.02 seconds.
     """
     seconds: dict[str, list[float]] = {folder: [] for folder in folders}
     with ExitStack() as stack:
@@ -169,7 +169,7 @@ def start_up(folders: Sequence[str], provider: RunningProvider, rounds: int = 5)
 def login_times(apps: Mapping[str, App], person: str = PERSON, rounds: int = 30) -> dict[str, list[float]]:
     """Return for each running app the seconds from the click on its link to the page that names the person.
 
-    The person is known at the provider and has allowed it before, so nobody waits for clicks. The apps take turns.
+    The person is logged in at the provider and has consented before, so no clicks are needed. The apps take turns.
     """
     seconds: dict[str, list[float]] = {name: [] for name in apps}
     with ExitStack() as stack:
@@ -200,7 +200,7 @@ def running(folder: str, provider: RunningProvider) -> Iterator[App]:
         yield app
 
 
-# How
+# Helper functions
 
 
 def _lines_of(text: str, names: set[str]) -> set[int]:
@@ -252,7 +252,7 @@ def _prepared(folder: str, provider: RunningProvider, stack: ExitStack) -> App:
 
 
 class _Browser:
-    """Logs in again and again, as one person, as fast as it can."""
+    """A browser that logs in as one person repeatedly, as fast as possible."""
 
     def __init__(self, app: App, person: str) -> None:
         self.app, self.person = app, person
@@ -274,7 +274,7 @@ class _Browser:
         self.http.close()
 
     def log_in(self) -> float:
-        """Log in as somebody who has no session at the app yet, and return the seconds."""
+        """Log in without a session at the app, and return the seconds."""
         _forget_app(self.http.cookies)
         begin = time.perf_counter()
         page = self.http.get(self.link, timeout=10)
@@ -285,6 +285,6 @@ class _Browser:
 
 
 def _forget_app(cookies: RequestsCookieJar) -> None:
-    """Take the app's cookies away and keep the provider's, which runs at 127.0.0.1."""
-    if "localhost.local" in cookies.list_domains():  # what Python's cookies call localhost
+    """Delete the app's cookies, and keep those of the provider, which runs at 127.0.0.1."""
+    if "localhost.local" in cookies.list_domains():  # the domain of localhost in Python's cookie jar
         cookies.clear("localhost.local")

@@ -1,7 +1,7 @@
-"""What a library does for a login, seen in a run: its least login (workshop/minimal) is started and attacked.
+"""The probes: attacks on the minimal login of each library (workshop/minimal), to see which protections it has.
 
-A probe returns whether the login withstood. What withstands as documented is protected by default; what withstands
-with the library's options, by option; the rest is to be written by hand.
+A probe returns True if the login withstood the attack. A login that withstands as documented is protected by default;
+one that withstands with the library's options, by option. Otherwise the protection has to be written by hand.
 """
 
 from __future__ import annotations
@@ -27,21 +27,22 @@ from fake_provider import RunningProvider, free_port
 from ..check.apps import App
 from ..check.visitor import Visitor, with_parameters
 from .measure import FOUR, LEAST, WAYS
-from .watched import SENT
+from .request_logger import SENT
 
 TABLE = tomllib.loads((Path(__file__).parent / "protections.toml").read_text("utf-8"))
 PROTECTIONS: list[dict[str, Any]] = TABLE["protection"]
 MINIMAL: dict[str, dict[str, Any]] = TABLE["minimal"]
 ADA, GRACE = "Ada Lovelace", "Grace Hopper"
-AT_ONCE = 10
-ELSEWHERE = "/_elsewhere"
+LOGINS_AT_ONCE = 10
+REDIRECT_TARGET = "/_elsewhere"
 
-DEFAULT, OPTION, BY_HAND, TOLD, NOTHING = "by default", "by option", "by hand", "told", "not here"
+# How a way has a protection. DOCUMENTED is an option that no run here has tried.
+DEFAULT, OPTION, BY_HAND, DOCUMENTED, NOTHING = "by default", "by option", "by hand", "documented", "not here"
 
 
 @dataclass
-class Subject:
-    """A least login that runs, and the provider it logs in at."""
+class MinimalLogin:
+    """A running minimal login, and its provider. `facts` are its rows in protections.toml."""
 
     facts: dict[str, Any]
     app: App
@@ -51,13 +52,13 @@ class Subject:
     visitors: list[Visitor] = field(default_factory=list)
 
     @contextmanager
-    def afresh(self, **settings: str) -> Iterator[Subject]:
-        """Run the same login once more, in a process that knows nothing of the provider yet, with these settings."""
-        with minimal(self.app.folder, self.provider, options=self.options, **{**self.settings, **settings}) as fresh:
-            yield fresh
+    def restarted(self, **settings: str) -> Iterator[MinimalLogin]:
+        """Run the same login in a new process, which has no data from the provider yet, with these settings."""
+        with minimal(self.app.folder, self.provider, options=self.options, **{**self.settings, **settings}) as login:
+            yield login
 
-    def visitor(self) -> Visitor:
-        """Return a new browser; it is closed when the login is stopped."""
+    def new_browser(self) -> Visitor:
+        """Return a new browser, which is closed when the login is stopped."""
         self.visitors.append(Visitor(self.app))
         return self.visitors[-1]
 
@@ -67,243 +68,243 @@ class Subject:
             self.visitors.pop().close()
 
     def log_in(self, person: str = ADA) -> Visitor:
-        """Go the whole way as a person does, and return the visitor wherever it ended."""
-        visitor = self.visitor()
+        """Log in by clicks, and return the browser at the page where the login ended."""
+        visitor = self.new_browser()
         visitor.log_in_as(person)
         return visitor
 
-    def ask(self, person: str = ADA) -> tuple[Visitor, str]:
-        """Go up to the provider's answer, and return it unopened."""
-        visitor = self.visitor()
+    def begin(self, person: str = ADA) -> tuple[Visitor, str]:
+        """Log in up to the authorization response; return the browser and the callback's URL, which is not opened."""
+        visitor = self.new_browser()
         return visitor, visitor.ask_as(person)
 
-    def breaks(self, endpoint: str, **change: Any) -> None:
-        """Break the next reply of the provider."""
+    def inject_fault(self, endpoint: str, **change: Any) -> None:
+        """Change the next response of the provider."""
         self.provider.inject_fault(endpoint, dialect=self.facts["dialect"], **change)
 
-    def sent(self) -> list[list[str]]:
-        """Return what the app has sent: address and timeout of each request."""
+    def sent_requests(self) -> list[list[str]]:
+        """Return the URL and the timeout of each request that the app has sent."""
         return [line.split()[1:] for line in self.app.log.splitlines() if line.startswith(f"{SENT} ")]
 
     def messages(self, endpoint: str) -> list[dict[str, Any]]:
-        """Return the messages that have reached an endpoint."""
+        """Return the messages to an endpoint of the provider."""
         return [message for message in self.provider.trace() if message["endpoint"] == endpoint]
 
 
-def is_nobody(visitor: Visitor) -> bool:
-    """Tell whether the home page offers a login and names nobody."""
+def is_logged_out(visitor: Visitor) -> bool:
+    """Tell whether the home page offers a login and names no user."""
     return bool(visitor.is_anonymous())
 
 
-Probe = Callable[[Subject], bool]
+Probe = Callable[[MinimalLogin], bool]
 
 
-def state(subject: Subject) -> bool:
-    """A wrong state, and a right answer in a browser that has asked nothing."""
-    visitor, address = subject.ask()
-    stranger = subject.visitor()
-    stranger.visit(address)
-    visitor.visit(with_parameters(address, state="x" * 30))
-    return is_nobody(stranger) and is_nobody(visitor)
+def state(login: MinimalLogin) -> bool:
+    """Login CSRF: a wrong state, and a correct authorization response in another browser."""
+    visitor, callback = login.begin()
+    other_browser = login.new_browser()
+    other_browser.visit(callback)
+    visitor.visit(with_parameters(callback, state="x" * 30))
+    return is_logged_out(other_browser) and is_logged_out(visitor)
 
 
-def state_once(subject: Subject) -> bool:
-    """The state of a login that is over, with the code of somebody else."""
-    visitor, address = subject.ask(GRACE)
-    visitor.visit(address)
-    _, another = subject.ask(ADA)
+def state_once(login: MinimalLogin) -> bool:
+    """Replay: the state of a completed login, with the code of another user."""
+    visitor, callback = login.begin(GRACE)
+    visitor.visit(callback)
+    _, another = login.begin(ADA)
     code = re.findall(r"[?&]code=([^&]+)", another)[0]
-    visitor.visit(with_parameters(address, code=code))
-    return not any(message["request"]["form"].get("code") == code for message in subject.messages("token"))
+    visitor.visit(with_parameters(callback, code=code))
+    return not any(message["request"]["form"].get("code") == code for message in login.messages("token"))
 
 
-def pkce(subject: Subject) -> bool:
-    """A challenge goes out, and its verifier follows with the code."""
-    subject.log_in()
-    asked = subject.messages("authorization")[0]["request"]["query"]
-    form = subject.messages("token")[0]["request"]["form"]
-    return asked.get("code_challenge_method") == "S256" and "code_verifier" in form
+def pkce(login: MinimalLogin) -> bool:
+    """The authorization request has a code challenge, and the token request the code verifier."""
+    login.log_in()
+    query = login.messages("authorization")[0]["request"]["query"]
+    form = login.messages("token")[0]["request"]["form"]
+    return query.get("code_challenge_method") == "S256" and "code_verifier" in form
 
 
-def issuer(subject: Subject) -> bool:
-    """An answer that says it comes from another provider."""
-    visitor, address = subject.ask()
-    visitor.visit(with_parameters(address, iss="https://another.example"))
-    return is_nobody(visitor)
+def issuer(login: MinimalLogin) -> bool:
+    """Mix-up: an authorization response with the issuer of another provider."""
+    visitor, callback = login.begin()
+    visitor.visit(with_parameters(callback, iss="https://another.example"))
+    return is_logged_out(visitor)
 
 
-def repeated(subject: Subject) -> bool:
-    """An answer with two codes: neither is sent on."""
-    visitor, address = subject.ask()
-    visitor.visit(f"{address}&code=another")
-    return not subject.messages("token")
+def repeated(login: MinimalLogin) -> bool:
+    """An authorization response with two codes: the app sends neither to the provider."""
+    visitor, callback = login.begin()
+    visitor.visit(f"{callback}&code=another")
+    return not login.messages("token")
 
 
-def own_address(subject: Subject) -> bool:
-    """The link to the provider, asked for under another host's name."""
-    visitor = subject.visitor()
+def own_address(login: MinimalLogin) -> bool:
+    """A forged Host header: the redirect URI must not contain the other host."""
+    visitor = login.new_browser()
     visitor.visit("/")
-    link = subject.app.url + visitor.page.select_one("a[href]")["href"]
-    reply = requests.get(link, headers={"Host": "another.example"}, allow_redirects=False, timeout=10)
-    return "another.example" not in reply.headers.get("Location", "")
+    link = login.app.url + visitor.page.select_one("a[href]")["href"]
+    response = requests.get(link, headers={"Host": "another.example"}, allow_redirects=False, timeout=10)
+    return "another.example" not in response.headers.get("Location", "")
 
 
-def denied_is_a_page(subject: Subject) -> bool:
-    """The person presses Deny."""
-    visitor = subject.visitor()
+def denied_is_a_page(login: MinimalLogin) -> bool:
+    """The user presses Deny: the app shows a page without a server error."""
+    visitor = login.new_browser()
     visitor.visit("/")
-    for words in (subject.app.login_words, ADA, "Deny"):
+    for words in (login.app.login_words, ADA, "Deny"):
         visitor.click(words)
-    return int(visitor.status) < 500 and is_nobody(visitor)
+    return int(visitor.status) < 500 and is_logged_out(visitor)
 
 
-def forged_is_a_page(subject: Subject) -> bool:
-    """A wrong state: whatever else happens, nothing breaks."""
-    visitor, address = subject.ask()
-    visitor.visit(with_parameters(address, state="x" * 30))
-    return int(visitor.status) < 500 and is_nobody(visitor)
+def forged_is_a_page(login: MinimalLogin) -> bool:
+    """A wrong state: the app shows a page without a server error."""
+    visitor, callback = login.begin()
+    visitor.visit(with_parameters(callback, state="x" * 30))
+    return int(visitor.status) < 500 and is_logged_out(visitor)
 
 
-def timeout(subject: Subject) -> bool:
-    """Every request says how long it waits."""
-    before = len(subject.sent())
-    subject.log_in()
-    return all(seconds != "None" for _, seconds in subject.sent()[before:])
+def timeout(login: MinimalLogin) -> bool:
+    """Every request has a timeout."""
+    before = len(login.sent_requests())
+    login.log_in()
+    return all(seconds != "None" for _, seconds in login.sent_requests()[before:])
 
 
-def no_redirects(subject: Subject) -> bool:
-    """Token endpoint and profile redirect to another place: nobody follows."""
-    for endpoint, status in (("token", 307), (subject.facts["profile"], 302)):
-        subject.breaks(endpoint, status=status, headers={"Location": subject.provider.url + ELSEWHERE})
-        subject.log_in()
-        subject.provider.clear_faults()
-    return not any(address.endswith(ELSEWHERE) for address, _ in subject.sent())
+def no_redirects(login: MinimalLogin) -> bool:
+    """The token endpoint and the profile endpoint redirect to another URL: the app does not follow."""
+    for endpoint, status in (("token", 307), (login.facts["profile"], 302)):
+        login.inject_fault(endpoint, status=status, headers={"Location": login.provider.url + REDIRECT_TARGET})
+        login.log_in()
+        login.provider.clear_faults()
+    return not any(url.endswith(REDIRECT_TARGET) for url, _ in login.sent_requests())
 
 
-def netrc(subject: Subject) -> bool:
-    """The machine has a password for the provider's host: no request has it, the first ones included."""
+def netrc(login: MinimalLogin) -> bool:
+    """~/.netrc has a password for the provider's host: no request contains it, not even the first ones."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "netrc"
-        file.write_text("machine 127.0.0.1 login somebody password else\n", "utf-8")
-        with subject.afresh(NETRC=str(file)) as fresh:
+        file.write_text("machine 127.0.0.1 login other password secret\n", "utf-8")
+        with login.restarted(NETRC=str(file)) as fresh:
             fresh.log_in()
-    sent = [message["request"]["headers"].get("Authorization", "") for message in subject.provider.trace()]
-    return f"Basic {base64.b64encode(b'somebody:else').decode()}" not in sent
+    sent = [message["request"]["headers"].get("Authorization", "") for message in login.provider.trace()]
+    return f"Basic {base64.b64encode(b'other:secret').decode()}" not in sent
 
 
-def token_status(subject: Subject) -> bool:
-    """The token endpoint answers with status 401, or 500, and with a token all the same."""
+def token_status(login: MinimalLogin) -> bool:
+    """A token response with status 401 or 500: its token must not be used."""
     for status in (401, 500):
-        subject.breaks("token", status=status)
-        if not is_nobody(subject.log_in()):
+        login.inject_fault("token", status=status)
+        if not is_logged_out(login.log_in()):
             return False
     return True
 
 
-def token_type(subject: Subject) -> bool:
-    """The token has no type."""
-    subject.breaks("token", remove=["token_type"])
-    return is_nobody(subject.log_in())
+def token_type(login: MinimalLogin) -> bool:
+    """A token response without token_type."""
+    login.inject_fault("token", remove=["token_type"])
+    return is_logged_out(login.log_in())
 
 
-def profile_status(subject: Subject) -> bool:
-    """The profile comes with status 401."""
-    subject.breaks(subject.facts["profile"], status=401)
-    visitor = subject.log_in()
+def profile_status(login: MinimalLogin) -> bool:
+    """A profile response with status 401: its user must not be logged in."""
+    login.inject_fault(login.facts["profile"], status=401)
+    visitor = login.log_in()
     if "Logged in" in visitor.text:
         return False
     visitor.visit("/")
     return int(visitor.status) < 500
 
 
-def token_not_in_cookie(subject: Subject) -> bool:
-    """What is in the cookie of somebody who has logged in."""
-    visitor = subject.log_in()
-    token = subject.messages("token")[-1]["reply"]["json"]["access_token"]
+def token_not_in_cookie(login: MinimalLogin) -> bool:
+    """The session cookie of a user who has logged in must not contain the access token."""
+    visitor = login.log_in()
+    token = login.messages("token")[-1]["reply"]["json"]["access_token"]
     cookies = [cookie.value for cookie in visitor.cookies if cookie.domain.startswith("localhost")]
     return not any(token in str(URLSafeTimedSerializer("").loads_unsafe(value)[1]) for value in cookies)
 
 
-def threads(subject: Subject) -> bool:
-    """Many people come back from the provider at the same moment, and each is who they are."""
-    people = [subject.provider.add_person(f"Person {number}")["name"] for number in range(100, 100 + AT_ONCE)]
-    asked = [subject.ask(person) for person in people]
-    together = threading.Barrier(len(asked))
-    ended: dict[str, str] = {}
+def threads(login: MinimalLogin) -> bool:
+    """Many users return from the provider at the same moment, and each is logged in as themselves."""
+    people = [login.provider.add_person(f"Person {number}")["name"] for number in range(100, 100 + LOGINS_AT_ONCE)]
+    logins = [login.begin(person) for person in people]
+    barrier = threading.Barrier(len(logins))
+    pages: dict[str, str] = {}
 
-    def come_back(person: str, visitor: Visitor, address: str) -> None:
-        together.wait(20)
-        visitor.visit(address)
-        ended[person] = visitor.text
+    def open_callback(person: str, visitor: Visitor, callback: str) -> None:
+        barrier.wait(20)
+        visitor.visit(callback)
+        pages[person] = visitor.text
 
     running = [
-        threading.Thread(target=come_back, args=[person, visitor, address])
-        for person, (visitor, address) in zip(people, asked, strict=True)
+        threading.Thread(target=open_callback, args=[person, visitor, callback])
+        for person, (visitor, callback) in zip(people, logins, strict=True)
     ]
     for thread in running:
         thread.start()
     for thread in running:
         thread.join()
-    return all(f"Logged in as {person}" in ended[person] for person in people)
+    return all(f"Logged in as {person}" in pages[person] for person in people)
 
 
-def nonce(subject: Subject) -> bool:
-    """A nonce goes out, and an ID token with another one is refused."""
-    refused = _is_refused(subject, {"claims": {"nonce": "another"}})
-    return refused and "nonce" in subject.messages("authorization")[0]["request"]["query"]
+def nonce(login: MinimalLogin) -> bool:
+    """The authorization request has a nonce, and an ID token with another nonce is refused."""
+    refused = _is_refused(login, {"claims": {"nonce": "another"}})
+    return refused and "nonce" in login.messages("authorization")[0]["request"]["query"]
 
 
-def id_token_signed(subject: Subject) -> bool:
-    """ID tokens that another key has signed, of another issuer, of last century."""
+def id_token_signed(login: MinimalLogin) -> bool:
+    """ID tokens that are signed with another key, from another issuer, or expired."""
     changes: list[dict[str, Any]] = [
         {"sign": "other key"},
         {"claims": {"iss": "https://another.example"}},
         {"claims": {"exp": 1}},
     ]
-    return all(_is_refused(subject, change) for change in changes)
+    return all(_is_refused(login, change) for change in changes)
 
 
-def audience(subject: Subject) -> bool:
-    """ID tokens for another app, one of them with this app's name beside it."""
-    subject.log_in()
-    mine = subject.messages("authorization")[0]["client_id"]
+def audience(login: MinimalLogin) -> bool:
+    """ID tokens for another app; one of them has this app's client id as azp."""
+    login.log_in()
+    client_id = login.messages("authorization")[0]["client_id"]
     return all(
-        _is_refused(subject, {"claims": claims}) for claims in ({"aud": "another"}, {"aud": "another", "azp": mine})
+        _is_refused(login, {"claims": claims}) for claims in ({"aud": "another"}, {"aud": "another", "azp": client_id})
     )
 
 
-def _is_refused(subject: Subject, change: dict[str, Any]) -> bool:
-    subject.breaks("token", id_token=change)
-    return is_nobody(subject.log_in())
+def _is_refused(login: MinimalLogin, change: dict[str, Any]) -> bool:
+    login.inject_fault("token", id_token=change)
+    return is_logged_out(login.log_in())
 
 
-def id_token_there(subject: Subject) -> bool:
-    """A token reply without an ID token."""
-    subject.breaks("token", remove=["id_token"])
-    return is_nobody(subject.log_in())
+def id_token_there(login: MinimalLogin) -> bool:
+    """A token response without an ID token."""
+    login.inject_fault("token", remove=["id_token"])
+    return is_logged_out(login.log_in())
 
 
-def same_subject(subject: Subject) -> bool:
-    """The profile is that of somebody else."""
-    subject.breaks(subject.facts["profile"], set={"sub": "somebody-else", "name": GRACE})
-    return is_nobody(subject.log_in())
+def same_subject(login: MinimalLogin) -> bool:
+    """The profile of another user than the one in the ID token."""
+    login.inject_fault(login.facts["profile"], set={"sub": "another-user", "name": GRACE})
+    return is_logged_out(login.log_in())
 
 
-def https(subject: Subject) -> bool:
-    """The provider's addresses are plain http, and nobody has said that this is for practice."""
-    with subject.afresh(OAUTHLIB_INSECURE_TRANSPORT="") as strict:
-        visitor = strict.visitor()
+def https(login: MinimalLogin) -> bool:
+    """The provider's URLs are plain http, and the setting that allows it for practice is missing."""
+    with login.restarted(OAUTHLIB_INSECURE_TRANSPORT="") as strict:
+        visitor = strict.new_browser()
         visitor.visit("/")
         visitor.click(strict.app.login_words)
-        return int(visitor.status) >= 500 or is_nobody(strict.log_in())
+        return int(visitor.status) >= 500 or is_logged_out(strict.log_in())
 
 
-def algorithm(subject: Subject) -> bool:
-    """The discovery document offers `none`, and an ID token uses it."""
-    with subject.afresh() as fresh:
-        fresh.breaks("discovery", set={"id_token_signing_alg_values_supported": ["none", "RS256"]}, times=9)
-        fresh.breaks("token", id_token={"sign": "none", "remove": ["at_hash"]})
-        return is_nobody(fresh.log_in())
+def algorithm(login: MinimalLogin) -> bool:
+    """Algorithm downgrade: the discovery document offers `none`, and an ID token uses it."""
+    with login.restarted() as fresh:
+        fresh.inject_fault("discovery", set={"id_token_signing_alg_values_supported": ["none", "RS256"]}, times=9)
+        fresh.inject_fault("token", id_token={"sign": "none", "remove": ["at_hash"]})
+        return is_logged_out(fresh.log_in())
 
 
 PROBES: dict[str, Probe] = {
@@ -317,7 +318,7 @@ PROBES: dict[str, Probe] = {
 
 
 def levels(provider: RunningProvider, ways: Iterable[str] = FOUR) -> dict[str, dict[str, str]]:
-    """Return for each protection, by its id, how each of these ways has it: one of the levels above."""
+    """Return one of the levels above for each protection, by its id, and each of these ways."""
     found: dict[str, dict[str, str]] = {protection["id"]: {} for protection in PROTECTIONS}
     for way in ways:
         with ExitStack() as stack:
@@ -330,8 +331,8 @@ def levels(provider: RunningProvider, ways: Iterable[str] = FOUR) -> dict[str, d
                     level = NOTHING
                 elif withstands(name, plain):
                     level = DEFAULT
-                elif way in protection.get("told", {}):
-                    level = TOLD
+                elif way in protection.get("documented", {}):
+                    level = DOCUMENTED
                 elif way in protection.get("option", {}):
                     tuned = tuned or stack.enter_context(minimal(way, provider, options=True))
                     level = OPTION if withstands(name, tuned) else BY_HAND
@@ -339,25 +340,25 @@ def levels(provider: RunningProvider, ways: Iterable[str] = FOUR) -> dict[str, d
     return found
 
 
-def withstands(name: str, subject: Subject) -> bool:
-    """Tell whether this login withstands the probe of this name, and afterwards logs somebody in.
+def withstands(name: str, login: MinimalLogin) -> bool:
+    """Tell whether this login withstands the probe of this name.
 
-    Raises RuntimeError when it does not: who refuses everybody withstands everything.
+    The control is a login afterwards. Raises RuntimeError when it fails: a login that refuses all users proves nothing.
     """
-    subject.provider.reset()
+    login.provider.reset()
     try:
-        found = PROBES[name](subject)
+        found = PROBES[name](login)
     finally:
-        subject.provider.clear_faults()
-    visitor = subject.log_in()
+        login.provider.clear_faults()
+    visitor = login.log_in()
     if f"Logged in as {ADA}" not in visitor.text:
-        raise RuntimeError(f"After {name}, the login of {subject.app.folder} logs nobody in: {visitor.text[:200]}")
+        raise RuntimeError(f"After {name}, the control fails: {login.app.folder} logs no user in: {visitor.text[:200]}")
     return found
 
 
 @contextmanager
-def minimal(way: str, provider: RunningProvider, *, options: bool = False, **settings: str) -> Iterator[Subject]:
-    """Run the least login of a way, as documented or with all options of its library."""
+def minimal(way: str, provider: RunningProvider, *, options: bool = False, **settings: str) -> Iterator[MinimalLogin]:
+    """Run the minimal login of a way, as documented or with all options of its library."""
     facts = MINIMAL[way]
     with tempfile.TemporaryDirectory() as folder:
         home, port = Path(folder), free_port()
@@ -381,17 +382,17 @@ def minimal(way: str, provider: RunningProvider, *, options: bool = False, **set
             **settings,
         }
         app = App(way, f"http://localhost:{port}", home, environment)
-        subject = Subject(facts, app, provider, options, settings)
+        login = MinimalLogin(facts, app, provider, options, settings)
         try:
-            app.start(sys.executable, str(Path(__file__).with_name("watched.py")), "app.py")
-            yield subject
+            app.start(sys.executable, str(Path(__file__).with_name("request_logger.py")), "app.py")
+            yield login
         finally:
-            subject.close()
+            login.close()
             app.stop()
 
 
 def _register(provider: RunningProvider, dialect: str, redirect_uri: str) -> tuple[str, str]:
-    form = {"name": "least", "redirect_uris": redirect_uri}
+    form = {"name": "minimal", "redirect_uris": redirect_uri}
     page = requests.post(f"{provider.url}/{dialect}/developer", form, timeout=10).text
     client_id, client_secret = re.findall(r'<input readonly value="([^"]+)">', page)
     return client_id, client_secret

@@ -1,6 +1,6 @@
-"""The figures as pages: docs/comparison.md, and the short table of the README.
+"""The figures as pages: docs/comparison.md, and the short table of README.md.
 
-The first part of the page is the same in every run, and the tests compare it. The second is one machine's, on one day.
+The first part of the page is the same in every run, and the tests compare it. The second part is of one machine.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ import re
 import statistics
 from collections.abc import Mapping, Sequence
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from ..check.report import verdicts_in
 from ..places import ROOT
 from .measure import FOUR, WAYS, brings, dependencies, least_lines, lines
-from .probes import BY_HAND, DEFAULT, NOTHING, OPTION, PROTECTIONS, TOLD
+from .probes import BY_HAND, DEFAULT, DOCUMENTED, NOTHING, OPTION, PROTECTIONS
 
 PAGE = ROOT / "docs" / "comparison.md"
 README = ROOT / "README.md"
@@ -35,93 +36,16 @@ HEADS: dict[str, Row] = {
     "Attacks": ["app", "PASS", "DECLARED", "N/A"],
 }
 
-FIRST_PART = """# The four ways, compared
-
-Written by `{command}`, from runs of the apps of this repository against its fake provider. What stands
-here up to "Measured on one machine" is the same in every run, and the tests say when it is not true any more: when an
-app changes, or a release of a library brings another package or another default. A new version alone changes nothing.
-
-The apps have different providers, and some do more than log in: a figure alone says little about a way.
-
-## Lines
-
-Code without blank lines, comments and docstrings, in the app's own files. HTML is counted apart. "Of it the login"
-leaves out what the last column names, where a definition can be told from the login; two providers in one app cannot.
-The "least login" is what a library's documentation begins with: it logs people in, and it is unsafe. The programs are
-in [workshop/minimal](../workshop/minimal/). Between the two lie settings, pages for what goes wrong, and the
-protections that stand below.
-
-{Lines}
-
-## Packages
-
-"Direct" are those in the app's `requirements.txt`, some of them for their lower bound alone. All are counted as for
-Python 3.13 on Linux (x86-64), so that the number is that of every machine. The last column is what the way adds to
-Flask: its library, and what that needs.
-
-{Packages}
-
-## Messages
-
-What the provider sees of a login. In the browser, a first login asks it four times: for the page where one says who
-one is, with that choice, for the page that asks for leave, and with `Allow`. Then, in a new session of somebody who has
-allowed it, one request is answered at once. In the back channel the app asks by itself, as its provider's endpoints are
-called; a first login there is the first since the app was started.
-
-{Messages}
-
-## Protections
-
-How a login gets what protects it. Each cell was seen in a run, but for one that says so: the least login of the library
-was started and attacked by [tools/comparison/probes.py](../tools/comparison/probes.py), as documented and then with
-the library's options. The same probes are run on our apps.
-
-- **default**: the login withstood as documented.
-- option: it withstood with what is named. Options of Flask-OIDC that begin with `client_kwargs` are those of Authlib
-  below it, set on `oidc.oauth.oidc`; `TRUSTED_HOSTS` is Flask's.
-- by hand: neither, so it takes lines of one's own. The last column leads to the attacks that try it on our apps, and to
-  the lines that stop them.
-- "–": a plain OAuth 2.0 login has no ID token.
-
-{Protections}
-
-To some of them there is more to say:
-
-{notes}
-
-## Attacks
-
-What a library leaves open, the apps here do by hand. The verdicts of the attacks on them, counted from
-[security.md](security.md), where each stands with its reason:
-
-{Attacks}
-
-"""
-
-SECOND_PART = """{measured}
-
-{machine}
-
-Times are ratios to raw requests in the same run, of medians: {rounds} starts and {logins} logins of each app, in turns.
-A start is from `python app.py` to the first answer. A login is from the click on the link to the page that names the
-person, who has allowed it before. All runs on one machine, so the provider's own work is in each login.
-
-{Measured}
-
-Raw requests took {start:.2f} s to start and {login:.0f} ms to log somebody in. Much of a start is SQLAlchemy, in the
-two apps with a database; a login takes the longer the more messages it has. So this compares apps more than libraries.
-
-The libraries in this run, and what is known of their upkeep ({as_of}):
-
-{Libraries}
-"""
+# The text of the page, with a place for each table.
+FIRST_PART = (Path(__file__).parent / "page_same_in_every_run.txt").read_text("utf-8")
+SECOND_PART = (Path(__file__).parent / "page_measured_here.txt").read_text("utf-8")
 
 
-# Rows that are the same in every run
+# Rows of the first part
 
 
 def line_row(folder: str) -> Row:
-    """Return the lines of an app."""
+    """Return the row with the lines of an app."""
     counted, way = lines(folder), WAYS[folder]
     least = str(least_lines(folder)) if "least" in WAYS[folder] else ""
     return [
@@ -136,20 +60,20 @@ def line_row(folder: str) -> Row:
 
 
 def package_row(folder: str) -> Row:
-    """Return the packages of an app."""
+    """Return the row with the packages of an app."""
     needs, own = dependencies(folder), brings(folder)
     return [_app(folder), str(len(needs["direct"])), str(len(needs["total"])), f"{len(own)}: {', '.join(own)}"]
 
 
 def message_row(folder: str, found: Mapping[str, Mapping[str, Sequence[str]]]) -> Row:
-    """Return the messages of an app's logins, as `measure.messages` has found them."""
+    """Return the row with the messages of an app's logins, from `measure.messages`."""
     first, then = found["first"], found["next"]
-    back = [f"{len(asked)}: {', '.join(asked)}" for asked in (first["back"], then["back"])]
+    back = [f"{len(requests)}: {', '.join(requests)}" for requests in (first["back"], then["back"])]
     return [_app(folder), WAYS[folder]["provider"], str(len(first["front"])), str(len(then["front"])), *back]
 
 
 def protection_row(protection: Mapping[str, Any], levels: Mapping[str, str]) -> Row:
-    """Return how each way has a protection, from the levels that `probes.levels` has found."""
+    """Return the row of a protection: how each way has it, from `probes.levels`."""
     cells = [protection_cell(protection, folder, levels[folder]) for folder in FOUR]
     titles = _titles_of_attacks()
     attacks = [f"[{row}](security.md#{titles[row]})" for row in protection["rows"]]
@@ -160,20 +84,20 @@ def protection_cell(protection: Mapping[str, Any], folder: str, level: str) -> s
     """Return one cell of the table of protections."""
     if level == OPTION:
         return f"option: `{protection['option'][folder]}`"
-    if level == TOLD:
-        return f"option (read, not run): `{protection['told'][folder]}`"
+    if level == DOCUMENTED:
+        return f"option (read, not run): `{protection['documented'][folder]}`"
     return {DEFAULT: "**default**", BY_HAND: "by hand", NOTHING: "–"}[level]
 
 
 def verdict_row(folder: str) -> Row:
-    """Return the counts of the verdicts on an app."""
+    """Return the row with the numbers of verdicts on an app."""
     verdicts = verdicts_in((ROOT / "docs" / "security.md").read_text("utf-8"))
     of_app = [verdict for (_, name), verdict in verdicts.items() if name == folder.rpartition("/")[2]]
     return [_app(folder), *(str(of_app.count(verdict)) for verdict in HEADS["Attacks"][1:])]
 
 
 def short_rows(tables: Tables) -> list[Row]:
-    """Return the README's rows, one a way, from the tables of the page."""
+    """Return the rows of the short table in README.md, one a way, from the tables of the page."""
     rows = []
     for column, folder in enumerate(FOUR, 1):
         by_app = {name: _row_of(tables[name], folder) for name in ("Lines", "Packages", "Messages")}
@@ -214,14 +138,14 @@ def as_tables(messages: Mapping[str, Any], levels: Mapping[str, Mapping[str, str
 
 
 def first_part(tables: Tables) -> str:
-    """Return what is the same in every run."""
+    """Return the first part of the page, which is the same in every run."""
     notes = [f"- *{protection['name']}*: {protection['note']}" for protection in PROTECTIONS if "note" in protection]
     texts = {name: _table(HEADS[name], rows) for name, rows in tables.items() if name in HEADS}
     return FIRST_PART.format(command=COMMAND, notes="\n".join(notes), **texts)
 
 
 def tables_of(page: str) -> Tables:
-    """Return the tables of a page, by the heading above each."""
+    """Return the rows of the tables of a page, by the heading above each."""
     found: Tables = {}
     heading = ""
     for line in page.splitlines():
@@ -232,7 +156,7 @@ def tables_of(page: str) -> Tables:
     return {name: rows[1:] for name, rows in found.items()}
 
 
-# What is one machine's
+# The second part
 
 
 def second_part(
@@ -242,7 +166,7 @@ def second_part(
     megabytes: Mapping[str, float],
     day: str,
 ) -> str:
-    """Return what was measured here, in seconds and megabytes, as ratios where they are times."""
+    """Return the second part of the page: the figures of this machine; times are ratios to raw requests."""
     rows = [
         [
             _app(folder),
@@ -267,7 +191,7 @@ def second_part(
 
 
 def with_short_table(readme: str, tables: Tables) -> str:
-    """Return the README with its short table made anew."""
+    """Return README.md with a new short table."""
     before, heading, after = readme.partition(SHORT)
     table = _table(SHORT_HEAD, short_rows(tables))
     return before + heading + re.sub(r"(?m)(^\|.*\n)+", lambda _: table + "\n", after, count=1)

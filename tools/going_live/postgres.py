@@ -1,4 +1,4 @@
-"""A PostgreSQL of the tests' own: made in a folder of its own, at a free port, and removed at the end."""
+"""A PostgreSQL server for a test: in a temporary folder, at a free port, removed at the end."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from pathlib import Path
 
 from fake_provider import free_port
 
-USER = "postgres"  # whom Debian's package makes; the server refuses to run as root
+USER = "postgres"  # the user of Debian's package; the server refuses to run as root
 
 
-def programs() -> list[str]:
-    """Return where `initdb` may be: on the path, or where Debian keeps it, the newest first."""
+def initdb_names() -> list[str]:
+    """Return the names under which `initdb` is looked for: on PATH, and in Debian's folders, the newest first."""
     return ["initdb", *sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin/initdb")), reverse=True)]
 
 
 @contextmanager
 def run_postgres(initdb: str) -> Iterator[str]:
-    """Run a cluster that belongs to `initdb`, and yield its address, without the name of a database."""
+    """Run a server with the programs beside `initdb`, and yield its URL without the name of a database."""
     bin_folder = Path(initdb).resolve().parent
     home = Path(tempfile.mkdtemp(prefix="postgres-"))
     data, port = home / "data", free_port()

@@ -1,6 +1,6 @@
-"""The fake provider over https, as a real one is, with the apps registered that are in a file.
+"""The fake provider over https, with the apps that a file registers.
 
-It takes the place of the providers in the practice of going live, and is no part of what goes live.
+It replaces the real providers while you practise going live; an app that goes live has no need of it.
 """
 
 import sys

@@ -15,28 +15,28 @@ from tools.check.apps import find_logins
 from tools.check.visitor import Visitor
 from tools.places import PYTHON
 
-from .machine import APPS, LiveApp, Machine, running
+from .deployment import APPS, DeployedApp, Deployment, running
 from .options import add_options
-from .postgres import programs
+from .postgres import initdb_names
 
-ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-NEEDED = {
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+PROGRAMS = {  # by package: the names of the program
     "nginx": ["nginx", "/usr/sbin/nginx"],
-    "postgresql": programs(),
+    "postgresql": initdb_names(),
     "redis-server": ["redis-server"],
     "openssl": ["openssl"],
 }
 
 
 class SecureVisitor(Visitor):
-    """A visitor who trusts the machine's certificate."""
+    """A visitor that trusts the certificate of the deployment."""
 
-    def __init__(self, app: LiveApp, machine: Machine) -> None:
+    def __init__(self, app: DeployedApp, deployment: Deployment) -> None:
         super().__init__(app)
-        self.http.tls = ssl.create_default_context(cafile=str(machine.certificate))
+        self.http.tls = ssl.create_default_context(cafile=str(deployment.certificate))
 
     def cookie(self) -> str:
-        """Return the app's own cookie as it was set, by its name and its attributes."""
+        """Return the name and the attributes of the app's session cookie."""
         name = f"__Host-{Path(self.app.folder).name}"
         (cookie,) = (cookie for cookie in self.cookies if cookie.name == name)
         more = ["Secure"] * cookie.secure + [
@@ -46,59 +46,59 @@ class SecureVisitor(Visitor):
 
 
 def main() -> None:
-    """Read the command line, start all of it, log in everywhere, and wait for Ctrl-C."""
+    """Start the deployment, log in at every app, and wait for Ctrl-C."""
     parser = argparse.ArgumentParser(f"{PYTHON} learn.py going-live", description=__doc__)
     add_options(parser)
     options = parser.parse_args()
     unknown = [folder for folder in options.folders if folder not in APPS]
     if unknown:
         parser.error(f"there is no {unknown[0]}; there are {', '.join(APPS)}")
-    nginx, initdb, redis, _ = (_find(package, names) for package, names in NEEDED.items())
-    for number in ENDINGS:
-        signal.signal(number, _end)
+    nginx, initdb, redis, _ = (_find(package, names) for package, names in PROGRAMS.items())
+    for number in STOP_SIGNALS:
+        signal.signal(number, _interrupt)
     try:
         print("Starting nginx, Redis, PostgreSQL, the fake provider and the apps …", flush=True)
-        with running(nginx, initdb, redis, {folder: APPS[folder] for folder in options.folders or APPS}) as machine:
-            _show(machine)
+        with running(nginx, initdb, redis, {folder: APPS[folder] for folder in options.folders or APPS}) as deployment:
+            _log_in_everywhere(deployment)
             if not options.once:
-                _tell_how_to_look(machine)
+                _say_how_to_look(deployment)
             while not options.once:
                 time.sleep(3600)
     except KeyboardInterrupt:
-        print("\nAll of it has ended, and its folder is gone.")
+        print("\nAll processes are stopped, and their folder is removed.")
 
 
-def _end(*_: object) -> None:
-    for number in ENDINGS:
-        signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C would leave behind what the first is taking away
+def _interrupt(*_: object) -> None:
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C would interrupt the removal
     raise KeyboardInterrupt
 
 
-def _show(machine: Machine) -> None:
-    logins = [login for login in find_logins() if login[0] in machine.apps]
-    visitors = [_log_in(machine, folder, provider) for folder, provider in logins]
-    machine.restart_workers()
+def _log_in_everywhere(deployment: Deployment) -> None:
+    logins = [login for login in find_logins() if login[0] in deployment.apps]
+    visitors = [_log_in(deployment, folder, provider) for folder, provider in logins]
+    deployment.restart_workers()
     for visitor in visitors:
         if not visitor.is_logged_in_as("Ada Lovelace"):
-            raise SystemExit(f"{visitor.app.folder} has forgotten who was logged in.")
-    print("All workers have been replaced, and everybody is still logged in.", flush=True)
+            raise SystemExit(f"{visitor.app.folder} has lost its logins after the restart.")
+    print("All workers have been replaced, and all users are still logged in.", flush=True)
 
 
-def _tell_how_to_look(machine: Machine) -> None:
+def _say_how_to_look(deployment: Deployment) -> None:
     print(
         f"""
-Open an address in a browser: it warns, as it does not know who has signed the certificate. With curl:
-  curl --cacert {machine.certificate} {next(iter(machine.apps.values())).url}
-The provider is at {machine.provider}, the configuration and the logs are in {machine.folder}.
-Ctrl-C ends all of it.""",
+Open a URL in a browser: it warns, because it does not know the authority of the certificate. With curl:
+  curl --cacert {deployment.certificate} {next(iter(deployment.apps.values())).url}
+The provider is at {deployment.provider}, the configuration and the logs are in {deployment.folder}.
+Ctrl-C stops all of it.""",
         flush=True,
     )
 
 
-def _log_in(machine: Machine, folder: str, provider: str | None) -> SecureVisitor:
-    app = machine.apps[folder]
+def _log_in(deployment: Deployment, folder: str, provider: str | None) -> SecureVisitor:
+    app = deployment.apps[folder]
     visitor = SecureVisitor(
-        LiveApp(folder, app.url, app.home, app.environment, provider_name=provider, process=app.process), machine
+        DeployedApp(folder, app.url, app.home, app.environment, provider_name=provider, process=app.process), deployment
     )
     visitor.log_in_as("Ada Lovelace")
     if not visitor.is_logged_in_as("Ada Lovelace"):
@@ -115,7 +115,7 @@ def _find(package: str, names: list[str]) -> str:
         path = shutil.which(name)
         if path:
             return path
-    sys.exit(f"{package} is missing: on Debian, `apt-get install --no-install-recommends {' '.join(NEEDED)}`.")
+    sys.exit(f"{package} is missing: on Debian, `apt-get install --no-install-recommends {' '.join(PROGRAMS)}`.")
 
 
 if __name__ == "__main__":

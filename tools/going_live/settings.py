@@ -1,4 +1,4 @@
-"""What is settled anew when an app goes live: its address, its registration at the provider, its secrets."""
+"""The settings of an app that goes live: its public URL, its registration at the provider, its secrets."""
 
 import json
 import secrets
@@ -8,20 +8,20 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 from fake_provider.protocol.clients import Client
-from tools.going_live.parts import write_private
+from tools.going_live.configuration import write_private
 
 PRACTICE_PROVIDER = "http://localhost:9000"
 
 
 @dataclass(frozen=True)
 class Registration:
-    """What one writes into a provider's console, and the settings that take what it gives back."""
+    """What you enter in a provider's console, and the settings for the client id and secret that it shows."""
 
     folder: str
     dialect: str
     callback: str  # the path of the redirect URI
-    takes_id: str
-    takes_secret: str
+    id_setting: str
+    secret_setting: str
     after_logout: str = ""  # the path of the sign-out redirect URI
 
 
@@ -39,7 +39,7 @@ FOLDERS = tuple(dict.fromkeys(registration.folder for registration in REGISTRATI
 
 
 def register(registration: Registration, url: str) -> Client:
-    """Register an app that lives at this address: the provider compares every character of the redirect URI."""
+    """Return the registration of an app with this URL: the provider compares every character of the redirect URI."""
     name = registration.folder
     return Client(
         dialect=registration.dialect,
@@ -52,23 +52,23 @@ def register(registration: Registration, url: str) -> Client:
 
 
 def live_settings(example: Path, provider: str, url: str, clients: dict[Registration, Client]) -> dict[str, str]:
-    """Return what goes into `.env`: the example's settings, with real values in place of those for practice."""
+    """Return the settings for `.env`: those of the example, with real values in place of the practice values."""
     settings = {name: value or "" for name, value in dotenv_values(example).items()}
     for name, value in settings.items():
         settings[name] = value.replace(PRACTICE_PROVIDER, provider, 1)
     for registration, client in clients.items():
-        settings[registration.takes_id] = client.client_id
-        settings[registration.takes_secret] = client.client_secret
+        settings[registration.id_setting] = client.client_id
+        settings[registration.secret_setting] = client.client_secret
     if "OAUTHLIB_INSECURE_TRANSPORT" in settings:
         settings["OAUTHLIB_INSECURE_TRANSPORT"] = ""  # any value, even 0, would allow plain http
     return {**settings, "URL": url, "SECRET_KEY": secrets.token_hex()}
 
 
 def write_settings(file: Path, settings: dict[str, str]) -> None:
-    """Write a `.env` that the user of the app alone can read."""
+    """Write a `.env` that only the user of the app can read."""
     write_private(file, "".join(f"{name}={value}\n" for name, value in settings.items()))
 
 
 def write_clients(file: Path, clients: list[Client]) -> None:
-    """Write the file that the fake provider keeps its registered apps in."""
+    """Write the file from which the fake provider reads its registered apps."""
     write_private(file, json.dumps([asdict(client) for client in clients]))

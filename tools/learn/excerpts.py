@@ -17,7 +17,8 @@ LANGUAGES = ("python", "html", "ini", "text", "diff")
 FENCE = re.compile(r"(?P<indent> *)(?P<ticks>`{3,})(?P<info>[^`]*)")
 TITLE = re.compile(rf'(?:{"|".join(LANGUAGES)}) title="([^"]+)"')
 SKIPPED_FOLDERS = (".git", ".venv", ".learn", ".pytest_cache", "node_modules", "my_login", "my_repairs")
-MIN_SIMILARITY = 0.5  # of the old block and the lines that replace it: below, they only begin and end alike
+MIN_SIMILARITY = 0.5  # of the old block and the lines that replace it, when their first and last lines are the same
+MIN_SIMILARITY_CHANGED_ENDS = 0.65  # when the first or the last line has changed too
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,8 @@ def source_lines(block: Block, root: Path) -> list[str]:
 def update(block: Sequence[str], source: Sequence[str], is_diff: bool = False) -> list[str] | None:
     """Return the block as it stands in its source now; None when it cannot be told which lines those are.
 
-    They are the lines that begin and end as the block does. Among several such parts it is the one most like the block.
+    They are the lines that begin and end as the block does, or nearly so if there are none. Of several such parts it is
+    the one most like the block.
     """
     quoted = list(block) if is_diff else _dedented(block)
     if not quoted:
@@ -104,15 +106,26 @@ def update(block: Sequence[str], source: Sequence[str], is_diff: bool = False) -
     if any(_part(source, start, start + len(quoted), is_diff) == quoted for start in range(len(source))):
         return list(block)
     margin = block[0][: len(block[0]) - len(quoted[0])]
-    ends = [number + 1 for number, line in enumerate(source) if line.strip() == quoted[-1].strip()]
-    starts = [number for number, line in enumerate(source) if line.strip() == quoted[0].strip()]
-    parts = [_part(source, start, end, is_diff) for start in starts for end in ends if start < end]
+    starts, ends = _find_line(source, quoted[0]), _find_line(source, quoted[-1])
+    has_same_ends = bool(starts and ends)
+    if not has_same_ends:
+        starts, ends = _find_similar_lines(source, quoted[0]), _find_similar_lines(source, quoted[-1])
+    parts = [_part(source, start, end + 1, is_diff) for start in starts for end in ends if start <= end]
     ranked = sorted(((_similarity(quoted, part), part) for part in parts), key=lambda pair: pair[0], reverse=True)
-    if not ranked or ranked[0][0] < MIN_SIMILARITY:
+    if not ranked or ranked[0][0] < (MIN_SIMILARITY if has_same_ends else MIN_SIMILARITY_CHANGED_ENDS):
         return None
     if len(ranked) > 1 and ranked[0][0] == ranked[1][0]:
         return None
     return [(margin + line).rstrip() if not is_diff else line for line in ranked[0][1]]
+
+
+def _find_line(source: Sequence[str], line: str) -> list[int]:
+    return [number for number, other in enumerate(source) if other.strip() == line.strip()]
+
+
+def _find_similar_lines(source: Sequence[str], line: str) -> list[int]:
+    similar = difflib.get_close_matches(line.strip(), {other.strip() for other in source}, n=5, cutoff=0.5)
+    return [number for number, other in enumerate(source) if other.strip() in similar]
 
 
 def _part(source: Sequence[str], start: int, end: int, is_diff: bool) -> list[str]:

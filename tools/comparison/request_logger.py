@@ -1,6 +1,6 @@
-"""Run a Flask program and print each request that it sends to somebody: `python watched.py FILE`.
+"""Run a Flask program, and print the URL and the timeout of each request that it sends.
 
-What is printed is what the library really does: the address, and how long it would wait for an answer.
+The command is `python request_logger.py FILE`. It shows what the library really does.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _send = HTTPAdapter.send
 
 
 def send(adapter: HTTPAdapter, request: PreparedRequest, *arguments: Any, **options: Any) -> Response:
-    """Say what is sent, and send it."""
+    """Print the URL and the timeout, and send the request."""
     timeout = options["timeout"] if "timeout" in options else arguments[1] if len(arguments) > 1 else None
     print(SENT, request.url, timeout, flush=True)
     return _send(adapter, request, *arguments, **options)
