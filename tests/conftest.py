@@ -60,7 +60,7 @@ def pytest_addoption(parser):
     group.addoption(
         "--only-app",
         metavar="FOLDER",
-        choices=find_apps(),
+        choices=app_folders(),
         help="run only the tests that are about the app of this folder",
     )
     group.addoption(
