@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from .loopback import is_free, problem_with
@@ -27,6 +27,7 @@ from .protocol.urls import host_in_url
 START_TIMEOUT = 20.0  # seconds until the provider must accept connections
 MAX_OUTPUT = 20_000  # bytes of what a failed start printed
 PORTS = range(20_000, 32_000)  # below those that Linux, macOS and Windows give to outgoing connections
+OLD_METHODS = {"break_next": "inject_fault", "mend": "clear_faults"}  # of RunningProvider
 
 _position = itertools.count(secrets.randbelow(len(PORTS)))  # in PORTS; two processes begin at different positions
 
@@ -83,11 +84,6 @@ class RunningProvider:
         """
         self._request_json("POST", "/_faults", {"endpoint": endpoint, **change})
 
-    def break_next(self, endpoint: str, **change: Any) -> None:
-        """Call `inject_fault`, which had this name in version 1.0."""
-        warn_about("RunningProvider.break_next", "RunningProvider.inject_fault")
-        self.inject_fault(endpoint, **change)
-
     @property
     def has_faults(self) -> bool:
         """Whether a fault is active: it has not yet changed a response."""
@@ -96,11 +92,6 @@ class RunningProvider:
     def clear_faults(self) -> None:
         """Clear the active faults; the provider sends delayed responses now."""
         self._request_json("DELETE", "/_faults")
-
-    def mend(self) -> None:
-        """Call `clear_faults`, which had this name in version 1.0."""
-        warn_about("RunningProvider.mend", "RunningProvider.clear_faults")
-        self.clear_faults()
 
     def rotate_keys(self, dialect: str | None = None, **how: Any) -> dict[str, str]:
         """Sign ID tokens with new keys from now on, and return the key IDs by dialect.
@@ -124,6 +115,15 @@ class RunningProvider:
         Registered apps stay.
         """
         self._request_json("POST", "/_reset")
+
+    if not TYPE_CHECKING:  # for type checkers the old methods do not exist
+
+        def __getattr__(self, name: str) -> Any:
+            """Return the method that had this name in version 1.0."""
+            if name not in OLD_METHODS:
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            warn_about(f"RunningProvider.{name}", f"RunningProvider.{OLD_METHODS[name]}")
+            return getattr(self, OLD_METHODS[name])
 
     def _request_json(self, method: str, path: str, data: object = None) -> dict[str, Any]:
         status, text = self._request(method, path, data)

@@ -25,6 +25,8 @@ def test_an_unknown_name_is_an_attribute_error():
     """A misspelled name is refused as in any other module; a known one is the control."""
     with pytest.raises(AttributeError, match="'fake_provider' has no attribute 'Servant'"):
         fake_provider.Servant  # noqa: B018 - the access itself is tested
+    with pytest.raises(AttributeError, match="'RunningProvider' object has no attribute 'repair'"):
+        RunningProvider("127.0.0.1", 9).repair  # noqa: B018 - the access itself is tested
     with pytest.raises(AttributeError, match=r"'fake_provider\.faults' has no attribute 'Default'"):
         importlib.import_module("fake_provider.faults").Default  # noqa: B018 - the access itself is tested
 
