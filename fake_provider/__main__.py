@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from .loopback import IPV6, addresses_to_bind, ip_address, problem_with
+from .loopback import IPV6, ip_address, ips_to_bind, problem_with
 from .protocol.urls import host_in_url
 from .state.classroom import SETTING, Classroom, network_addresses
 from .worker import load
@@ -66,7 +66,7 @@ def main() -> None:
         secret = f"(the one in {SETTING})" if os.environ.get(SETTING) else classroom.secret
         print(CLASS_NOTICE.format(page=urls[0], secret=secret), end="", flush=True)
     ip = ip_address(options.host)
-    forwarded_port = options.port if len(addresses_to_bind(ip)) > 1 else None
+    forwarded_port = options.port if len(ips_to_bind(ip)) > 1 else None
     loader = partial(load, options.clients, options.gallery, classroom, forwarded_port)
     threads = THREADS if classroom is None else THREADS_OF_A_CLASS
     _serve(ip, options.port, loader, threads, options.end_with_stdin)
@@ -92,8 +92,8 @@ def _serve(ip: str, port: int, load: Callable[[], Callable[..., Any]], threads: 
 
     server = Granian(
         "fake_provider.app:create_app",
-        address=ip,
-        port=port,
+        ip,
+        port,
         interface=Interfaces.WSGI,
         blocking_threads=threads,
         log_enabled=False,

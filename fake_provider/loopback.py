@@ -26,10 +26,10 @@ def ip_address(host: str) -> str:
         raise ValueError(f"{host} is not an IP address to listen at, such as 127.0.0.1 or 0.0.0.0.") from None
 
 
-def addresses_to_bind(address: str) -> list[str]:
+def ips_to_bind(ip: str) -> list[str]:
     """Return this IP address, and ::1 when a client that opens localhost could look for the server there."""
-    is_localhost = address in (IPV4, "0.0.0.0")  # noqa: S104 - to compare with
-    return [address, IPV6] if is_localhost and has_ipv6() else [address]
+    is_localhost = ip in (IPV4, "0.0.0.0")  # noqa: S104 - to compare with
+    return [ip, IPV6] if is_localhost and has_ipv6() else [ip]
 
 
 def has_ipv6() -> bool:
@@ -46,53 +46,53 @@ def problem_with(host: str, port: int) -> str | None:
     if not 1 <= port <= 65_535:
         return f"{port} is not a port: choose one from 1 to 65535."
     try:
-        addresses = addresses_to_bind(ip_address(host))
+        ips = ips_to_bind(ip_address(host))
     except ValueError as error:
         return str(error)
-    for address in addresses:
+    for ip in ips:
         try:
-            bind(address, port).close()
-            reason = "a program listens there" if _has_listener(address, port) else None
+            bind(ip, port).close()
+            reason = "a program listens there" if _has_listener(ip, port) else None
         except OSError as error:
             reason = error.strerror or str(error)
         if reason:
             advice = "stop the program that listens there, or choose another --port or --host"
-            return f"Port {port} of {address} cannot be used ({reason}): {advice}."
+            return f"Port {port} of {ip} cannot be used ({reason}): {advice}."
     return None
 
 
 def is_free(port: int) -> bool:
     """Tell whether no program is bound to this port at 127.0.0.1 or ::1."""
     try:
-        for address in addresses_to_bind(IPV4):
-            bind(address, port, reuse=False).close()
+        for ip in ips_to_bind(IPV4):
+            bind(ip, port, reuse=False).close()
     except OSError:
         return False
     return True
 
 
-def bind(address: str, port: int, reuse: bool = True) -> socket.socket:
+def bind(ip: str, port: int, reuse: bool = True) -> socket.socket:
     """Return a socket bound there; `reuse` allows a port at which a server has ended with connections still closing."""
-    bound = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+    bound = socket.socket(socket.AF_INET6 if ":" in ip else socket.AF_INET)
     try:
         if sys.platform == "win32":  # without it, Windows lets two programs bind the same port
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
         elif reuse:
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind((address, port))
+        bound.bind((ip, port))
     except OSError:
         bound.close()
         raise
     return bound
 
 
-def _has_listener(address: str, port: int) -> bool:
+def _has_listener(ip: str, port: int) -> bool:
     """Tell whether a program accepts connections there.
 
     It may listen at 0.0.0.0, and macOS still lets a second program bind 127.0.0.1.
     """
-    if sys.platform == "win32" or not ipaddress.ip_address(address).is_loopback:
+    if sys.platform == "win32" or not ipaddress.ip_address(ip).is_loopback:
         return False
-    with suppress(OSError), socket.create_connection((address, port), TIMEOUT):
+    with suppress(OSError), socket.create_connection((ip, port), TIMEOUT):
         return True
     return False

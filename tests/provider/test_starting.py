@@ -39,7 +39,7 @@ with serve() as provider:
 def ipv6():
     """This machine's ::1; skips by name where there is none."""
     if not has_ipv6():
-        lacks("ipv6", "this machine has no address ::1")
+        lacks("ipv6", "this machine has no IP address ::1")
     return "::1"
 
 
@@ -129,7 +129,7 @@ def test_a_provider_that_prints_much_goes_on_responding(monkeypatch):
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0.0.0.0"])  # noqa: S104 - a class, for a moment
-def test_responds_at_both_addresses_of_localhost(ipv6, host):
+def test_responds_at_ipv4_and_ipv6(ipv6, host):
     """A browser finds the provider at localhost, whether it tries 127.0.0.1 or ::1 first."""
     port = free_port()
     with running("-m", "fake_provider", "--host", host, "--port", str(port)) as process:
@@ -194,18 +194,18 @@ def test_a_login_by_localhost_waits_for_no_refusal(ipv6, tmp_path):
 # A port that is taken
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
-def test_a_port_that_is_taken_at_either_address_is_refused(request, address):
+@pytest.mark.parametrize("ip", ["127.0.0.1", "::1"])
+def test_a_port_that_is_taken_at_ipv4_or_ipv6_is_refused(request, ip):
     """Another program at one of the two IP addresses would receive half of the requests."""
-    if ":" in address:
+    if ":" in ip:
         request.getfixturevalue("ipv6")
-    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as taken:
+    with socket.socket(socket.AF_INET6 if ":" in ip else socket.AF_INET) as taken:
         port = free_port()
         assert problem_with("localhost", port) is None
-        taken.bind((address, port))
+        taken.bind((ip, port))
         taken.listen()
 
-        assert f"Port {port} of {address} cannot be used" in problem_with("localhost", port)
+        assert f"Port {port} of {ip} cannot be used" in problem_with("localhost", port)
 
 
 def test_serve_does_not_yield_another_program():
