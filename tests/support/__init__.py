@@ -1,1 +1,1 @@
-"""What the tests stand on: apps started as learners start them, and visitors who click by the words on the page."""
+"""Helpers of the tests: clients of the provider, a running gallery, odd endpoints, the order of the tests."""
