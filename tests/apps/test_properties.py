@@ -52,7 +52,7 @@ def members(*names):
 
 @pytest.fixture(scope="module")
 def checked_apps(tmp_path_factory):
-    """Every login, ready to be sent anything."""
+    """Every login app, after one successful login."""
     with all_checked_apps(tmp_path_factory.mktemp("properties")) as ready:
         for checked in ready:
             checked.successful_login  # noqa: B018 - learns endpoints and profile
@@ -82,7 +82,7 @@ def to_all(checked_apps, request):
 
 
 def outcome_of(checked, browser, page, *allowed):
-    """Check what every answer has to be, and return what came of it in a word."""
+    """Check what every response must be, and return the outcome in a word."""
     assert_no_crash(page)
     found = checked.logged_in_name(browser)
     assert found is None or found.startswith(allowed), f"{checked.name} names {found!r}, who has not consented"
@@ -90,8 +90,8 @@ def outcome_of(checked, browser, page, *allowed):
     return "refused" if found is None else "logged in"
 
 
-def answer_for(checked, browser, code):
-    """An answer that belongs to a login of this browser, with a code that only the relay knows."""
+def callback_url_for(checked, browser, code):
+    """Return a callback URL for a login of this browser, with a code that only the relay knows."""
     response = {"code": code, "state": parameters(checked.begin_login(browser))["state"]}
     if checked.has_iss:
         response["iss"] = checked.response_parameters["iss"]
@@ -121,7 +121,7 @@ def test_any_query_gets_a_page(to_all, query, begun):
 
     def send(checked):
         browser = checked.new_browser()
-        right = answer_for(checked, browser, "nobodys") if begun else ""
+        right = callback_url_for(checked, browser, "unknown") if begun else ""
         fields = [(name, parameters(right).get(name, "x") if value == "RIGHT" else value) for name, value in query]
         return outcome_of(checked, browser, browser.open(f"{checked.redirect_uri}?{urlencode(fields)}"), "\0")
 
@@ -146,20 +146,20 @@ def test_any_token_response_gets_a_page(to_all, body, status):
         browser = checked.new_browser()
         code = f"code-{id(browser)}"
         checked.relay.set_behaviour("token", code, respond_with(body, status=status))
-        page = browser.open(answer_for(checked, browser, code))
+        page = browser.open(callback_url_for(checked, browser, code))
         checked.relay.clear_behaviour("token", code)
         return outcome_of(checked, browser, page, "\0")
 
     to_all(send)
 
 
-def answering(checked, profile):
-    """What the relay does with questions about a person: this profile, and to what else an app asks, the usual."""
+def profile_behaviour(checked, profile):
+    """Return a behaviour of the relay: this profile, and the usual response to other requests with the token."""
     paths = {message["request"]["path"]: message["endpoint"] for message in checked.back_channel_messages()}
-    replies = {**checked.profiles, checked.profile_endpoints[0]: profile}
+    responses = {**checked.profiles, checked.profile_endpoints[0]: profile}
 
     def act(connection, request, forward):
-        send_response(connection, json.dumps(replies.get(paths.get(request.path))).encode())
+        send_response(connection, json.dumps(responses.get(paths.get(request.path))).encode())
 
     return act
 
@@ -181,14 +181,14 @@ def test_any_profile_gets_a_page(to_all, more, keep):
             code = parameters(response)["code"]
         else:
             code = f"code-{id(browser)}"
-            response = answer_for(checked, browser, code)
+            response = callback_url_for(checked, browser, code)
             token = {**checked.token_response, "access_token": f"token-{id(browser)}"}
             checked.relay.set_behaviour("token", code, respond_with(json.dumps(token).encode()))
             checked.relay.note_token(token["access_token"], code)
         profile = {**checked.profile, **more} if keep else more
         if isinstance(checked.profile.get("data"), dict) and "data" not in more:
             profile = {"data": {**(checked.profile["data"] if keep else {}), **more}}
-        checked.relay.set_behaviour("profile", code, answering(checked, profile))
+        checked.relay.set_behaviour("profile", code, profile_behaviour(checked, profile))
         page = checked.send_callback(browser, response)
         checked.relay.clear_behaviour("token", code)
         checked.relay.clear_behaviour("profile", code)
@@ -260,8 +260,8 @@ def test_any_next_stays_at_the_app(to_all, target, name):
     to_all(send, lambda checked: checked.has_return_url)
 
 
-def test_nobody_is_named_who_has_not_consented_here(checked_apps):
-    """Two browsers log in, mix up their answers and log out, in any order: each page names who consented in it."""
+def test_a_browser_names_only_users_who_consented(checked_apps):
+    """Two browsers log in, swap responses and log out, in any order: each names only a user who consented in it."""
 
     class TwoBrowsers(RuleBasedStateMachine):
         people = (ADA, GRACE, MALLORY)
@@ -273,24 +273,24 @@ def test_nobody_is_named_who_has_not_consented_here(checked_apps):
             self.checked = first
             self.browsers = [first.new_browser(), first.new_browser()]
             self.consented = [set(), set()]
-            self.answers = []
+            self.callback_urls = []
 
         @rule(who=st.integers(0, 1), person=st.sampled_from(people), way=st.integers(0, 1))
         def ask(self, who, person, way):
             checked = self.ways[way % len(self.ways)]
             page = self.browsers[who].open(checked.login_url, stop_at="elsewhere")
             if page.location:
-                self.answers.append(checked.authorize(self.browsers[who], page.location, person))
+                self.callback_urls.append(checked.authorize(self.browsers[who], page.location, person))
                 self.consented[who].add(person)
 
         @rule(who=st.integers(0, 1), number=st.integers(0, 5), change=st.sampled_from([None, "state", "code"]))
         def deliver(self, who, number, change):
-            if not self.answers:
+            if not self.callback_urls:
                 return
-            response = parameters(self.answers[-1 - number % len(self.answers)])
-            url = self.answers[-1 - number % len(self.answers)].partition("?")[0]
-            if change is not None:  # from another answer
-                response[change] = parameters(self.answers[0])[change]
+            response = parameters(self.callback_urls[-1 - number % len(self.callback_urls)])
+            url = self.callback_urls[-1 - number % len(self.callback_urls)].partition("?")[0]
+            if change is not None:  # from another response
+                response[change] = parameters(self.callback_urls[0])[change]
             assert_no_crash(self.checked.send_callback(self.browsers[who], f"{url}?{urlencode(response)}"))
 
         @rule(who=st.integers(0, 1))
@@ -310,6 +310,6 @@ def test_nobody_is_named_who_has_not_consented_here(checked_apps):
 
 
 def test_the_subject_is_found(checked_apps):
-    """The strategies above change what says who somebody is: here is that they can find it, with every provider."""
+    """The strategies above change the subject: here they find it in the profile of every provider."""
     assert all(subject_of(checked.profile) for checked in checked_apps)
     assert all(subject_of(with_subject(checked.profile, "x")) == "x" for checked in checked_apps)

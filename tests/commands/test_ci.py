@@ -1,4 +1,4 @@
-"""What CI names is there: files, commands, options, profiles and the programs that it requires."""
+"""CI names only existing files, commands, options, profiles and programs."""
 
 import re
 
@@ -19,7 +19,7 @@ SUITE = "".join(
 
 
 def test_files_exist():
-    """Each Python file that a command names is there."""
+    """Each Python file in a command exists."""
     files = [word for line in RUNS for word in re.findall(r"[\w./-]+\.py\b", line)]
 
     assert len(files) > len(RUNS) >= 5
@@ -27,7 +27,7 @@ def test_files_exist():
 
 
 def test_commands_and_options_exist(request):
-    """Each command of learn.py is one, and each option is one of the suite's, or --newest of the command itself."""
+    """Each command is one of learn.py, and each option is one of the suite, or --newest."""
     commands = {word for line in RUNS for word in re.findall(r"learn\.py (\w+)", line)}
     options = {word for line in RUNS for word in re.findall(r" --([\w-]+)", line)} - {"newest"}
 
@@ -51,8 +51,8 @@ def test_variables_are_read(name):
     assert f'environ.get("{name}"' in SUITE
 
 
-def test_required_programs_can_be_lacking():
-    """REQUIRE is a list of names by which tests skip: a name that no test uses would require nothing."""
+def test_required_programs_are_used():
+    """Each name in REQUIRE is one by which a test skips; another name would require nothing."""
     required = {name for text in re.findall(r"REQUIRE=([\w,]+)", WORKFLOW + SCRIPT) for name in text.split(",")}
 
     assert required

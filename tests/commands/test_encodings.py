@@ -1,4 +1,4 @@
-"""No file and no output is read or written in the system's own encoding, which on Windows is often cp1252."""
+"""Every file and every output has an explicit encoding: that of the system is often cp1252 on Windows."""
 
 import ast
 
@@ -30,12 +30,12 @@ USES = {  # a line of code: whether it depends on the system's encoding
 
 @pytest.mark.parametrize(("line", "expected"), USES.items())
 def test_finds_what_depends_on_the_system(line, expected):
-    """The search below finds each way to forget the encoding, and no more."""
+    """The search below finds each call without an encoding, and no other."""
     assert bool(without_encoding(line)) is expected
 
 
 def test_every_encoding_is_named():
-    """Wherever this repository reads or writes text, it says how."""
+    """Each call that reads or writes text names the encoding."""
     folders = [path for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith((".", "my_"))]
     files = [ROOT / "learn.py", *(file for folder in folders for file in folder.rglob("*.py"))]
     found = [
@@ -49,12 +49,12 @@ def test_every_encoding_is_named():
 
 
 def without_encoding(code):
-    """Return the lines of the calls that leave the encoding to the system."""
+    """Return the lines of the calls that use the system's encoding."""
     calls = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call)]
-    return [call.lineno for call in calls if _leaves_it_open(call)]
+    return [call.lineno for call in calls if _uses_system_encoding(call)]
 
 
-def _leaves_it_open(call):
+def _uses_system_encoding(call):
     keywords = {keyword.arg: keyword.value for keyword in call.keywords}
     if "encoding" in keywords:
         return False

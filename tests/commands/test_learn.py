@@ -1,4 +1,4 @@
-"""`learn.py` as learners meet it: real processes, in a copy of the tree with small apps of its own."""
+"""`learn.py` as you run it: real processes, in a copy of the repository with small apps."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ENDINGS = ["SIGBREAK"] if ON_WINDOWS else ["SIGINT", "SIGTERM", "SIGHUP"]
 KEPT = ("requirements.txt", "requirements-dev.txt", ".venv/learn.json")
 LEFT_OUT = (".git", ".venv", ".learn", ".env", "__pycache__", ".*_cache", "articles", "notebooks")
 
-# `learn.py` itself, with what is installed here in place of an environment of its own.
+# `learn.py` with the Python of this test in place of `.venv`.
 WITH_THIS_PYTHON = """
 import pathlib, sys
 import tools.learn.{command}
@@ -52,7 +52,7 @@ sysconfig.get_platform = lambda: "win-arm64"
 runpy.run_path("learn.py", run_name="__main__")
 """
 
-# A package that pip could build without any other: its own folder holds the backend, which leaves a trace.
+# A package that pip could build without another package: its folder has the build backend, which leaves a trace.
 BACKEND = """import pathlib, zipfile
 def build_wheel(folder, config_settings=None, metadata_directory=None):
     pathlib.Path({trace!r}).touch()
@@ -106,14 +106,14 @@ if __name__ == "__main__":
     HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Page).serve_forever()
 '''
 
-# As the real one: a process that only minds its worker, and the worker that answers.
+# As in the real provider: a process that only watches its worker, and the worker that serves.
 PROVIDER = """import os, subprocess, sys
 here = os.path.dirname(__file__)
 port = sys.argv[sys.argv.index("--port") + 1]
 sys.exit(subprocess.call([sys.executable, os.path.join(here, "worker.py")], env={**os.environ, "PORT": port}))
 """
 
-# Stands for ruff, mypy and pytest: says who it is, and fails when the file FAIL names it.
+# In place of ruff, mypy and pytest: prints its name, and fails when the file FAIL has this name.
 TOOL = """import json, os, pathlib, sys, time
 tool = pathlib.Path(sys.argv[0]).stem
 print(tool, *sys.argv[1:], "was here", flush=True)
@@ -130,7 +130,7 @@ sys.exit(fail.exists() and fail.read_text("utf-8") == tool)
 
 
 class Copy:
-    """A folder with a `learn.py`, whose gallery has ports of its own."""
+    """A folder with a `learn.py`, whose gallery has other ports."""
 
     def __init__(self, home: Path, **settings: str) -> None:
         self.home = home
@@ -148,7 +148,7 @@ class Copy:
 
     def start(self, *arguments: str, **settings: str) -> subprocess.Popen[str]:
         """Start `python learn.py` with these arguments, and with these settings in its environment."""
-        ours = ("PIP_", "PYTHONUTF8", "PYTHONIOENCODING")  # a learner has none of these
+        ours = ("PIP_", "PYTHONUTF8", "PYTHONIOENCODING")  # settings of this suite
         kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         process = subprocess.Popen(
             [sys.executable, *(arguments if "-c" in arguments else ("learn.py", *arguments))],
@@ -164,7 +164,7 @@ class Copy:
         return process
 
     def run(self, *arguments: str, **settings: str) -> tuple[int, str]:
-        """Run `python learn.py` to its end; return its status and what it said."""
+        """Run `python learn.py` to its end; return its status and its output."""
         process = self.start(*arguments, **settings)
         said = process.communicate(timeout=60)[0]
         return process.returncode, said
@@ -183,26 +183,26 @@ class Copy:
         return {row["folder"]: row for row in rows}
 
     def leftovers(self) -> list[str]:
-        """What is left of this copy: ports in use, and processes."""
+        """Return the ports and the processes that are still in use."""
         used = ports.find_taken([self.provider_port, *(row["port"] for row in self.gallery().values())])
         return [*map(str, used), *self.processes()]
 
     def processes(self) -> list[str]:
-        """The command lines of this copy's processes; its environment's Python is in each."""
+        """Return the command lines of the processes of this copy: each has the path of its Python."""
         if ON_WINDOWS:
             return []
         listed = subprocess.check_output(["ps", "-A", "-o", "args"], encoding="utf-8").splitlines()  # noqa: S607
         return [line for line in listed if str(self.home) in line]
 
     def end_all(self) -> None:
-        """End what was started here."""
+        """Stop all processes that were started."""
         for process in self.started:
             end(process)
         self.started.clear()
 
 
 class Tree(Copy):
-    """A small copy: three small apps, a small provider, and lock files with packages that are made here."""
+    """A small copy: three small apps, a small provider, and lock files with packages that the test makes."""
 
     def __init__(self, home: Path) -> None:
         shutil.copytree(ROOT / "tools", home / "tools", ignore=shutil.ignore_patterns("__pycache__"))
@@ -224,13 +224,13 @@ class Tree(Copy):
         self.lock("requirements-dev.txt", parrot="1.0", ruff="1.0", mypy="1.0", pytest="1.0")
 
     def lock(self, file: str, **packages: str) -> None:
-        """Write a lock file, and the packages that it names; one of them is for another system."""
+        """Write a lock file and its packages; one of them is for another system."""
         rows = [f"{name}=={version} --hash=sha256:{self._pack(name, version)}" for name, version in packages.items()]
         ghost = f"ghost==1.0 ; sys_platform == 'amiga' --hash=sha256:{'0' * 64}"
         self.write(file, "\n".join([*rows, ghost, ""]))
 
     def lock_source(self, trace: Path) -> None:
-        """Write a lock file with one package that would have to be built."""
+        """Write a lock file with one package that has no wheel."""
         files = {
             "PKG-INFO": "Metadata-Version: 2.1\nName: parrot\nVersion: 5.0\n",
             "pyproject.toml": BACKEND_NAMED,
@@ -261,13 +261,13 @@ class Tree(Copy):
 
 
 def read_until(words: str, process: subprocess.Popen[str]) -> str:
-    """Read what a process says, up to the line with these words."""
+    """Read the output of a process up to the line with these words."""
     said = ""
     for line in process.stdout:
         said += line
         if words in line:
             return said
-    raise AssertionError(f"{words!r} was never said, but: {said}")
+    raise AssertionError(f"{words!r} is not in the output: {said}")
 
 
 def interrupt(process: subprocess.Popen[str]) -> None:
@@ -276,20 +276,20 @@ def interrupt(process: subprocess.Popen[str]) -> None:
 
 
 def end(process: subprocess.Popen[str]) -> str:
-    """Press Ctrl-C, if it is still there, wait until it is gone, and return what it has said since."""
+    """Press Ctrl-C if the process is running, wait for its end, and return the rest of its output."""
     if process.poll() is None:
         interrupt(process)
     return "" if process.stdout.closed else process.communicate(timeout=60)[0]
 
 
 def one_sentence(said: str) -> str:
-    """Return what was said, which has to be one line without a traceback."""
+    """Return the output, which has to be one line without a traceback."""
     assert len(said.splitlines()) == 1 and "Traceback" not in said, said
     return said.strip()
 
 
 def find_old_pythons() -> list[str]:
-    """Return the Pythons of this machine that are too old, by PATH and by pyenv."""
+    """Return the Pythons of this machine that are too old, from PATH and pyenv."""
     names = [shutil.which(f"python{version}") for version in ("2", "2.7", "3.6", "3.8", "3.9", "3.10")]
     pyenv = Path.home().glob(".pyenv/versions/*/bin/python")
     asked = {str(path): _version(str(path)) for path in [*filter(None, names), *pyenv]}
@@ -303,7 +303,7 @@ def _version(python: str) -> tuple[int, ...] | None:
 
 
 def find_free_ports() -> tuple[int, int]:
-    """Return a port, and the first of twelve in a row, that nobody listens at."""
+    """Return a free port, and the first of the twelve free ports after it."""
     while True:
         first = random.randrange(20000, 30000)  # noqa: S311 - not a secret
         if not ports.find_taken(list(range(first, first + 13))):
@@ -312,7 +312,7 @@ def find_free_ports() -> tuple[int, int]:
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
-    """A tree in which everything is installed; made once."""
+    """A tree in which everything is installed, made once for all tests."""
     home = tmp_path_factory.mktemp("learn") / "tree"
     home.mkdir()
     tree = Tree(home)
@@ -324,7 +324,7 @@ def installed(tmp_path_factory):
 
 @pytest.fixture
 def tree(installed):
-    """A tree in which everything is installed, with nothing left from the test before."""
+    """A tree in which everything is installed, restored after each test."""
     kept = {path: (installed.home / path).read_bytes() for path in KEPT}
     yield installed
     installed.end_all()
@@ -343,21 +343,21 @@ def bare_tree(tmp_path):
 
 @pytest.fixture
 def silent_registry():
-    """A package registry that takes requests and never answers."""
+    """A package registry that accepts requests and never responds."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(20)
         yield server
 
 
-def address_of(server: socket.socket) -> dict[str, str]:
-    """The settings that send pip there, and nowhere else."""
-    address = f"http://127.0.0.1:{server.getsockname()[1]}/index"
-    return {"PIP_INDEX_URL": address, "PIP_NO_INDEX": "0", "PIP_FIND_LINKS": ""}
+def registry_settings(server: socket.socket) -> dict[str, str]:
+    """Return the settings that let pip use only this registry."""
+    url = f"http://127.0.0.1:{server.getsockname()[1]}/index"
+    return {"PIP_INDEX_URL": url, "PIP_NO_INDEX": "0", "PIP_FIND_LINKS": ""}
 
 
 class TestPython:
     def test_old_pythons_can_read_it(self):
-        """Without f-strings and annotations every Python parses it, and runs up to its sentence."""
+        """Without f-strings and annotations every Python parses it, and prints its sentence."""
         parsed = ast.parse((ROOT / "learn.py").read_text("utf-8"), feature_version=(3, 7))
 
         modern = (ast.JoinedStr, ast.AnnAssign, ast.NamedExpr, ast.FunctionDef, ast.Starred)
@@ -372,7 +372,7 @@ class TestPython:
         assert one_sentence(done.stderr).startswith("Python 3.11 or newer is needed, and this is Python 3.8.18: ")
 
     def test_real_old_pythons_say_so(self):
-        """Whichever old Pythons this machine has say the same."""
+        """All old Pythons of this machine print the same sentence."""
         old = find_old_pythons()
         if not old:
             pytest.skip(reason="no Python older than 3.11 is installed")
@@ -384,20 +384,20 @@ class TestPython:
 
 class TestInstall:
     def test_nothing_is_installed_twice(self, tree):
-        """What the apps need came with what the tests need, and is there."""
+        """The packages of the tests include those of the apps."""
         with tree.running() as process:
             assert process.said.startswith("Starting")
 
     def test_a_changed_lock_is_installed(self, tree):
-        """A lock file that has changed is installed before anything else is done, without a new environment."""
+        """A changed lock file is installed first, into the same environment."""
         tree.lock("requirements-dev.txt", parrot="2.0", ruff="1.0", mypy="1.0", pytest="1.0")
         status, said = tree.run("test", "anything")
 
         assert status == 0 and "Making" not in said
         assert "Installed 4 packages" in said and "installing 1 of 4: parrot" in said
 
-    def test_a_moved_folder_begins_anew(self, tree, tmp_path):
-        """An environment holds its own path, so one that was copied or moved is made anew."""
+    def test_a_moved_folder_gets_a_new_environment(self, tree, tmp_path):
+        """An environment contains its own path, so one that was copied or moved is recreated."""
         shutil.copytree(tree.home, tmp_path / "moved", symlinks=True)
         moved = Copy(tmp_path / "moved").start()
         said = read_until("Making .venv", moved)
@@ -406,7 +406,7 @@ class TestInstall:
         assert said.startswith("Making .venv") and moved.returncode == 130, said + rest
 
     def test_without_venv_it_says_so(self, bare_tree, tmp_path):
-        """Debian's Python without python3-venv gets the name of the package."""
+        """For Debian's Python without python3-venv the sentence names the package."""
         (tmp_path / "ensurepip.py").write_text("raise ImportError", "utf-8")
         status, said = bare_tree.run(PYTHONPATH=str(tmp_path))
 
@@ -414,10 +414,10 @@ class TestInstall:
         assert "sudo apt install python3-venv" in one_sentence(said.partition("\n")[2])
 
     def test_without_network_it_says_so(self, tree):
-        """Without a way to the registry there is a sentence, and not what pip says."""
+        """Without a connection to the registry there is one sentence, and not the output of pip."""
         tree.lock("requirements.txt", parrot="3.0")
         with socket.create_server(("127.0.0.1", 0)) as server:
-            closed = address_of(server)
+            closed = registry_settings(server)
         status, said = tree.run(**closed)
 
         assert status == 1
@@ -433,15 +433,15 @@ class TestInstall:
         assert one_sentence(said.splitlines()[-1]).startswith("A package is not the one that the lock file names")
 
     def test_nothing_is_built(self, tree, tmp_path):
-        """A package without a wheel is refused by name, and no code of it runs: a lock file has no build tools."""
+        """A package without a wheel is refused by name, and its code does not run: a lock file has no build tools."""
         tree.lock_source(tmp_path / "was built")
         status, said = tree.run()
 
         assert status == 1 and not (tmp_path / "was built").exists()
         assert "has no ready-made parrot for Python 3." in one_sentence(said)
 
-    def test_a_machine_without_wheels_is_told_first(self, bare_tree):
-        """Where a package cannot be had, one sentence says so before anything is made."""
+    def test_a_machine_without_wheels_gets_a_sentence_first(self, bare_tree):
+        """Where a package has no wheel, one sentence says so before anything is made."""
         bare_tree.lock("requirements.txt", granian="1.0", parrot="1.0")
         status, said = bare_tree.run("-c", RUN_ON_ARM)
 
@@ -449,7 +449,7 @@ class TestInstall:
         assert one_sentence(said).startswith("There is no ready-made granian for Windows on ARM: install the 64-bit")
 
     def test_a_machine_without_some_of_them_needs_no_sentence(self, tree):
-        """What is missing on a machine and not in the lock file is not missed."""
+        """A package that a machine lacks matters only if it is in the lock file."""
         tree.lock("requirements.txt", parrot="2.0")
         process = tree.start("-c", RUN_ON_ARM)
         said = read_until("Ctrl-C stops", process)
@@ -457,7 +457,7 @@ class TestInstall:
         assert "Installed 1 packages" in said and "no ready-made" not in said
 
     def test_an_unwritable_folder_is_named(self, bare_tree):
-        """Where nothing can be written, it says where."""
+        """A folder that cannot be written is named."""
         bare_tree.write(".learn", "a file where a folder has to be")
         status, said = bare_tree.run()
 
@@ -465,20 +465,20 @@ class TestInstall:
         assert one_sentence(said).startswith(f"Nothing can be written in {bare_tree.home}")
 
     def test_ctrl_c_ends_an_install(self, tree, silent_registry):
-        """Ctrl-C while pip works ends pip too."""
+        """Ctrl-C during an install stops pip too."""
         tree.lock("requirements.txt", parrot="3.0")
-        process = tree.start(**address_of(silent_registry))
-        with silent_registry.accept()[0]:  # held open: pip waits for its answer
+        process = tree.start(**registry_settings(silent_registry))
+        with silent_registry.accept()[0]:  # open, so that pip waits for a response
             interrupt(process)
             said = process.communicate(timeout=60)[0]
 
         assert process.returncode == 130 and one_sentence(said).startswith("Interrupted")
         assert tree.processes() == []
 
-    def test_a_killed_install_begins_anew(self, tree, silent_registry):
-        """What a killed install has left is not taken for an environment."""
+    def test_a_killed_install_starts_again(self, tree, silent_registry):
+        """An incomplete environment is recreated."""
         tree.lock("requirements-dev.txt", parrot="4.0", ruff="1.0", mypy="1.0", pytest="1.0")
-        process = tree.start("test", "anything", **address_of(silent_registry))
+        process = tree.start("test", "anything", **registry_settings(silent_registry))
         with silent_registry.accept()[0]:
             process.kill()
         silent_registry.close()
@@ -490,7 +490,7 @@ class TestInstall:
 
 @pytest.fixture
 def as_in_a_terminal():
-    """Under nohup, or on some CI, what we start would inherit that a closed terminal is to be ignored."""
+    """Handle SIGHUP as in a terminal: under nohup, or on some CI, child processes would inherit that it is ignored."""
     if ON_WINDOWS:
         yield
         return
@@ -502,7 +502,7 @@ def as_in_a_terminal():
 @pytest.mark.usefixtures("as_in_a_terminal")
 class TestRun:
     def test_every_app_is_shown(self, tree):
-        """The gallery's file has the apps of the ladder in its order, then the others."""
+        """The gallery's file has the apps of the table in its order, then the others."""
         with tree.running():
             rows = tree.gallery()
 
@@ -518,7 +518,7 @@ class TestRun:
         }
 
     def test_a_taken_port_is_named(self, tree):
-        """Every port that is taken is named before anything is started."""
+        """Every taken port is named before anything is started."""
         with (
             socket.create_server(("127.0.0.1", tree.provider_port)),
             socket.create_server(("127.0.0.1", tree.first_port)),
@@ -529,7 +529,7 @@ class TestRun:
         assert one_sentence(said).startswith(f"Ports {tree.provider_port} and {tree.first_port} are taken")
 
     def test_a_second_run_points_to_the_first(self, tree):
-        """Who starts it twice is told where it runs already."""
+        """A second start prints the URL of the running gallery."""
         with tree.running():
             status, said = tree.run()
 
@@ -537,7 +537,7 @@ class TestRun:
         assert f"running already, at http://localhost:{tree.provider_port}/" in one_sentence(said)
 
     def test_another_folder_points_to_the_first(self, tree, tmp_path):
-        """A gallery of another folder is recognised by its response."""
+        """A gallery of another folder is recognised by its response header."""
         shutil.copytree(tree.home, tmp_path / "other", ignore=shutil.ignore_patterns(".venv", ".learn"))
         other = [sys.executable, "-c", WITH_THIS_PYTHON.format(command="run")]
         with tree.running():
@@ -548,7 +548,7 @@ class TestRun:
 
     @pytest.mark.parametrize("name", ENDINGS)
     def test_a_signal_stops_all_of_it(self, tree, name):
-        """After Ctrl-C, and after whatever else may end it, there is no process and no port in use."""
+        """After Ctrl-C, and after the other signals that may end it, no process runs and no port is in use."""
         with tree.running() as process:
             process.send_signal(signal.CTRL_BREAK_EVENT if ON_WINDOWS else getattr(signal, name))
             said = process.communicate(timeout=60)[0]
@@ -557,7 +557,7 @@ class TestRun:
         assert tree.leftovers() == []
 
     def test_a_second_ctrl_c_changes_nothing(self, tree):
-        """Who is impatient gets no traceback, and no process is left."""
+        """A second Ctrl-C prints no traceback and leaves no process."""
         with tree.running() as process:
             interrupt(process)
             interrupt(process)
@@ -567,7 +567,7 @@ class TestRun:
         assert tree.leftovers() == []
 
     def test_an_app_that_stops_is_shown(self, tree):
-        """An app that stops is shown as stopped, with its last sentence, and the others go on."""
+        """An app that stops is shown as stopped, with its last line, and the others go on."""
         with tree.running() as process:
             ports.responds(tree.first_port, "/stop")
             said = read_until("step1_bootstrap", process)
@@ -581,7 +581,7 @@ class TestRun:
         assert "I have had enough." in said and others and rows["zebra"]["state"] == "running"
 
     def test_an_app_that_never_starts_is_shown(self, tree):
-        """An app that cannot start keeps nobody waiting."""
+        """An app that cannot start does not delay the others."""
         tree.write("yak/app.py", "raise SystemExit('CLIENT_ID is missing.')")
         with tree.running() as process:
             row = tree.gallery()["yak"]
@@ -591,7 +591,7 @@ class TestRun:
         assert "CLIENT_ID is missing." in process.said
 
     def test_without_the_provider_all_stops(self, tree):
-        """Without the provider no login works, so nothing goes on."""
+        """When the provider stops, the apps are stopped too, because no login works."""
         with tree.running() as process:
             ports.responds(tree.provider_port, "/stop")
             said = process.communicate(timeout=60)[0]
@@ -599,8 +599,8 @@ class TestRun:
         assert process.returncode == 1 and said.startswith("The fake provider has stopped")
         assert tree.leftovers() == []
 
-    def test_real_apps_all_answer(self, tmp_path):
-        """The apps of this repository, and its provider, start together and answer."""
+    def test_real_apps_all_respond(self, tmp_path):
+        """The apps of this repository and the provider start together and respond."""
         shutil.copytree(ROOT, tmp_path / "tree", ignore=shutil.ignore_patterns(*LEFT_OUT))
         real = Copy(tmp_path / "tree")
         with real.running("-c", RUN_WITH_THIS_PYTHON):
@@ -610,7 +610,7 @@ class TestRun:
         assert {row["state"] for row in rows.values()} == {"running"}
 
 
-SHELL = {  # what the shells of learners have in their environment, and no app may see
+SHELL = {  # variables of a shell that no app may inherit
     "HTTP_PROXY": "http://127.0.0.1:9",  # nothing listens there
     "http_proxy": "http://127.0.0.1:9",
     "NO_PROXY": "intranet.example, .corp.example",
@@ -634,7 +634,7 @@ PASSED_ON = ("HTTP_PROXY", "http_proxy")
 @pytest.mark.usefixtures("as_in_a_terminal")
 class TestEnvironment:
     def test_no_setting_of_an_app_comes_from_the_shell(self, tree):
-        """An app has its own settings alone; `PORT` is the one that the gallery gives it."""
+        """An app has only its own settings; `PORT` is that of the gallery."""
         tree.write("step1_bootstrap/.env.example", own_settings())
         with tree.running(**SHELL):
             inside = environment_of(tree.first_port)
@@ -645,7 +645,7 @@ class TestEnvironment:
         assert inside["PORT"] == str(tree.first_port)
 
     def test_no_proxy_leads_to_this_machine(self, tree):
-        """This machine is added to the hosts without a proxy, for all that is started, in both spellings."""
+        """This machine is added to the hosts without a proxy, in both spellings, for every child process."""
         with tree.running(**SHELL):
             inside = [environment_of(tree.first_port), environment_of(tree.provider_port)]
         tree.run("test", "anything", **SHELL)
@@ -655,13 +655,13 @@ class TestEnvironment:
         assert [set(one[name].split(",")) for one in inside for name in ("NO_PROXY", "no_proxy")] == [expected] * 6
 
     def test_no_proxy_for_all_hosts_stays(self, tree):
-        """A star means every host, and only while it stands alone."""
+        """A star means every host, but only if it is alone."""
         tree.run("test", "anything", NO_PROXY="*")
 
         assert json.loads((tree.home / "environment.json").read_text("utf-8"))["NO_PROXY"] == "*"
 
     def test_all_read_and_write_utf_8(self, tree):
-        """Whatever the system's encoding is, the apps, the provider and the tools have UTF-8."""
+        """The apps, the provider and the tools use UTF-8 with every encoding of the system."""
         other = {"PYTHONUTF8": "0", "PYTHONIOENCODING": "latin-1"}
         with tree.running(**other):
             inside = [environment_of(tree.first_port), environment_of(tree.provider_port)]
@@ -671,7 +671,7 @@ class TestEnvironment:
         assert [(one["PYTHONUTF8"], one["PYTHONIOENCODING"]) for one in inside] == [("1", "utf-8")] * 3
 
     def test_every_setting_of_an_app_is_known(self):
-        """A setting that an app reads, and that the gallery's apps would inherit, is a name that is dropped."""
+        """Every setting that an app reads is removed from the environment of the gallery's apps."""
         code = [file.read_text("utf-8") for folder in app_folders() for file in (ROOT / folder).rglob("*.py")]
         read = set(re.findall(r"""(?:environ(?:\.get)?|getenv|setting)[\[(]["'](\w+)["']""", "\n".join(code)))
 
@@ -700,9 +700,9 @@ class TestEnvironment:
 @pytest.mark.skipif(ON_WINDOWS, reason="Windows has no such modes")
 class TestPrivacy:
     def test_others_read_no_log(self, tree):
-        """What a run writes is for its owner: JupyterLab's log holds a token that opens a terminal."""
+        """Only the owner can read the files of a run: JupyterLab's log has a token that opens a terminal."""
         folder = tree.home / ".learn"
-        folder.chmod(0o755)  # as earlier releases have made it
+        folder.chmod(0o755)  # the mode of earlier releases
         with tree.running():
             modes = {path.name: path.stat().st_mode & 0o077 for path in [folder, *(folder / "logs").iterdir()]}
 
@@ -710,7 +710,7 @@ class TestPrivacy:
         assert {name: oct(mode) for name, mode in modes.items() if mode} == {}
 
     def test_others_read_nothing_that_an_app_writes(self, tree):
-        """A database with tokens in it, for one."""
+        """Such as a database with tokens in it."""
         tree.write("yak/app.py", "open('users.db', 'w').close()\n" + APP)
         with tree.running():
             mode = (tree.home / "yak" / "users.db").stat().st_mode & 0o077
@@ -720,18 +720,18 @@ class TestPrivacy:
 
 
 def own_settings() -> str:
-    """The settings of this repository's apps, as one `.env.example`."""
+    """Return the settings of all apps, as one `.env.example`."""
     return "".join(f"{name}=\n" for name in sorted(settings_of_apps()))
 
 
 def environment_of(port: int) -> dict[str, str]:
-    """The environment of the small app or provider that listens there."""
+    """Return the environment of the small app or provider at this port."""
     return requests.get(f"http://localhost:{port}/environment", timeout=5).json()
 
 
 class TestTest:
-    def test_pytest_has_the_last_word(self, tree):
-        """All checks run, in order, and pytest last."""
+    def test_pytest_runs_last(self, tree):
+        """All checks run in order, and pytest runs last."""
         status, said = tree.run("test")
 
         assert status == 0
@@ -743,7 +743,7 @@ class TestTest:
         ]
 
     def test_a_check_that_fails_is_named(self, tree):
-        """A check that fails is named at once, fails the whole, and the others run all the same."""
+        """A failed check is named at once, the other checks still run, and the status is 1."""
         tree.write("FAIL", "mypy")
         status, said = tree.run("test")
         (tree.home / "FAIL").unlink()
@@ -753,14 +753,14 @@ class TestTest:
         assert named == "mypy failed." and pytest_was_here.startswith("pytest ")
 
     def test_arguments_are_for_pytest_alone(self, tree):
-        """With arguments only pytest runs, with them."""
+        """With arguments only pytest runs."""
         status, said = tree.run("test", "tests/test_login.py", "-k", "deny")
 
         assert (status, said) == (0, "pytest tests/test_login.py -k deny was here\n")
 
     @pytest.mark.parametrize("typed", ["zebra", "zebra/", "./zebra"])
-    def test_a_folder_is_for_the_tests_of_this_app(self, tree, typed):
-        """With the folder of an app, pytest runs what is about this app, and the time is said at the end."""
+    def test_a_folder_runs_the_tests_of_this_app(self, tree, typed):
+        """With the folder of an app, pytest runs the tests of this app, and the time is printed at the end."""
         tree.write("tests/apps/test_zebra.py", "")
         status, said = tree.run("test", typed, "-k", "deny")
         shutil.rmtree(tree.home / "tests")
@@ -915,14 +915,14 @@ class TestRefresh:
         ("option", "expected"), [("--from", ["excerpts", "notebooks", "pictures"]), ("--only", ["excerpts"])]
     )
     def test_it_can_begin_later(self, quoting_tree, option, expected):
-        """After a failure, or for one step alone."""
+        """--from skips the steps before, --only all others."""
         status, said = quoting_tree.run("refresh", option, "excerpts")
 
         assert status == 0
         assert steps_of(said) == expected
 
     def test_an_excerpt_that_is_lost_is_named(self, quoting_tree):
-        """A block whose lines are nowhere is for you to change; its page and line are said."""
+        """A block that is in its file no more is named with its page and line."""
         quoting_tree.write("docs/stale.md", QUOTING_PAGE.replace("__main__", "__other__"))
         status, said = quoting_tree.run("refresh", "--only", "excerpts")
 
@@ -931,8 +931,8 @@ class TestRefresh:
 
 
 class TestClean:
-    def test_clean_keeps_what_people_wrote(self, bare_tree):
-        """What a run has left goes; .env and the rest stay."""
+    def test_clean_keeps_your_files(self, bare_tree):
+        """The leftovers of runs are removed; .env, the code and your own apps stay."""
         bare_tree.write("zebra/.env", "CLIENT_SECRET=mine")
         for path in ("zebra/db.sqlite", "zebra/flask_session/1", ".venv/pyvenv.cfg", ".learn/clients.json"):
             bare_tree.write(path, "left")
@@ -948,7 +948,7 @@ class TestClean:
 
     @pytest.mark.usefixtures("symlinks")
     def test_clean_stays_in_the_tree(self, bare_tree, tmp_path):
-        """A symbolic link goes, or is passed by; what it leads to stays."""
+        """A symbolic link is removed or ignored; its target stays."""
         (tmp_path / "mine").mkdir()
         (tmp_path / "mine" / "my.db").write_text("mine", "utf-8")
         for link in (".venv", "zebra/elsewhere"):
@@ -958,8 +958,8 @@ class TestClean:
         assert (tmp_path / "mine" / "my.db").exists()
         assert not (bare_tree.home / ".venv").is_symlink()
 
-    def test_clean_waits_for_the_end(self, tree):
-        """While the apps run, nothing is taken away from under them."""
+    def test_clean_refuses_while_apps_run(self, tree):
+        """The running apps need their files."""
         with tree.running():
             status, said = tree.run("clean")
 
@@ -969,15 +969,15 @@ class TestClean:
 
 class TestUsage:
     def test_an_unknown_command_shows_the_others(self, bare_tree):
-        """An unknown command is named, and what there is instead."""
-        status, said = bare_tree.run("dance")
+        """An unknown command is named, and all commands are listed."""
+        status, said = bare_tree.run("start")
 
         assert status == 2
-        assert said.startswith("There is no command dance.\n\nUsage: ")
+        assert said.startswith("There is no command start.\n\nUsage: ")
         assert [name for name in COMMANDS if f"\n  {name} " not in said] == []
 
     def test_help_has_two_columns(self, bare_tree):
-        """However long a command is, what it does begins in the same column."""
+        """The descriptions begin in the same column."""
         status, said = bare_tree.run("--help")
         rows = [line for line in said.splitlines() if line.startswith("  ")]
         starts = {re.match(r"  \S+ {2,}", row).end() for row in rows}
@@ -988,7 +988,7 @@ class TestUsage:
     @pytest.mark.parametrize("asked", ["-h", "--help"])
     @pytest.mark.parametrize("name", COMMANDS)
     def test_each_command_has_help(self, bare_tree, name, asked):
-        """Its usage, what it does, and an example; nothing is installed for it."""
+        """It has the usage, the description and an example; nothing is installed for it."""
         status, said = bare_tree.run(name, asked)
 
         assert status == 0
@@ -998,11 +998,11 @@ class TestUsage:
         assert not (bare_tree.home / ".learn").exists()
 
     def test_each_command_is_a_function_of_its_name(self):
-        """A row without its module would be seen only when it is typed."""
+        """A row without its module would be noticed only when the command is typed."""
         assert all(callable(function_of(name)) for name in COMMANDS)
 
     def test_an_unknown_option_is_named(self, bare_tree):
-        """What run does not know is not passed over."""
+        """`run` refuses unknown options."""
         status, said = bare_tree.run("--browser")
 
         assert status == 2
@@ -1010,7 +1010,7 @@ class TestUsage:
 
     @pytest.mark.parametrize("folder", app_folders())
     def test_each_readme_says_which_python(self, folder):
-        """Before the first command, on every system, and in the same words everywhere."""
+        """Before the first command, for every system, with the same words in each README."""
         readme = (ROOT / folder / "README.md").read_text("utf-8")
         before, _, after = readme.partition("```\ncd ")
 
@@ -1018,8 +1018,8 @@ class TestUsage:
         assert before.count(WHICH_PYTHON) == 1 and "python -m" not in before.partition(WHICH_PYTHON)[0]
         assert after.startswith(f"{folder}\npython app.py\n```")
 
-    def test_windows_is_told_of_reserved_ports(self, monkeypatch):
-        """A port that Hyper-V has reserved looks taken, and netstat shows nobody there."""
+    def test_windows_users_learn_of_reserved_ports(self, monkeypatch):
+        """A port that Hyper-V has reserved looks taken, and netstat shows no program there."""
         monkeypatch.setattr(sys, "platform", "win32")
 
         assert "excludedportrange" in ports.how_to_find_program(9000)

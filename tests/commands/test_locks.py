@@ -1,4 +1,4 @@
-"""The locked packages install on the machines that learners have, or `learn.py` says beforehand why not."""
+"""The locked packages can be installed on the machines of the table; on others `learn.py` says why not."""
 
 import os
 import re
@@ -32,7 +32,7 @@ BUILDS = (  # sysconfig.get_platform(), platform.machine(), SOABI, and the machi
 
 
 def pins(lock):
-    """Return the pins of a lock file with their hashes, by package; the pins of one package for several Pythons."""
+    """Return the pins of a lock file with their hashes, by package; a package may have pins for several Pythons."""
     found = {}
     for pin in re.split(r"^(?=[\w.-]+==)", (ROOT / lock).read_text("utf-8"), flags=re.MULTILINE)[1:]:
         found.setdefault(pin.partition("==")[0], []).append(pin)
@@ -40,7 +40,7 @@ def pins(lock):
 
 
 def pretend(monkeypatch, system, processor, abi):
-    """Let this Python be one that was built for another machine."""
+    """Make this Python look as if it were built for another machine."""
     monkeypatch.setattr("sysconfig.get_platform", lambda: system)
     monkeypatch.setattr("platform.machine", lambda: processor)
     monkeypatch.setattr("sysconfig.get_config_var", lambda name: {"SOABI": abi or None}[name])
@@ -51,7 +51,7 @@ def pretend(monkeypatch, system, processor, abi):
 
 @pytest.mark.parametrize("build", BUILDS, ids=lambda build: f"{build[0]} {build[1]} {build[2]}".strip())
 def test_every_build_has_its_machine(build):
-    """What Python was built for decides, not the computer."""
+    """The machine is the one for which Python was built, not the computer."""
     *build, machine = build
 
     assert machines.name_machine(*build) == machine
@@ -59,7 +59,7 @@ def test_every_build_has_its_machine(build):
 
 
 def test_every_machine_has_a_build():
-    """No machine of the table is one that no Python would be taken for."""
+    """Each machine of the table is recognised for at least one Python."""
     assert {build[3] for build in BUILDS} == set(MACHINES)
 
 
@@ -82,20 +82,20 @@ def test_a_machine_without_wheels_gets_one_sentence(build, lock, monkeypatch):
     assert "\n" not in sentence and sentence.count(". ") == 0
 
 
-def test_this_machine_is_none_of_them():
-    """The suite runs here, so nothing is missing here."""
+def test_nothing_is_missing_on_this_machine():
+    """The suite runs here, so all packages have wheels here."""
     machines.check(pins("requirements-dev.txt").keys())
 
 
 @pytest.mark.parametrize("name", sorted(LACKING))
-def test_what_is_missing_is_locked(name):
-    """A row that names a package which is no longer locked is stale."""
+def test_missing_packages_are_locked(name):
+    """A row with a package that is no longer locked is stale."""
     assert set(MACHINES[name].missing) - pins("requirements-dev.txt").keys() == set()
 
 
 @pytest.mark.parametrize("name", sorted(LACKING))
 def test_troubleshooting_has_the_row(name):
-    """Who searches the page for the sentence finds the machine with all that it lacks."""
+    """docs/troubleshooting.md has the machine with all packages that it lacks."""
     page = (ROOT / "docs" / "troubleshooting.md").read_text("utf-8")
     rows = [line for line in page.splitlines() if line.startswith(f"| {MACHINES[name].title}")]
 
@@ -105,16 +105,16 @@ def test_troubleshooting_has_the_row(name):
 
 @pytest.mark.parametrize("lock", LOCKS)
 def test_a_lock_names_no_registry(lock):
-    """pip asks the registry that the learner has set."""
+    """pip uses the registry of your own settings."""
     assert "://" not in (ROOT / lock).read_text("utf-8")
 
 
-# What the package registry says; once a week, because it changes without a commit
+# The package registry, once a week, because it changes without a commit
 
 
 @pytest.mark.parametrize("python", PYTHONS)
 @pytest.mark.parametrize("name", MACHINES)
-def test_the_table_is_what_the_registry_says(name, python, tmp_path):
+def test_the_table_agrees_with_the_registry(name, python, tmp_path):
     """Without the packages that are missing on a machine the locks install there; with any of them they do not."""
     if "registry" not in REQUIRED:
         pytest.skip(reason="REQUIRE does not name registry: the package registry is not asked")

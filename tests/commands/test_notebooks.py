@@ -1,4 +1,4 @@
-"""The notebooks show what happens and are made alike; nothing is left behind; JupyterLab starts, asks nobody, stops."""
+"""The notebooks: their outputs are true, their form is uniform, and JupyterLab starts and stops without leftovers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tools.places import ROOT
 FOLDER = ROOT / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 SANITIZE = FOLDER / "sanitize.cfg"
-MARK = "NOTEBOOKS_OF_THIS_TEST"  # in the environment of all that a test starts
+MARK = "NOTEBOOKS_OF_THIS_TEST"  # in the environment of each process that a test starts
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -45,7 +45,7 @@ START_JUPYTERLAB = (
     "{provider_port}, with_browser=False))"
 )
 
-SANITISED = {  # a line of an output: what is compared of it
+SANITISED = {  # a line of an output: the line that is compared
     "    state=Rk3f…": "    state=VALUE",
     "?code=Rk3fAbc-_~&state=x%2Fy": "?code=VALUE&state=VALUE",
     "    Cookie: a=Rk3f…; b=.eJx…": "    Cookie: a=VALUE; b=VALUE",
@@ -77,14 +77,14 @@ def notebook(file):
 
 @pytest.fixture
 def mark(tmp_path):
-    """An environment that marks all that is started with it; whatever remains of it is ended."""
+    """An environment that marks the processes with it; those that remain are killed."""
     with marking(tmp_path) as environment:
         yield environment
 
 
 @contextmanager
 def marking(folder):
-    """What `mark` does."""
+    """Yield a marked environment, and kill the processes that remain."""
     name = uuid.uuid4().hex
     yield {**os.environ, MARK: name, "IPYTHONDIR": str(folder), "JUPYTER_RUNTIME_DIR": str(folder / "runtime")}
     for process in marked(name):
@@ -93,11 +93,11 @@ def marking(folder):
 
 @pytest.fixture(scope="module")
 def stored_run(request, tmp_path_factory):
-    """What nbval says of the notebooks that this run asks for: in one process, since each would take seconds to load.
+    """Run nbval once on the chosen notebooks, because it takes seconds to load.
 
-    Returns the output, and the mark of all that was started.
+    Returns the output, and the mark of the processes.
     """
-    items = [item for item in request.session.items if item.name.startswith("test_what_is_stored_happens[")]
+    items = [item for item in request.session.items if item.name.startswith("test_stored_outputs_are_true[")]
     files = {item.callspec.params["file"] for item in items}
     with marking(tmp_path_factory.mktemp("stored")) as environment:
         yield nbval(sorted(files), environment, "-rA").stdout, environment[MARK]
@@ -108,8 +108,8 @@ def test_there_are_seven_notebooks():
     assert [file.name[0] for file in NOTEBOOKS] == list("1234567")
 
 
-def test_what_is_stored_happens(file, notebook, stored_run):
-    """When it is run again, every cell shows what is stored, and no process is left."""
+def test_stored_outputs_are_true(file, notebook, stored_run):
+    """When it is run again, every cell has its stored output, and no process is left."""
     said, name = stored_run
     outcomes = re.findall(rf"^(PASSED|FAILED|ERROR) {re.escape(file.name)}(?:::|$)", said, re.MULTILINE)
     code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
@@ -118,23 +118,23 @@ def test_what_is_stored_happens(file, notebook, stored_run):
     wait_for(lambda: not marked(name), "all processes to end")
 
 
-def test_a_planted_lie_is_caught(tmp_path, mark):
-    """One word changed in one stored output is a failure; unchanged, the same cells pass."""
+def test_a_wrong_stored_output_is_found(tmp_path, mark):
+    """One changed word in one stored output is a failure; unchanged, the same cells pass."""
     notebook = json.loads(NOTEBOOKS[0].read_text("utf-8"))
     first = next(n for n, cell in enumerate(notebook["cells"]) if "→ 200 OK" in json.dumps(cell, ensure_ascii=False))
     true = json.dumps({**notebook, "cells": notebook["cells"][: first + 1]}, ensure_ascii=False)
     (tmp_path / "true.ipynb").write_text(true, "utf-8")
-    (tmp_path / "lie.ipynb").write_text(true.replace("→ 200 OK", "→ 201 OK", 1), "utf-8")
+    (tmp_path / "wrong.ipynb").write_text(true.replace("→ 200 OK", "→ 201 OK", 1), "utf-8")
 
     said = nbval([tmp_path], {**mark, "PYTHONPATH": str(FOLDER)}).stdout
 
     assert "201 OK" in said and "1 failed" in said
-    assert re.findall(r"^FAILED (\S+)::", said, re.MULTILINE) == ["lie.ipynb"]
+    assert re.findall(r"^FAILED (\S+)::", said, re.MULTILINE) == ["wrong.ipynb"]
 
 
 def test_only_what_is_random_is_sanitised():
-    """The key stays, and so does everything that a lie could be about."""
-    from nbval.plugin import get_sanitize_patterns  # here alone: it takes seconds
+    """The keys stay, and all values that the lesson is about."""
+    from nbval.plugin import get_sanitize_patterns  # only here, because it takes seconds
 
     patterns = get_sanitize_patterns(SANITIZE.read_text("utf-8"))
 
@@ -147,14 +147,14 @@ def test_only_what_is_random_is_sanitised():
 
 
 def test_every_pattern_has_its_comment():
-    """sanitize.cfg says above each pattern what it is for."""
+    """sanitize.cfg has a comment above each pattern."""
     blocks = SANITIZE.read_text("utf-8").strip().split("\n\n")
 
     assert all(re.fullmatch(r"(#.*\n)+regex: .*\nreplace: .*", block) for block in blocks[1:])
 
 
 def test_kernel_killed_leaves_nothing(mark):
-    """A kernel that is killed with its whole group takes provider and app with it, and their folders."""
+    """When a kernel is killed with its process group, provider and app end too, and their folders are removed."""
     kernel = in_kernel(mark, "p = start_provider(); a = start_app('step3_login', p); print(a.folder, p.url, a.url)")
     folder, provider, app = kernel.stdout.readline().split()
     assert requests.get(app, timeout=5).status_code == requests.get(provider, timeout=5).status_code == 200
@@ -171,7 +171,7 @@ def test_kernel_killed_leaves_nothing(mark):
 
 
 def test_app_that_does_not_start_says_why(mark, tmp_path):
-    """What the app has printed is in the error."""
+    """The output of the app is in the error."""
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "app.py").write_text("raise SystemExit('I will not.')", "utf-8")
     (tmp_path / "broken" / ".env.example").touch()
@@ -190,7 +190,7 @@ def test_cells_are_few_and_short(notebook):
 
 
 def test_notebook_has_its_parts(notebook):
-    """It begins with what one does, learns and needs; has teaching notes; ends with exercises and folded answers."""
+    """It says first what you do, learn and need; it has teaching notes, exercises and folded solutions."""
     first, text = source(notebook["cells"][0]), "".join(map(source, notebook["cells"]))
     tags = [tag for cell in notebook["cells"] for tag in cell["metadata"].get("tags", [])]
 
@@ -201,7 +201,7 @@ def test_notebook_has_its_parts(notebook):
 
 
 def test_links_lead_somewhere(notebook):
-    """Each file that a notebook links to is there."""
+    """Each file that a notebook links to exists."""
     text = "".join(source(cell) for cell in notebook["cells"] if cell["cell_type"] == "markdown")
     files = [link for link, _ in LINK.findall(text) if "://" not in link]
 
@@ -210,7 +210,7 @@ def test_links_lead_somewhere(notebook):
 
 
 def test_neighbours_are_linked(file, notebook):
-    """A notebook leads to the one before and the one after."""
+    """A notebook links to the one before and the one after."""
     place = NOTEBOOKS.index(file)
     neighbours = [other.name for other in NOTEBOOKS[max(place - 1, 0) : place + 2] if other != file]
 
@@ -219,7 +219,7 @@ def test_neighbours_are_linked(file, notebook):
 
 
 def test_outputs_are_stored(notebook):
-    """Whatever shows something has shown it; nothing was run twice or left out."""
+    """Each cell that prints has an output, and each cell was run once."""
     code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
 
     assert [cell["execution_count"] for cell in code] == [*range(1, len(code) + 1)]
@@ -227,7 +227,7 @@ def test_outputs_are_stored(notebook):
 
 
 def test_outputs_have_no_noise(notebook):
-    """No error, no warning, no access log, no clock, no path of somebody's machine."""
+    """No error, no warning, no access log, no time of day, no path of a machine."""
     outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
     text = json.dumps(outputs, ensure_ascii=False)
 
@@ -237,7 +237,7 @@ def test_outputs_have_no_noise(notebook):
 
 
 def test_metadata_is_the_same_everywhere(notebook):
-    """A generic kernel, no moments, no settings of somebody's editor."""
+    """A generic kernel, no timestamps, no settings of an editor."""
     cells = [cell["metadata"] for cell in notebook["cells"]]
 
     assert notebook["metadata"] == METADATA
@@ -245,14 +245,14 @@ def test_metadata_is_the_same_everywhere(notebook):
 
 
 def test_readme_lists_the_notebooks():
-    """The table has a row for each."""
+    """The table has a row for each notebook."""
     readme = (FOLDER / "README.md").read_text("utf-8")
 
     assert [file.name for file in NOTEBOOKS if f"({file.name})" not in readme] == []
 
 
 def test_jupyterlab_starts_and_stops(mark, tmp_path):
-    """It answers on loopback to whoever has the token, asks for no news, and ends with all it has started."""
+    """It responds on loopback to requests with the token, fetches no news, and stops with all its processes."""
     port = free_port()
     lab = START_JUPYTERLAB.format(port=port, provider_port=free_port())
     environment = {
@@ -262,18 +262,20 @@ def test_jupyterlab_starts_and_stops(mark, tmp_path):
         "HTTP_PROXY": "http://127.0.0.1:9",
     }
     command = [sys.executable, "-c", lab]
-    learn = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, encoding="utf-8", **alone())
+    learn = subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, encoding="utf-8", **in_new_group()
+    )
     try:
-        address = next(line.split()[-1] for line in learn.stdout if line.startswith("JupyterLab is at"))
-        with_token = requests.get(address, timeout=20)
+        url = next(line.split()[-1] for line in learn.stdout if line.startswith("JupyterLab is at"))
+        with_token = requests.get(url, timeout=20)
         without = requests.get(f"http://127.0.0.1:{port}/lab", timeout=20)
-        settings = requests.get(address.replace("/lab?", f"/lab/api/settings/{NOTES}?"), timeout=20).json()
+        settings = requests.get(url.replace("/lab?", f"/lab/api/settings/{NOTES}?"), timeout=20).json()
     finally:
         learn.send_signal(signal.CTRL_BREAK_EVENT if sys.platform == "win32" else signal.SIGINT)
         said = learn.communicate(timeout=60)[0]
 
     page = json.loads(re.search(r'id="jupyter-config-data"[^>]*>(.*?)</script>', with_token.text, re.DOTALL)[1])
-    assert "of-another-server" not in address
+    assert "of-another-server" not in url
     assert page["news"] == {"disabled": True} and page["extensionManager"]["can_install"] is False
     assert settings["schema"]["properties"]["fetchNews"]["default"] == "false"
     assert "login" in without.url
@@ -282,8 +284,8 @@ def test_jupyterlab_starts_and_stops(mark, tmp_path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows opens URLs with no program that a test can give it")
-def test_jupyterlab_tells_nobody_its_token(mark, tmp_path):
-    """No command line has the token, since all users of a machine can read those: the browser opens a private file."""
+def test_jupyterlab_keeps_its_token_secret(mark, tmp_path):
+    """All users of a machine can read command lines, so none has the token: the browser opens a private file."""
     opened = tmp_path / "opened"
     browser = tmp_path / "browser"
     browser.write_text(
@@ -295,10 +297,12 @@ def test_jupyterlab_tells_nobody_its_token(mark, tmp_path):
     ).replace("with_browser=False", "with_browser=True")
     environment = {name: value for name, value in mark.items() if name != "CI"} | {"BROWSER": str(browser)}
     command = [sys.executable, "-c", lab]
-    learn = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, encoding="utf-8", **alone())
+    learn = subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, encoding="utf-8", **in_new_group()
+    )
     try:
-        address = next(line.split()[-1] for line in learn.stdout if line.startswith("JupyterLab is at"))
-        token = address.partition("token=")[2]
+        url = next(line.split()[-1] for line in learn.stdout if line.startswith("JupyterLab is at"))
+        token = url.partition("token=")[2]
         wait_for(lambda: opened.exists() and opened.read_text("utf-8").endswith("\n"), "the browser to be opened")
         file = Path(url2pathname(urlsplit(opened.read_text("utf-8").strip()).path))
         page, modes = file.read_text("utf-8"), file.stat().st_mode | file.parent.stat().st_mode
@@ -313,8 +317,8 @@ def test_jupyterlab_tells_nobody_its_token(mark, tmp_path):
     wait_for(lambda: not marked(mark[MARK]), "all processes to end")
 
 
-def test_gallery_that_runs_is_used(provider, capsys):
-    """A provider that answers at the port stays what it is; another program there is no obstacle."""
+def test_a_running_gallery_is_used(provider, capsys):
+    """A provider at the port is used; another program there does not matter."""
     tools.learn.notebooks._say_what_is_running(provider.port)
     with socket.create_server(("127.0.0.1", 0)) as other:
         tools.learn.notebooks._say_what_is_running(other.getsockname()[1])
@@ -325,7 +329,7 @@ def test_gallery_that_runs_is_used(provider, capsys):
 
 
 def nbval(paths, environment, *options):
-    """Run the notebooks of one folder, or the folder, under nbval, with no setting of this suite."""
+    """Run nbval on the notebooks of one folder, or on the folder, without the settings of this suite."""
     folder = paths[0] if paths[0].is_dir() else paths[0].parent
     command = [
         sys.executable,
@@ -345,22 +349,22 @@ def nbval(paths, environment, *options):
 
 
 def in_kernel(environment, code, **more):
-    """Start Python where a kernel is started, in a group of its own, and run code that uses `stage`."""
+    """Start Python in the notebooks' folder, in a new group, and run code after `from stage import *`."""
     lines = f"from stage import *; {code}; import sys, time; sys.stdout.flush(); time.sleep(60)"
     command = [sys.executable, "-c", lines]
-    more = {"stdout": subprocess.PIPE, "encoding": "utf-8", **alone(), **more}
+    more = {"stdout": subprocess.PIPE, "encoding": "utf-8", **in_new_group(), **more}
     return subprocess.Popen(command, cwd=FOLDER, env=environment, **more)
 
 
-def alone():
-    """What gives a process a group of its own."""
+def in_new_group():
+    """Return the arguments that start a process in a new group."""
     if sys.platform == "win32":
         return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
     return {"start_new_session": True}
 
 
 def marked(name):
-    """The processes that have the mark of a test."""
+    """Return the processes that have the mark of a test."""
     found = []
     for process in psutil.process_iter():
         try:
@@ -372,7 +376,7 @@ def marked(name):
 
 
 def command_lines(name):
-    """The command lines of the processes that have the mark of a test and have not ended meanwhile."""
+    """Return the command lines of the running processes that have the mark of a test."""
     found = []
     for process in marked(name):
         with suppress(psutil.Error):
@@ -381,7 +385,7 @@ def command_lines(name):
 
 
 def source(cell):
-    """The text of a cell."""
+    """Return the text of a cell."""
     return "".join(cell["source"])
 
 

@@ -1,4 +1,4 @@
-"""The provider with a gallery, as learn.py runs it: the apps are in a file, and nothing else is known of them."""
+"""The provider with a gallery, as learn.py runs it: it reads the apps from a file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tools.places import ROOT
 
 @dataclass
 class Gallery:
-    """The provider, and the apps that run beside it, by folder."""
+    """The provider, and the running apps by folder."""
 
     provider: RunningProvider
     apps: dict[str, App]
@@ -30,7 +30,7 @@ class Gallery:
 
 @contextmanager
 def running_gallery(where: Path, *running: str) -> Iterator[Gallery]:
-    """Run the provider with all apps of the tree in its gallery; only those of the folders `running` run."""
+    """Run the provider with all apps in its gallery, and start only the apps of the folders `running`."""
     provider = RunningProvider("127.0.0.1", free_port())
     apps = {folder: prepare(folder, provider, where / str(n)) for n, folder in enumerate(running)}
     file = where / "gallery.json"
@@ -41,7 +41,7 @@ def running_gallery(where: Path, *running: str) -> Iterator[Gallery]:
     try:
         for app in apps.values():
             app.start()
-        wait_for(lambda: _answers(provider), "the gallery to answer")
+        wait_for(lambda: _responds(provider), "the gallery to respond")
         yield Gallery(provider, apps)
     finally:
         for app in apps.values():
@@ -62,7 +62,7 @@ def _row(app: ListedApp, running: App | None) -> dict[str, object]:
     }
 
 
-def _answers(provider: RunningProvider) -> bool:
+def _responds(provider: RunningProvider) -> bool:
     try:
         return requests.get(f"{provider.url}/_people", timeout=5).ok
     except requests.ConnectionError:

@@ -145,7 +145,7 @@ def wait_for_response(target: Target, process: subprocess.Popen[bytes]) -> bool:
 
 
 def memory_of(process: int) -> float:
-    """Return the megabytes of a process and its children: the memory of each alone (USS), and the largest shared part.
+    """Return the megabytes of a process and its children: their own memory (USS), and the biggest part that they share.
 
     For a single process that is its RSS.
     """

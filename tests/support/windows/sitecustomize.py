@@ -1,6 +1,6 @@
-"""Every Python with this folder in PYTHONPATH looks `localhost` up as Windows does: ::1 first, where a refusal is slow.
+"""A Python with this folder in PYTHONPATH resolves `localhost` as Windows does: ::1 first, where a refusal is slow.
 
-A refused connection to ::1 takes REFUSAL_SECONDS, which is 2 on Windows, and is a line of the file REFUSALS.
+A refused connection to ::1 takes REFUSAL_SECONDS, which is 2 on Windows, and adds a line to the file REFUSALS.
 """
 
 import os
@@ -12,7 +12,7 @@ _look_up, _connect = socket.getaddrinfo, socket.socket.connect
 
 
 def getaddrinfo(host, port, family=0, *more, **named):
-    """Put ::1 before what the system says of localhost."""
+    """Put ::1 before the IP addresses of localhost."""
     first = []
     if host in ("localhost", b"localhost") and family in (socket.AF_UNSPEC, socket.AF_INET6):
         first = _look_up("::1", port, socket.AF_INET6, *more, **named)
@@ -21,7 +21,7 @@ def getaddrinfo(host, port, family=0, *more, **named):
 
 
 def connect(self, address):
-    """Note a refusal at ::1, and take as long as Windows."""
+    """Record a refusal at ::1, and take as long as Windows."""
     try:
         return _connect(self, address)
     except ConnectionRefusedError:
