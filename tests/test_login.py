@@ -238,7 +238,7 @@ def test_deny_shows_a_page(app, browser, provider):
     assert browser.is_logged_in_as("Ada Lovelace")
 
 
-# Refusals: answers that do not belong to this login
+# Refusals: authorization responses of another login
 
 
 @pytest.mark.parametrize("state", ["wrong", "", None], ids=["wrong", "empty", "missing"])
@@ -463,7 +463,7 @@ def test_has_a_timeout(app, new_browser, provider, profile_endpoint):
         assert browser.is_logged_in_as("Ada Lovelace")
 
 
-# Addresses
+# URLs and cookies
 
 
 def test_links_to_its_own_url(app, browser):

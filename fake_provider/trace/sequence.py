@@ -24,7 +24,7 @@ PAGES = {"person": "a page: who are you?", "decision": "a page: do you allow thi
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter of a message. `place` is where it stood: query, form, header, redirect, reply or reply header.
+    """One parameter of a message. `place` is its part of the request or response: the query, a header, the body.
 
     A page hides the value of a secret until the user clicks on it.
     """

@@ -37,7 +37,7 @@ def unwanted(text):
     for words, better, exceptions in ROWS:
         allowed = tuple(word for word in re.split(r", *", exceptions.lower()) if word)
         ends = "|".join(rf"{word}(?![a-z])" if word[-1] != "_" else word for word in re.split(", *", words))
-        for match in re.finditer(rf"(?<![a-z])(?:{ends})", text, re.IGNORECASE):
+        for match in re.finditer(rf"(?<![a-z])(?:{ends})", text, 0 if words.isupper() else re.IGNORECASE):
             if not allowed or not text[: match.start()].lower().rstrip(" _-\n").endswith(allowed):
                 found.append(f"{match[0]}: {better}")
     return found

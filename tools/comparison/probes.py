@@ -140,7 +140,7 @@ def repeated(login: MinimalLogin) -> bool:
     return not login.messages("token")
 
 
-def own_address(login: MinimalLogin) -> bool:
+def own_url(login: MinimalLogin) -> bool:
     """A forged Host header: the redirect URI must not contain the other host."""
     visitor = login.new_browser()
     visitor.visit("/")
@@ -310,7 +310,7 @@ def algorithm(login: MinimalLogin) -> bool:
 PROBES: dict[str, Probe] = {
     probe.__name__: probe
     for probe in (
-        state, state_once, pkce, issuer, repeated, own_address, denied_is_a_page, forged_is_a_page, https, timeout,
+        state, state_once, pkce, issuer, repeated, own_url, denied_is_a_page, forged_is_a_page, https, timeout,
         no_redirects, netrc, token_status, token_type, profile_status, token_not_in_cookie, threads, nonce,
         id_token_signed, audience, id_token_there, same_subject, algorithm,
     )

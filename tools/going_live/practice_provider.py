@@ -20,8 +20,8 @@ def main(port: str, folder: str) -> None:
     home = Path(folder)
     Granian(
         "the fake provider",
-        address="127.0.0.1",
-        port=int(port),
+        "127.0.0.1",
+        int(port),
         interface=Interfaces.WSGI,
         blocking_threads=32,
         log_enabled=False,

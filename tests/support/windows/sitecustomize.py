@@ -20,14 +20,14 @@ def getaddrinfo(host, port, family=0, *more, **named):
     return first + [row for row in rest if row not in first]
 
 
-def connect(self, address):
+def connect(self, peer):
     """Record a refusal at ::1, and take as long as Windows."""
     try:
-        return _connect(self, address)
+        return _connect(self, peer)
     except ConnectionRefusedError:
-        if address[0] == "::1":
+        if peer[0] == "::1":
             with Path(os.environ["REFUSALS"]).open("a", encoding="utf-8") as file:
-                file.write(f"{address[1]}\n")
+                file.write(f"{peer[1]}\n")
             time.sleep(float(os.environ["REFUSAL_SECONDS"]))
         raise
 
