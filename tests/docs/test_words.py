@@ -9,8 +9,16 @@ import pytest
 
 from tools.places import ROOT
 
+
+def pattern_of(words):
+    """Return the pattern of a row: whole words, constants for words in capitals, and prefixes for words ending in _."""
+    ends = "|".join(word if word[-1] == "_" else rf"{word}(?![a-z])" for word in re.split(", *", words))
+    return re.compile(rf"(?<![a-z])(?:{ends})", 0 if words.isupper() else re.IGNORECASE)
+
+
 TABLE = (ROOT / "CONTRIBUTING.md").read_text("utf-8").partition("## Words")[2].partition("\n## ")[0]
-ROWS = re.findall(r"^\| ([^|]+?) \| ([^|]+?) \| ([^|]*?) ?\|$", TABLE, re.MULTILINE)[1:]  # not, but, except after
+FOUND = re.findall(r"^\| ([^|]+?) \| ([^|]+?) \| ([^|]*?) ?\|$", TABLE, re.MULTILINE)[1:]  # not, but, except after
+ROWS = [(pattern_of(words), better, tuple(re.findall(r"[^\s,]+", exceptions))) for words, better, exceptions in FOUND]
 FILES = [
     file.relative_to(ROOT).as_posix()
     for folder in ("fake_provider", "tools", "tests")
@@ -33,14 +41,12 @@ def written(code):
 
 def unwanted(text):
     """Return what the table has against this text."""
-    found = []
-    for words, better, exceptions in ROWS:
-        allowed = tuple(word for word in re.split(r", *", exceptions.lower()) if word)
-        ends = "|".join(rf"{word}(?![a-z])" if word[-1] != "_" else word for word in re.split(", *", words))
-        for match in re.finditer(rf"(?<![a-z])(?:{ends})", text, 0 if words.isupper() else re.IGNORECASE):
-            if not allowed or not text[: match.start()].lower().rstrip(" _-\n").endswith(allowed):
-                found.append(f"{match[0]}: {better}")
-    return found
+    return [
+        f"{match[0]}: {better}"
+        for pattern, better, exceptions in ROWS
+        for match in pattern.finditer(text)
+        if not (exceptions and text[: match.start()].lower().rstrip(" _-\n").endswith(exceptions))
+    ]
 
 
 @pytest.mark.parametrize(
