@@ -823,6 +823,13 @@ new = ''''''
 """
 
 
+STORE = """import pathlib, sys
+print('notebook', pathlib.Path(sys.argv[1]).name, 'was here')
+file = pathlib.Path(sys.argv[1])
+file.write_text(file.read_text('utf-8').replace('code=old', 'code=new').replace('404', '200 OK'), 'utf-8')
+"""
+
+
 @pytest.fixture
 def quoting_tree(tree):
     """A tree with pages that quote an app, and small programs in place of those that measure and run notebooks."""
@@ -830,8 +837,10 @@ def quoting_tree(tree):
     tree.write("docs/stale.md", "")
     tree.write("workshop/broken_logins/logins.toml", LOGINS)
     tree.write("tools/comparison/__main__.py", "print('comparison was here')")
-    tree.write("notebooks/store.py", "import sys\nprint('notebook', sys.argv[1][-10:], 'was here')")
-    tree.write("notebooks/1_a.ipynb", "{}")
+    tree.write("notebooks/store.py", STORE)
+    tree.write("notebooks/sanitize.cfg", "[values]\nregex: code=\\w+\nreplace: code=VALUE\n")
+    for name, output in (("1_a", "code=old 200 OK"), ("2_b", "code=old 404")):
+        tree.write(f"notebooks/{name}.ipynb", json.dumps({"cells": [{"outputs": [{"text": [output]}]}]}))
     yield tree
     for path in ("README.md", "docs", "workshop", "notebooks"):
         left = tree.home / path
@@ -879,10 +888,10 @@ class TestRefresh:
         assert status == 0, said
         assert steps_of(said) == list(STEPS)
         assert [line.split()[0] for line in said.splitlines() if line.endswith("was here")] == [
-            *("pytest", "comparison", "notebook", "pytest")
+            *("pytest", "comparison", "notebook", "notebook", "pytest")
         ]
         assert "pytest tests/test_attacks.py --write-security" in said and re.search(r"excerpts: done in \d+ s", said)
-        assert said.endswith("Changed files:\n  README.md\n")
+        assert said.endswith("Changed files:\n  README.md\n  notebooks/2_b.ipynb\n")
         assert "stale" not in (quoting_tree.home / "README.md").read_text("utf-8")
 
     def test_pictures_are_written_and_chromium_is_required(self, quoting_tree):

@@ -7,11 +7,14 @@ of READMEs, in the outputs of notebooks and in pictures.
 from __future__ import annotations
 
 import hashlib
+import json
+import re
 import time
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..places import ROOT
 from .command_table import parser_for, typed
@@ -82,10 +85,38 @@ def write_excerpts(_: Path) -> None:
 
 
 def write_notebooks(python: Path) -> None:
-    """Run the notebooks and store their outputs."""
-    for file in sorted((ROOT / "notebooks").glob("*.ipynb")):
+    """Run the notebooks and store their outputs. A file stays as it was if only random values differ."""
+    folder = ROOT / "notebooks"
+    patterns = read_patterns((folder / "sanitize.cfg").read_text("utf-8"))
+    for file in sorted(folder.glob("*.ipynb")):
+        before = file.read_bytes()
         if run_module(python, "notebooks.store", str(file)):
             raise Problem(f"{file.name} has a cell that fails: its error stands above.")
+        if sanitised(json.loads(before), patterns) == sanitised(json.loads(file.read_bytes()), patterns):
+            file.write_bytes(before)
+
+
+Patterns = list[tuple[str, str]]
+
+
+def read_patterns(config: str) -> Patterns:
+    """Return the patterns of sanitize.cfg and their replacements, as nbval reads them."""
+    return re.findall(r"^regex: (.*)\nreplace: (.*)$", config, re.MULTILINE)
+
+
+def sanitised(content: Any, patterns: Patterns) -> Any:
+    """Return a notebook, or a part of one, with its random values replaced, and without outputs that nbval ignores."""
+    if isinstance(content, dict):
+        if "nbval-ignore-output" in content.get("metadata", {}).get("tags", []):
+            content = {**content, "outputs": []}
+        return {key: sanitised(value, patterns) for key, value in content.items()}
+    if isinstance(content, list):
+        is_text = all(isinstance(line, str) for line in content)
+        return sanitised("".join(content), patterns) if is_text else [sanitised(one, patterns) for one in content]
+    if isinstance(content, str):
+        for pattern, replacement in patterns:
+            content = re.sub(pattern, replacement, content)
+    return content
 
 
 def write_pictures(python: Path) -> None:
