@@ -932,7 +932,9 @@ class TestRefresh:
 
     def test_an_excerpt_that_is_lost_is_named(self, quoting_tree):
         """A block that is in its file no more is named with its page and line."""
-        quoting_tree.write("docs/stale.md", QUOTING_PAGE.replace("__main__", "__other__"))
+        quoting_tree.write(
+            "docs/stale.md", '# A page\n\n```python title="zebra/app.py"\nrows = read()\nprint(rows)\n```\n'
+        )
         status, said = quoting_tree.run("refresh", "--only", "excerpts")
 
         assert status == 1
