@@ -96,7 +96,7 @@ def check_runs(request, tmp_path_factory):
 def gallery_of(where, folder, url, state):
     """A running gallery with this app in its file."""
     app = ListedApp(folder, int(url.rpartition(":")[2]), shows="", new="")
-    Gallery(where / "gallery.json", [app]).note(folder, state)
+    Gallery(where / "gallery.json", [app]).set_state(folder, state)
     with lock.hold(where / "running.lock", pytest.fail):
         yield
 
@@ -115,7 +115,7 @@ def test_a_good_app_passes(check_runs):
     assert ended.returncode == 0, ended.stdout
     assert "PASS     RP-03" in ended.stdout
     assert "RP-56: this cannot be done from outside" in ended.stdout
-    assert "passed   log out ends it" in ended.stdout
+    assert "passed   log out ends the login" in ended.stdout
     assert "passed   asks with state pkce and a registered address" in ended.stdout
 
 

@@ -109,7 +109,7 @@ def lines_of(folder: str, root: Path) -> Iterator[tuple[str, str]]:
 
     A program in the same folder that app.py does not import, as raw_requests/terminal.py, is not part of the app.
     """
-    for file in sorted(app_files(root / folder), key=lambda file: (file.suffix != ".py", file)):
+    for file in sorted(app_files(root / folder, root), key=lambda file: (file.suffix != ".py", file)):
         for line in map(str.strip, file.read_text("utf-8").splitlines()):
             yield file.relative_to(root).as_posix(), line
 

@@ -206,7 +206,7 @@ def test_learn_writes_the_root(tmp_path):
     """The file of learn.py names the root of this repository and each app, in its state."""
     apps = find_apps()
     learn = Gallery(tmp_path / "gallery.json", apps)
-    learn.note(apps[0].folder, "stopped", "It stopped.")
+    learn.set_state(apps[0].folder, "stopped", "It stopped.")
     gallery = LearnGallery(tmp_path / "gallery.json")
     listed = gallery.listed_apps()
 
