@@ -32,7 +32,7 @@ where, *arguments = sys.argv[1:]
 tools.learn.check.GALLERY, tools.learn.check.RUNNING = Path(where, "gallery.json"), Path(where, "running.lock")
 sys.exit(tools.learn.main(arguments))
 """
-SOME = "log_out or asks_with_state or its_cookie or RP-03 or RP-33 or RP-35 or RP-56 or RP-60 or RP-67"
+SOME = "log_out or sends_state or its_session_cookie or RP-03 or RP-33 or RP-35 or RP-56 or RP-60 or RP-67"
 ALL = "test_login or test_attacks"
 
 
@@ -116,7 +116,7 @@ def test_a_good_app_passes(check_runs):
     assert "PASS     RP-03" in ended.stdout
     assert "RP-56: this cannot be done from outside" in ended.stdout
     assert "passed   log out ends the login" in ended.stdout
-    assert "passed   asks with state pkce and a registered address" in ended.stdout
+    assert "passed   sends state pkce and redirect uri" in ended.stdout
 
 
 def test_a_bad_app_fails_with_an_explanation(check_runs):
