@@ -66,9 +66,7 @@ def pytest_addoption(parser):
     group.addoption(
         "--learners", type=_learners, metavar="N", help="let a class of N learners log in at every app, and time it"
     )
-    group.addoption(
-        "--all-rows", action="store_true", help="attack each vulnerable login with all rows, and check every app whole"
-    )
+    group.addoption("--all-rows", action="store_true", help="look longer: all rows, every app, every Python")
     group.addoption("--write-security", action="store_true", help="write docs/security.md from this run")
 
 
