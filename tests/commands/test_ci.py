@@ -56,4 +56,6 @@ def test_required_programs_are_used():
     required = {name for text in re.findall(r"REQUIRE=([\w,]+)", WORKFLOW + SCRIPT) for name in text.split(",")}
 
     assert required
-    assert [name for name in required if not re.search(rf'(needs|lacks)\(\s*"{name}"|"{name}" not in REQUIRED', SUITE)] == []
+    assert [
+        name for name in required if not re.search(rf'(needs|lacks)\(\s*"{name}"|"{name}" not in REQUIRED', SUITE)
+    ] == []

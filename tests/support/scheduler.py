@@ -14,6 +14,8 @@ from xdist.scheduler import LoadScopeScheduling
 from tools.apps import app_folders
 
 SPLIT_BY_APP = ("test_login", "browser/test_login_in_browser")  # their fixtures are cheap
+SPLIT_BY_DATABASE = ("apps/test_github_dance",)  # each database has an app of its own
+DATABASES = ("sqlite", "postgres")
 SPLIT_BY_TEST = ("commands/test_notebooks",)  # only the parameters of one test share a fixture
 # The slowest files, which start first so that no worker waits for one at the end.
 SLOWEST = (
@@ -54,7 +56,7 @@ class RunRecord:
 
 
 def share(nodeid: str) -> str:
-    """Return the share of a test: its file, or its file and its app.
+    """Return the share of a test: its file, or its file and its app or database.
 
     The module's fixtures are made again for each share, so a file is split only where that is worth it.
     """
@@ -62,10 +64,9 @@ def share(nodeid: str) -> str:
     file = name_of(path)
     if file in SPLIT_BY_TEST:
         return nodeid.partition("[")[0]
-    if file not in SPLIT_BY_APP:
-        return file
+    names = APPS if file in SPLIT_BY_APP else DATABASES if file in SPLIT_BY_DATABASE else ()
     parameters = test.partition("[")[2].removesuffix("]")
-    named = (app for app in APPS if re.search(rf"(^|-){re.escape(app)}($|-)", parameters))
+    named = (name for name in names if re.search(rf"(^|-){re.escape(name)}($|-)", parameters))
     return f"{file} {next(named, '')}".rstrip()
 
 
