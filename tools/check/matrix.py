@@ -76,6 +76,7 @@ for name in ("random", "getrandbits", "randbytes", "randint", "randrange", "choi
 """
 
 Result = dict[tuple[str, str], Outcome]  # by row and folder
+Found = dict[str, dict[str, Outcome]]  # by row and variant
 
 
 class AttackedFolder:
@@ -200,29 +201,50 @@ class Providers:
 
 
 def run(wanted: dict[str, Collection[str]], where: Path) -> Result:
-    """Attack each folder with its rows, and return the outcomes."""
+    """Attack each login of each folder with the rows of the folder, and return the outcomes."""
+    logins = [(folder, name) for folder in wanted for name in _provider_names(folder)]
     with ExitStack() as stack, ThreadPoolExecutor(MAX_FOLDERS_AT_ONCE) as pool:
-        providers = Providers(stack, min(MAX_FOLDERS_AT_ONCE, len(wanted)))
-        results = pool.map(lambda folder: _run_folder(folder, wanted[folder], where / folder, providers, ROOT), wanted)
-        return {key: outcome for result in results for key, outcome in result.items()}
+        providers = Providers(stack, min(MAX_FOLDERS_AT_ONCE, len(logins)))
+
+        def run_one(login: tuple[str, str | None]) -> list[Found]:
+            folder, name = login
+            return _attack_folder(folder, [name], wanted[folder], where / folder / (name or ""), providers, ROOT)
+
+        found = dict(zip(logins, pool.map(run_one, logins), strict=True))
+    result: Result = {}
+    for folder, rows in wanted.items():
+        result |= _judge_folder(folder, rows, [found[folder, name] for name in _provider_names(folder)], ROOT)
+    return result
 
 
-def _run_folder(folder: str, rows: Collection[str], where: Path, providers: Providers, source: Path) -> Result:
-    names = FACTS.get(folder, {}).get("providers", [None])
-    declared = declarations(source / folder)
+def _provider_names(folder: str) -> list[str | None]:
+    return list(FACTS.get(folder, {}).get("providers", [None]))
+
+
+def _attack_folder(
+    folder: str, names: list[str | None], rows: Collection[str], where: Path, providers: Providers, source: Path
+) -> list[Found]:
+    """Start the app of this folder, and attack its logins with the providers of these names."""
     with providers.exclusive() as provider, ExitStack() as stack:
         attacked = AttackedFolder(folder, where, providers.shared, source)
-        attacked.start(stack, provider, names, rows)
-        for checked in attacked.slow_checked_apps:
+        attacked.start(stack, provider, _provider_names(folder), rows)
+        quick, slow = (
+            [checked for checked in checked_apps if (checked.provider_name or None) in names]
+            for checked_apps in (attacked.checked_apps, attacked.slow_checked_apps)
+        )
+        for checked in slow:
             with suppress(Exception):  # the case that needs the facts reports the error
                 checked.request_parameters, checked.response_parameters, checked.successful_login  # noqa: B018 - facts, before the cases run at once
         with ThreadPoolExecutor(1) as pool:
-            slow = pool.submit(attack_slowly, attacked.slow_checked_apps, rows)
-            quick = [attack(checked, rows) for checked in attacked.checked_apps]
-            found = [*quick, *slow.result()]
+            slowly = pool.submit(attack_slowly, slow, rows)
+            return [*(attack(checked, rows) for checked in quick), *slowly.result()]
+
+
+def _judge_folder(folder: str, rows: Collection[str], logins: list[list[Found]], source: Path) -> Result:
+    declared = declarations(source / folder)
     result: Result = {}
     for id in rows:
-        outcomes = [pair for one in found for pair in one.get(id, {}).items()]
+        outcomes = [pair for found in logins for one in found for pair in one.get(id, {}).items()]
         result[id, folder] = judge(outcomes, declared.get(id, set()))
     return result
 
@@ -234,8 +256,8 @@ def run_copies(copies: dict[str, tuple[str, Path, Collection[str]]], where: Path
 
         def run_one(name: str) -> dict[str, Outcome]:
             folder, source, rows = copies[name]
-            result = _run_folder(folder, rows, where / name, providers, source)
-            return {id: outcome for (id, _), outcome in result.items()}
+            found = _attack_folder(folder, _provider_names(folder), rows, where / name, providers, source)
+            return {id: outcome for (id, _), outcome in _judge_folder(folder, rows, [found], source).items()}
 
         return dict(zip(copies, pool.map(run_one, copies), strict=True))
 
