@@ -7,6 +7,7 @@ in front of Flask's: the endpoints, which a login needs most, do without Flask's
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -99,6 +100,7 @@ class EndpointDispatcher:
         except Exception:
             self._app.logger.exception("%s %s", request.method, request.path)
             response = _error_page(exchange, InternalServerError())
+        _read_rest_of_body(request)
         exchange.save(response)
         set_headers(response, self._state.classroom, exchange.has_fault)
         if exchange.has_fault:
@@ -199,6 +201,17 @@ def _endpoints(dialect: Dialect) -> Iterator[tuple[str, tuple[str, ...], View, l
     yield "revocation", dialect.revocation_paths, revocation, ["POST"]
     yield "logout", dialect.logout_paths, log_out, ["GET", "POST"]
     yield "sign-up", dialect.sign_up_paths, sign_up, ["GET", "POST"]
+
+
+def _read_rest_of_body(request: Request) -> None:
+    """Read what no function has read of the request body, such as a form without its content type.
+
+    The server resets a connection with unread data, and the client could lose a part of the response (RFC 9112
+    section 9.6).
+    """
+    if request.environ.get("CONTENT_LENGTH"):
+        with suppress(HTTPException):  # a body that is too large stays unread
+            request.stream.read()
 
 
 def _error_page(exchange: Exchange, error: HTTPException) -> Response:

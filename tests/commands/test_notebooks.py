@@ -303,7 +303,7 @@ def test_jupyterlab_keeps_its_token_secret(mark, tmp_path):
     try:
         url = next(line.split()[-1] for line in learn.stdout if line.startswith("JupyterLab is at"))
         token = url.partition("token=")[2]
-        wait_for(lambda: opened.exists() and opened.read_text("utf-8").endswith("\n"), "the browser to be opened")
+        wait_for(lambda: opened.exists() and opened.read_text("utf-8").endswith("\n"), "the browser to be opened", 60)
         file = Path(url2pathname(urlsplit(opened.read_text("utf-8").strip()).path))
         page, modes = file.read_text("utf-8"), file.stat().st_mode | file.parent.stat().st_mode
         lines = command_lines(mark[MARK])

@@ -1,7 +1,9 @@
 """The dispatcher of the dialects' endpoints: methods, HEAD requests, characters beyond ASCII, unexpected errors."""
 
+import http.client
 import re
 import socket
+import time
 
 import pytest
 from support.dialect_client import SIMPLELOGIN
@@ -64,3 +66,21 @@ def test_logs_an_unexpected_error(monkeypatch, caplog):
     assert (response.status_code, "an error in the provider" in response.text) == (500, False)
     assert "<h1>Internal Server Error</h1>" in response.text
     assert "an error in the provider" in caplog.text
+
+
+def test_a_slow_client_gets_the_whole_response(provider):
+    """A request body that no function reads, here a form without its content type, does not cut the response off."""
+    head = f"POST /simplelogin/oauth2/token HTTP/1.1\r\nHost: localhost:{provider.port}\r\nContent-Length: 6000\r\n\r\n"
+    provider.inject_fault("token", body="x" * 3_000_000, times=20)
+    lengths = []
+    for _ in range(20):
+        with socket.create_connection((provider.host, provider.port), timeout=5) as connection:
+            connection.sendall(head.encode())
+            time.sleep(0.01)  # the body comes after the provider has read the head
+            connection.sendall(b"code=x" * 1000)
+            time.sleep(0.05)  # a slow client
+            response = http.client.HTTPResponse(connection)
+            response.begin()
+            lengths.append(len(response.read()))
+
+    assert lengths == [3_000_000] * 20
