@@ -42,7 +42,7 @@ def run_postgres(initdb: str) -> Iterator[str]:
 
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={home} -c fsync=off"
     try:
-        run("initdb", "--username", USER, "--auth", "trust", "--encoding", "UTF8", "--no-sync")
+        run("initdb", "--username", USER, "--auth", "trust", "--encoding", "UTF8", "--no-locale", "--no-sync")
         run("pg_ctl", "--wait", "--log", str(home / "log"), "-o", options, "start")
         try:
             yield f"postgresql://{USER}@127.0.0.1:{port}"
