@@ -6,6 +6,7 @@ import ast
 import json
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -288,9 +289,8 @@ def test_jupyterlab_keeps_its_token_secret(mark, tmp_path):
     """All users of a machine can read command lines, so none has the token: the browser opens a private file."""
     opened = tmp_path / "opened"
     browser = tmp_path / "browser"
-    browser.write_text(
-        f"#!{sys.executable}\nimport sys\nopen({str(opened)!r}, 'w').write(sys.argv[1] + '\\n')\n", "utf-8"
-    )
+    # Not Python: the path in a first line like #!/path/to/python may have no spaces.
+    browser.write_text(f"#!/bin/sh\nprintf '%s\\n' \"$1\" > {shlex.quote(str(opened))}\n", "utf-8")
     browser.chmod(0o700)
     lab = "import sys; sys.stdout.isatty = lambda: True; " + START_JUPYTERLAB.format(
         port=free_port(), provider_port=free_port()
