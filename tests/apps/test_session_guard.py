@@ -16,10 +16,11 @@ import requests
 from conftest import needs
 from redis import Redis, RedisError
 from support.odd_endpoint import odd_endpoint
+from support.visitors import visitors_with_cookie
 
 from fake_provider import free_port
 from tools.check.apps import parameters, prepare, wait_for
-from tools.check.visitor import Visitor, with_parameters
+from tools.check.visitor import with_parameters
 
 COOKIE = "session_guard"
 PROVIDERS = {
@@ -128,17 +129,8 @@ def files_app(start_app, provider):
 @pytest.fixture
 def open_browser():
     """A function that opens a browser for an app, with this session cookie if one is given."""
-    opened = []
-
-    def open_one(app, cookie=None):
-        opened.append(Visitor(app))
-        if cookie is not None:
-            opened[-1].cookies.set(COOKIE, cookie, domain="localhost.local", path="/")
-        return opened[-1]
-
-    yield open_one
-    for visitor in opened:
-        visitor.close()
+    with visitors_with_cookie(COOKIE) as open_one:
+        yield open_one
 
 
 def requests_to(provider, endpoint):

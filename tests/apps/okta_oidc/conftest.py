@@ -2,8 +2,7 @@
 
 import pytest
 from support.okta_login import COOKIE
-
-from tools.check.visitor import Visitor
+from support.visitors import visitors_with_cookie
 
 
 @pytest.fixture
@@ -21,17 +20,8 @@ def own_app(make_app):
 @pytest.fixture
 def open_browser():
     """A function that opens a browser for an app, with this session cookie if one is given."""
-    opened = []
-
-    def open_one(app, cookie=None):
-        opened.append(Visitor(app))
-        if cookie is not None:
-            opened[-1].cookies.set(COOKIE, cookie, domain="localhost.local", path="/")
-        return opened[-1]
-
-    yield open_one
-    for visitor in opened:
-        visitor.close()
+    with visitors_with_cookie(COOKIE) as open_one:
+        yield open_one
 
 
 @pytest.fixture
