@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
 import http.client
-import itertools
 import json
 import os
 import secrets
@@ -12,7 +12,9 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -20,16 +22,20 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from .loopback import is_free, problem_with
+from .loopback import IPV4, bind, is_free, problem_with
 from .old_names import warn_about
 from .protocol.urls import host_in_url
 
 START_TIMEOUT = 20.0  # seconds until the provider must accept connections
 MAX_OUTPUT = 20_000  # bytes of what a failed start printed
 PORTS = range(20_000, 32_000)  # below those that Linux, macOS and Windows give to outgoing connections
+BLOCK = 200  # ports that a process claims at once
 OLD_METHODS = {"break_next": "inject_fault", "mend": "clear_faults"}  # of RunningProvider
 
-_position = itertools.count(secrets.randbelow(len(PORTS)))  # in PORTS; two processes begin at different positions
+# Of this process: the sockets that claim its blocks of ports, and the ports in them, the one given last at the end.
+_claims: list[socket.socket] = []
+_ports: deque[int] = deque()
+_lock = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -178,23 +184,46 @@ def serve(port: int | None = None, host: str = "127.0.0.1", arguments: Sequence[
                 process.stdin.close()
 
 
-def begin_ports_at(position: int) -> None:
-    """Give out ports from this position of PORTS on, so that parallel processes use different parts of it."""
-    global _position  # one for the whole process, as the ports are
-    _position = itertools.count(position)
-
-
 def free_port() -> int:
     """Return a TCP port of localhost that no program listens at, and that this process has not been given recently.
 
-    It is not one that systems give to outgoing connections, because such a connection could take it before the caller
-    does. Raises RuntimeError when every port is taken.
+    Two processes that call this function at the same time never get the same port. The port is not one that systems
+    give to outgoing connections, because such a connection could take it before the caller does. Raises RuntimeError
+    when every port is taken.
     """
-    for _ in range(len(PORTS)):
-        port = PORTS[next(_position) % len(PORTS)]
-        if is_free(port):
-            return port
+    with _lock:
+        while True:
+            for _ in range(len(_ports)):
+                _ports.rotate(-1)
+                if is_free(_ports[-1]):
+                    return _ports[-1]
+            _claim_block()
+
+
+def _claim_block() -> None:
+    """Claim a block of ports for this process: a socket stays bound to its first port until the process ends."""
+    blocks = [PORTS[first : first + BLOCK] for first in range(0, len(PORTS), BLOCK)]
+    begin = secrets.randbelow(len(blocks))
+    for block in blocks[begin:] + blocks[:begin]:
+        with suppress(OSError):  # another process has claimed this block, or this process has
+            _claims.append(bind(IPV4, block[0], reuse=False))
+            _ports.extendleft(block[:0:-1])
+            return
     raise RuntimeError(f"No port of localhost from {PORTS[0]} to {PORTS[-1]} is free.")
+
+
+def _release_blocks() -> None:
+    """Give up the blocks of this process, at its end; a process that was forked leaves them to its parent."""
+    global _lock
+    _lock = threading.Lock()  # a thread of the parent may have held the other one
+    _ports.clear()
+    while _claims:
+        _claims.pop().close()
+
+
+atexit.register(_release_blocks)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_release_blocks)
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

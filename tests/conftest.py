@@ -15,7 +15,6 @@ from support.scheduler import RunRecord, ShareScheduling, name_of, position
 from urllib3.util import connection
 
 from fake_provider import serve
-from fake_provider.launcher import begin_ports_at
 from fake_provider.state.accounts import MAX_ADDED_PEOPLE
 from tools.apps import app_folders
 from tools.check.apps import App, CannotBeRestarted, attach, find_logins, find_provider, login_id, prepare
@@ -29,9 +28,6 @@ FINAL_LINES = pytest.StashKey[list[str]]()
 DISAGREEMENTS = pytest.StashKey[list[str]]()
 RUN_RECORD = RunRecord()
 HOW_TO_GET = {"chromium": "install it with apt-get install chromium-headless-shell, or from google.com/chrome"}
-PORTS_PER_WORKER = 1_500  # of pytest-xdist; no worker needs as many
-if (WORKER := os.environ.get("PYTEST_XDIST_WORKER", "")[2:]).isdigit():
-    begin_ports_at(int(WORKER) * PORTS_PER_WORKER)
 # A shell starts the background processes of a script with SIGINT ignored. Processes that a test starts would inherit
 # that and not stop on Ctrl-C.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import pytest
 from support.scheduler import RunRecord, share
 
-from fake_provider import launcher
-
 
 @pytest.mark.parametrize(
     ("test", "expected"),
@@ -40,15 +38,3 @@ def test_a_share_in_two_workers_is_reported():
 
     assert before is None
     assert record.problem == "These tests have to run in one worker: test_attacks in gw0, gw1."
-
-
-def test_ports_come_from_a_part_of_the_range(monkeypatch):
-    """Two workers never give out the same port."""
-    monkeypatch.setattr(launcher, "_position", launcher._position)  # restored after the test
-    first, second = [], []
-    for place, ports in ((0, first), (3_000, second)):
-        launcher.begin_ports_at(place)
-        ports += [launcher.free_port() for _ in range(5)]
-
-    assert set(first).isdisjoint(second)
-    assert launcher.PORTS[0] <= min(first) <= max(first) < launcher.PORTS[3_000] <= min(second)
