@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from tools.check import report
-from tools.check.catalogue import ROWS, declarations
-from tools.check.checked_app import CheckedApp
-from tools.check.matrix import attack_from_outside, folders, run
-from tools.check.relay import Collector
+from tools.check.apps import login_folders
+from tools.check.catalogue import declarations
+from tools.check.engine import LANES, Engine, Job
+from tools.check.rows import ROWS
 from tools.places import ROOT
 
 PAGE = ROOT / "docs" / "security.md"
@@ -22,7 +22,7 @@ def pytest_generate_tests(metafunc):
     """Parametrize every row with every app; with --app-url, with the app at that URL."""
     if "attacked" in metafunc.fixturenames:
         url = metafunc.config.getoption("app_url")
-        metafunc.parametrize("attacked", [url] if url else folders())
+        metafunc.parametrize("attacked", [url] if url else login_folders())
         metafunc.parametrize("row", list(ROWS))
 
 
@@ -35,11 +35,17 @@ def verdicts(request, tmp_path_factory):
         if item.path == Path(__file__) and "attacked" in parameters:
             wanted.setdefault(parameters["attacked"], []).append(parameters["row"])
     url = request.config.getoption("app_url")
+    where = tmp_path_factory.mktemp("attacks")
     if url is None:
-        return run(wanted, tmp_path_factory.mktemp("attacks"))
-    checked = CheckedApp(url, request.getfixturevalue("running_provider"), collector=Collector())
+        jobs = {folder: Job(folder, dict.fromkeys(rows)) for folder, rows in wanted.items()}
+        with Engine(where, lanes=LANES) as engine:
+            results = engine.attack_all(jobs)
+        return {(id, folder): found for folder, result in results.items() for id, found in result.verdicts.items()}
     folder = request.config.getoption("app_folder")
-    found = attack_from_outside(checked, wanted.get(url, []), declarations(ROOT / folder) if folder else {})
+    declared = declarations(ROOT / folder) if folder else {}
+    with Engine(where, provider=request.getfixturevalue("running_provider")) as engine:
+        verdicts = engine.attack_url(url, dict.fromkeys(wanted.get(url, [])), None, declared).verdicts
+    found = {(id, url): outcome for id, outcome in verdicts.items()}
     request.config.stash[request.config.app_url_lines] = report.lines(found)
     return found
 
@@ -53,7 +59,7 @@ def test_survives_the_attack(verdicts, attacked, row):
 
 def test_the_page_has_the_verdicts_of_this_run(verdicts, request):
     """docs/security.md has the verdicts of this run; after a change, --write-security writes it again."""
-    apps = folders()
+    apps = login_folders()
     if request.config.getoption("app_url"):
         pytest.skip(reason="the page is about the apps of this repository")
     if request.config.getoption("write_security"):
@@ -71,7 +77,7 @@ def test_the_page_has_the_verdicts_of_this_run(verdicts, request):
 MUST_PASS = (1, 3, 4, 5, 7, 13, 14, 19, 20, 24, 28, 36, 38, 39, 40, 42, 48, 55, 57, 58, 63, 64, 65)
 
 
-@pytest.mark.parametrize("folder", folders())
+@pytest.mark.parametrize("folder", login_folders())
 def test_declares_no_row_that_must_pass(request, folder):
     """Every app must pass some rows; of RP-33 it may declare only the variants that no library limits."""
     if request.config.getoption("app_url"):

@@ -21,7 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from tools.check.browser import target_host
 from tools.check.cases_responses import subject_of, with_subject
 from tools.check.checked_app import ADA, GRACE, LOGGED_IN, MALLORY, assert_no_crash, parameters
-from tools.check.matrix import all_checked_apps
+from tools.check.engine import all_checked_apps
 from tools.check.relay import respond_with, send_response
 
 # No deadline: an example is a login over HTTP, whose duration depends on the load of the machine; the browser has a

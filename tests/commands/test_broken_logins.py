@@ -6,8 +6,10 @@ import sys
 
 import pytest
 
-from tools.check.catalogue import ROWS, Outcome, Verdict
-from tools.check.matrix import run_copies
+from tools.check.catalogue import Outcome, Verdict
+from tools.check.engine import LANES, Engine, Job
+from tools.check.rows import ROWS
+from tools.check.selection import Selection, all_rows
 from tools.places import ROOT
 from workshop.broken_logins.run import LOGINS, make
 
@@ -18,8 +20,7 @@ def verdicts(request, tmp_path_factory):
     where = tmp_path_factory.mktemp("broken_logins")
     selected = [item for item in request.session.items if item.name.startswith("test_fails_the_rows_it_names[")]
     names = [item.callspec.params["name"] for item in selected]
-    all_rows = request.config.getoption("all_rows")
-    copies, outdated = {}, {}
+    jobs, outdated = {}, {}
     for name in names:
         login = LOGINS[name]
         try:
@@ -27,9 +28,11 @@ def verdicts(request, tmp_path_factory):
         except ValueError as error:  # only the test of this login fails
             outdated[name] = {"": Outcome(Verdict.BROKEN, str(error))}
             continue
-        rows = list(ROWS) if all_rows and "other_rows_impossible" not in login else login["rows"]
-        copies[name] = login["app"], where / "source" / name, rows
-    return outdated | run_copies(copies, where / "run")
+        is_whole = request.config.getoption("all_rows") and "other_rows_impossible" not in login
+        rows: Selection = all_rows() if is_whole else dict.fromkeys(login["rows"])
+        jobs[name] = Job(login["app"], rows, where / "source" / name)
+    with Engine(where / "run", lanes=LANES) as engine:
+        return outdated | {name: result.verdicts for name, result in engine.attack_all(jobs).items()}
 
 
 @pytest.mark.parametrize("name", LOGINS)

@@ -10,14 +10,18 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tools.check.apps import login_folders
 from tools.check.browser import Browser, Cookie, target_host
-from tools.check.catalogue import ROWS, Outcome, Verdict, declarations, declared_of_tried, judge
-from tools.check.matrix import PREDICTABLE, VERBOSE, folders
+from tools.check.catalogue import Outcome, Verdict, declarations, declared_of_tried, judge
+from tools.check.instances import PREDICTABLE, VERBOSE
 from tools.check.report import lines_of, verdicts_in
+from tools.check.rows import ROWS
 from tools.check.stopping_lines import STOPPING_LINES
 from tools.places import ROOT
 
-PASS, FAIL, CRASH, HANG = (Outcome(verdict) for verdict in (Verdict.PASS, Verdict.FAIL, Verdict.CRASH, Verdict.HANG))
+PASS, FAIL, CRASH, HANG, BROKEN = map(
+    Outcome, (Verdict.PASS, Verdict.FAIL, Verdict.CRASH, Verdict.HANG, Verdict.BROKEN)
+)
 NOT_APPLICABLE = Outcome(Verdict.NOT_APPLICABLE, "it has one provider")
 
 
@@ -30,6 +34,10 @@ NOT_APPLICABLE = Outcome(Verdict.NOT_APPLICABLE, "it has one provider")
         ([("a", PASS), ("b", FAIL)], {""}, Verdict.DECLARED),
         ([("a", HANG), ("b", FAIL)], {"b"}, Verdict.HANG),
         ([("a", CRASH), ("b", FAIL)], set(), Verdict.FAIL),
+        ([("a", BROKEN), ("b", FAIL)], set(), Verdict.FAIL),
+        ([("a", BROKEN), ("b", HANG)], set(), Verdict.HANG),
+        ([("a", BROKEN), ("b", PASS)], set(), Verdict.BROKEN),
+        ([("a", BROKEN), ("b", FAIL)], {"b"}, Verdict.BROKEN),
         ([("a", PASS), ("b", NOT_APPLICABLE)], set(), Verdict.PASS),
         ([("a", NOT_APPLICABLE)], set(), Verdict.NOT_APPLICABLE),
         ([("a", PASS), ("b", PASS)], {"b"}, Verdict.BROKEN),
@@ -122,7 +130,7 @@ def test_every_pattern_of_a_stopping_line_matches():
     patterns = [(row, pattern) for row, patterns in STOPPING_LINES.items() for pattern in patterns]
     shown = {
         (row, pattern)
-        for folder in folders()
+        for folder in login_folders()
         for _, line in lines_of(folder, ROOT)
         for row, pattern in patterns
         if verdicts[row, folder.rpartition("/")[2]] == "PASS" and re.search(pattern, line)

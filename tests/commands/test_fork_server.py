@@ -111,6 +111,21 @@ def test_an_app_that_ends_is_noticed(tmp_path):
 
 
 @forked_only
+@pytest.mark.parametrize(
+    ("program", "status"),
+    [("", 0), ("raise SystemExit", 0), ("raise SystemExit(3)", 3), ("raise SystemExit('No.')", 1), ("1 / 0", 1)],
+)
+def test_tells_how_an_app_has_ended(tmp_path, program, status):
+    """The exit status of a forked app is that of `python app.py`, also when the app is started a second time."""
+    (tmp_path / "app.py").write_text("raise SystemExit(7)", "utf-8")
+    fork_server.FORK_SERVERS.start(tmp_path, dict(os.environ), tmp_path / "app.log").wait(10)
+    (tmp_path / "app.py").write_text(program, "utf-8")
+    app = fork_server.FORK_SERVERS.start(tmp_path, dict(os.environ), tmp_path / "app.log")
+
+    assert app.wait(10) == status
+
+
+@forked_only
 def test_a_killed_suite_leaves_no_app(probe):
     """When the process that started the apps is killed, the fork server and its children end."""
     code = f"""

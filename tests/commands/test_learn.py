@@ -24,7 +24,7 @@ import requests
 
 from tools.apps import app_folders, settings_of_apps
 from tools.check.apps import PRACTICE_PROVIDER, App, find_logins, login_id
-from tools.check.matrix import ROWS
+from tools.check.rows import ROWS
 from tools.check.visitor import Visitor
 from tools.learn import ports
 from tools.learn.command_table import COMMANDS, function_of

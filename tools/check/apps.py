@@ -11,6 +11,7 @@ import sys
 import time
 import tomllib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -28,6 +29,7 @@ from . import fork_server
 
 PRACTICE_PROVIDER = "http://localhost:9000"  # as in the .env.example files
 TIMEOUT = 20  # seconds
+NOT_COPIED = shutil.ignore_patterns(".env", "__pycache__", "instance", "flask_session", "*.sqlite", "*.db")
 Result = TypeVar("Result")
 Providers = dict[str, dict[str, list[str | None]]]  # by folder
 FACTS: Providers = tomllib.loads((ROOT / "tools" / "check" / "apps.toml").read_text("utf-8"))
@@ -53,8 +55,18 @@ def find_logins() -> list[tuple[str, str | None]]:
     for folder in app_folders():
         files = [file for file in (ROOT / folder).rglob("*") if file.suffix in (".py", ".html")]
         if any("Log in with" in file.read_text("utf-8") for file in files):
-            logins += [(folder, name) for name in FACTS.get(folder, {}).get("providers", [None])]
+            logins += [(folder, name) for name in provider_names(folder)]
     return logins
+
+
+def login_folders() -> list[str]:
+    """Return the folders of all login apps."""
+    return list(dict.fromkeys(folder for folder, _ in find_logins()))
+
+
+def provider_names(folder: str) -> list[str | None]:
+    """Return the providers of an app, as its links name them; None for an app with a single link."""
+    return list(FACTS.get(folder, {}).get("providers", [None]))
 
 
 def login_id(login: tuple[str, str | None]) -> str:
@@ -72,11 +84,24 @@ class App:
     environment: dict[str, str]
     provider_name: str | None = None
     process: subprocess.Popen[bytes] | fork_server.ForkedApp | None = field(default=None, repr=False)
+    log_begins_at: int = 0  # bytes of the log that do not count any more
 
     @property
     def log(self) -> str:
-        """The output of the app so far."""
-        return (self.home / "app.log").read_text("utf-8", "replace")
+        """The output of the app so far, since `forget_log`."""
+        with (self.home / "app.log").open("rb") as file:
+            file.seek(self.log_begins_at)
+            return file.read().decode("utf-8", "replace")
+
+    def forget_log(self) -> None:
+        """Leave the output so far out of `log`."""
+        with suppress(FileNotFoundError):
+            self.log_begins_at = (self.home / "app.log").stat().st_size
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the app was started, and its process has ended by itself."""
+        return self.process is not None and self.process.poll() is not None
 
     @property
     def secret(self) -> str:
@@ -114,7 +139,7 @@ class App:
             self.process = None
 
     def _is_responding(self) -> bool:
-        if self.process is not None and self.process.poll() is not None:
+        if self.has_ended:
             raise RuntimeError(f"{self.folder} did not start: {self.log}")
         parts = urlsplit(self.url)
         try:  # a socket finds a closed port fifty times faster than requests
@@ -167,11 +192,7 @@ def prepare(folder: str, provider: HasUrl, where: Path, *, source: Path = ROOT, 
     if not folder:
         raise CannotBeRestarted("an app at --app-url cannot be started again with other settings")
     home = where / folder
-    shutil.copytree(
-        source / folder,
-        home,
-        ignore=shutil.ignore_patterns(".env", "__pycache__", "instance", "flask_session", "*.sqlite", "*.db"),
-    )
+    shutil.copytree(source / folder, home, ignore=NOT_COPIED)
     practice = dotenv_values(home / ".env.example")
     port = free_port()
     environment = {name: value for name, value in os.environ.items() if name not in practice}

@@ -117,10 +117,20 @@ class PageParser(HTMLParser):
 
 
 class Browser:
-    """Keeps cookies and follows redirects. `shortcuts` are the IP address and port that a host is served at."""
+    """Keeps cookies and follows redirects. `shortcuts` are the IP address and port that a host is served at.
 
-    def __init__(self, shortcuts: dict[str, tuple[str, int]] | None = None, *, takes_cookies: bool = True) -> None:
+    The method and URL of each request that a server took are added to `requests`.
+    """
+
+    def __init__(
+        self,
+        shortcuts: dict[str, tuple[str, int]] | None = None,
+        *,
+        takes_cookies: bool = True,
+        requests: list[tuple[str, str]] | None = None,
+    ) -> None:
         self.cookies: dict[tuple[str, str], Cookie] = {}
+        self.requests = [] if requests is None else requests
         self.shortcuts = shortcuts or {}
         self.takes_cookies = takes_cookies
         self.dropped: list[str] = []  # names of the cookies that were too large
@@ -186,6 +196,7 @@ class Browser:
         connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT)
         try:
             connection.request(method, path, body, sent)
+            self.requests.append((method, url))
             response = connection.getresponse()
             page = Page(response.status, response.headers, response.read(), url)
         except TimeoutError as error:

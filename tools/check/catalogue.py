@@ -6,8 +6,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from .browser import TimedOut, TooManyRedirects
 from .checked_app import ADA, AttackWorked, CheckedApp, Crashed, NotApplicable
@@ -28,6 +30,7 @@ NEEDS = {
     "refresh": "it uses no refresh token",
     "own process": "this cannot be done from outside: the suite has to start the app itself",
 }
+NOTHING_TRIED = "there is nothing here that this attack could change"
 
 
 class Verdict(Enum):
@@ -36,10 +39,10 @@ class Verdict(Enum):
     NOT_APPLICABLE = "N/A"
     PASS = "PASS"
     DECLARED = "DECLARED"
+    BROKEN = "BROKEN"  # not the app's fault: the case itself failed, or the login without an attack after it
     HANG = "HANG"
     CRASH = "CRASH"
     FAIL = "FAIL"
-    BROKEN = "BROKEN"  # not the app's fault: the case itself failed, or the login without an attack after it
 
     @property
     def is_good(self) -> bool:
@@ -105,15 +108,32 @@ def variants(
 
 
 def try_variant(checked: CheckedApp, row: Row, variant: Variant) -> Outcome:
-    """Run one variant and return its outcome."""
-    try:
+    """Run one variant and return its outcome. One that did nothing proves nothing: it is N/A."""
+
+    def attack() -> None:
         for feature in (*row.needs, *variant.needs):
             if not checked.has_feature(feature):
-                return Outcome(Verdict.NOT_APPLICABLE, NEEDS[feature])
+                raise NotApplicable(NEEDS[feature])
+        before = acts_of(checked)
         if variant.data is None:
             variant.run(checked)
         else:
             variant.run(checked, variant.data)
+        if acts_of(checked) == before:
+            raise NotApplicable(NOTHING_TRIED)
+
+    return outcome_of(attack, checked)
+
+
+def acts_of(checked: CheckedApp) -> int:
+    """Return how much has been done so far at this app, at all of its providers."""
+    return sum(each.acts for each in (checked, *checked.others))
+
+
+def outcome_of(action: Callable[[], object], checked: CheckedApp) -> Outcome:
+    """Do something to an app, and return what came of it."""
+    try:
+        action()
     except AttackWorked as error:
         return Outcome(Verdict.FAIL, str(error))
     except Crashed as error:
@@ -124,6 +144,11 @@ def try_variant(checked: CheckedApp, row: Row, variant: Variant) -> Outcome:
         return Outcome(Verdict.HANG, str(error))
     except NotApplicable as error:
         return Outcome(Verdict.NOT_APPLICABLE, str(error))
+    except (ConnectionResetError, HTTPException) as error:
+        method, url = checked.requests[-1] if checked.requests else ("", "")
+        if url.startswith(f"{checked.url}/"):
+            return Outcome(Verdict.CRASH, f"no complete response to {method} {urlsplit(url).path}: {error}")
+        return Outcome(Verdict.BROKEN, f"{type(error).__name__}: {error}")
     except Exception as error:  # an error of the case itself says nothing about the app
         return Outcome(Verdict.BROKEN, f"{type(error).__name__}: {error}")
     return Outcome(Verdict.PASS)
@@ -132,7 +157,8 @@ def try_variant(checked: CheckedApp, row: Row, variant: Variant) -> Outcome:
 def control(checked: CheckedApp) -> Outcome:
     """Log in without an attack, in a new browser: the app must accept it, or a refusal before proves nothing."""
     try:
-        checked.clear_faults()
+        if checked.has_faults:
+            checked.clear_faults()
         browser = checked.new_browser()
         checked.log_in(browser, ADA)
         found = checked.logged_in_name(browser)

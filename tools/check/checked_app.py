@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from threading import BoundedSemaphore
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
 from dotenv import dotenv_values
@@ -25,6 +25,9 @@ from fake_provider import RunningProvider
 from .apps import App
 from .browser import Browser, Page
 from .relay import Collector, Relay
+
+if TYPE_CHECKING:
+    from .instances import Instances
 
 ADA, GRACE, MALLORY = "Ada Lovelace", "Grace Hopper", "Mallory Archer"
 PROVIDER_ERRORS = (502, 504)
@@ -51,9 +54,10 @@ class LoginFailed(Exception):
 class CheckedApp:
     """An app, the provider that it logs in with, and the servers of the attacker.
 
-    `relay`, `app`, `public` and `verbose` are None when the app was not started by this repository. `public` is an
-    instance with the URL https://app.example.com. `verbose` is an instance that logs at level DEBUG; its clock is ahead
-    by the seconds in the file `clock`. `others` are the CheckedApp objects of the same app's other providers.
+    `relay`, `app` and `instances` are None when the app was not started by this repository. `instances` start further
+    instances of the app. The clock of the app is ahead by the seconds in the file `clock`, if it has one. `others` are
+    the CheckedApp objects of the same app's other providers. `requests` are those that browsers sent so far, and
+    `other_acts` counts what else was done: a fault, or a look at the messages of a login.
     """
 
     url: str
@@ -63,11 +67,14 @@ class CheckedApp:
     app: App | None = None
     relay: Relay | None = None
     collector: Collector | None = None
-    public: App | None = None
-    verbose: App | None = None
+    instances: Instances | None = None
     clock: Path | None = None
     others: list[CheckedApp] = field(default_factory=list)
     ignored_until: int = 0  # the number of the last message of the provider's trace that does not count
+    requests: list[tuple[str, str]] = field(default_factory=list)  # method and URL of each
+    other_acts: int = 0
+    acts_at_login: int = -1  # `acts` when a login was last seen to work
+    has_faults: bool = False  # whether a fault may be active
 
     def __repr__(self) -> str:
         return f"<CheckedApp {self.name}>"
@@ -79,7 +86,17 @@ class CheckedApp:
 
     def new_browser(self, **options: Any) -> Browser:
         """Return a browser without cookies."""
-        return Browser(self._shortcuts, **options)
+        return Browser(self._shortcuts, requests=self.requests, **options)
+
+    @property
+    def public(self) -> App | None:
+        """The instance with the URL https://app.example.com, started at its first use."""
+        return self.instances.public if self.instances else None
+
+    @property
+    def acts(self) -> int:
+        """How much has been done so far: an attack that did nothing proves nothing."""
+        return len(self.requests) + self.other_acts
 
     @property
     def host(self) -> str:
@@ -183,10 +200,13 @@ class CheckedApp:
         """Change the next response of an endpoint; `profile` is the endpoint that the app gets the profile from."""
         endpoint = self.profile_endpoints[0] if endpoint == "profile" else endpoint
         self.provider.inject_fault(endpoint, dialect=self.dialect, **change)
+        self.other_acts += 1
+        self.has_faults = True
 
     def clear_faults(self) -> None:
         """Clear the faults that have not happened yet."""
         self.provider.clear_faults()
+        self.has_faults = False
 
     def messages(self) -> list[dict[str, Any]]:
         """Return the messages of the provider's trace since `ignore_earlier_messages`."""
@@ -254,6 +274,7 @@ class CheckedApp:
 
     def back_channel_messages(self) -> list[dict[str, Any]]:
         """Return the requests from the app to the provider in a successful login."""
+        self.other_acts += 1
         return [message for message in self.successful_login if message["channel"] == "back"]
 
     @cached_property
@@ -401,6 +422,7 @@ def assert_logged_in(checked: CheckedApp, browser: Browser, page: Page, name: st
     found = checked.logged_in_name(browser)
     if found is None or not found.startswith(name):
         raise AttackWorked(f"the home page names {found or 'no user'} instead of {name} (status {page.status})")
+    checked.acts_at_login = checked.acts
 
 
 def assert_handled(checked: CheckedApp, browser: Browser, page: Page) -> None:

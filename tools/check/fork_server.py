@@ -31,16 +31,18 @@ IS_ENABLED = sys.platform == "linux" and not os.environ.get("NO_FORK_SERVER")
 class ForkedApp:
     """A forked process, with the methods of `subprocess.Popen` that the tests call.
 
-    Only the parent process can read an exit status, and that is the fork server: here `returncode` 1 means "has ended".
+    Only the parent process can read an exit status, and that is the fork server. So the app writes it to a file when it
+    ends by itself; without that file, `returncode` is 1.
     """
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, status_file: Path) -> None:
         self.pid = pid
+        self._status_file = status_file
         self.returncode: int | None = None
         try:
             self._handle = os.pidfd_open(pid)
         except ProcessLookupError:  # it has ended already
-            self._handle, self.returncode = -1, 1
+            self._handle, self.returncode = -1, self._status()
 
     def poll(self) -> int | None:
         return self._ended_within(0)
@@ -64,8 +66,11 @@ class ForkedApp:
     def _ended_within(self, timeout: float | None) -> int | None:
         if self.returncode is None and select.select([self._handle], [], [], timeout)[0]:
             os.close(self._handle)
-            self.returncode = 1
+            self.returncode = self._status()
         return self.returncode
+
+    def _status(self) -> int:
+        return int(self._status_file.read_text("utf-8")) if self._status_file.exists() else 1
 
 
 class ForkServer:
@@ -88,8 +93,10 @@ class ForkServer:
                         pass_fds=[server_end.fileno()],
                         start_new_session=True,  # the server kills its process group at the end
                     )
-            self._socket.send(json.dumps([str(home), environment, str(log)]).encode())
-            return ForkedApp(int(self._socket.recv(100)))
+            status_file = log.with_suffix(".status")
+            status_file.unlink(missing_ok=True)
+            self._socket.send(json.dumps([str(home), environment, str(log), str(status_file)]).encode())
+            return ForkedApp(int(self._socket.recv(100)), status_file)
 
     @property
     def process_id(self) -> int:
@@ -170,7 +177,7 @@ def main() -> None:
     os.killpg(0, signal.SIGKILL)
 
 
-def run_app(home: str, environment: dict[str, str], log: str) -> None:
+def run_app(home: str, environment: dict[str, str], log: str, status_file: str) -> None:
     """Run `app.py` in this process, as `python app.py` runs it in this folder, with this environment and log."""
     import types
 
@@ -189,7 +196,13 @@ def run_app(home: str, environment: dict[str, str], log: str) -> None:
     module = sys.modules["__main__"] = types.ModuleType("__main__")
     module.__file__ = os.path.join(home, "app.py")
     code = compile(Path(module.__file__).read_bytes(), module.__file__, "exec")
-    exec(code, module.__dict__)  # noqa: S102 - an app of this repository
+    try:
+        exec(code, module.__dict__)  # noqa: S102 - an app of this repository
+    except SystemExit as error:
+        status = error.code if isinstance(error.code, int) else int(error.code is not None)
+        Path(status_file).write_text(str(status), "utf-8")
+        raise
+    Path(status_file).write_text("0", "utf-8")
 
 
 if __name__ == "__main__":

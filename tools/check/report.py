@@ -9,10 +9,11 @@ from pathlib import Path
 from fake_provider.gallery.source import app_files
 from workshop.broken_logins.run import LOGINS
 
-from .catalogue import ROWS, Outcome, Row, Verdict
-from .matrix import Result
+from .catalogue import Outcome, Row, Verdict
+from .rows import ROWS
 from .stopping_lines import STOPPING_LINES
 
+Result = dict[tuple[str, str], Outcome]  # by row and folder
 WRITE = "python3 learn.py test tests/test_attacks.py --write-security"
 
 HEAD = """# The attacks, and what each app does about them
