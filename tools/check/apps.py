@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import socket
 import subprocess
@@ -15,10 +14,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar
-from urllib.parse import parse_qs, urljoin, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import requests
-from bs4 import BeautifulSoup
 from dotenv import dotenv_values
 
 from fake_provider import RunningProvider, free_port
@@ -156,31 +154,10 @@ def attach(url: str) -> App:
 
 
 def find_provider(url: str) -> RunningProvider:
-    """Return the fake provider of the app at this URL.
+    """Return the fake provider of the app at this URL, as `facts.find_provider` does."""
+    from .facts import find_provider as find  # facts.py imports this module
 
-    Raises ValueError with a sentence for the user when there is no such app, or its provider is another one.
-    """
-    try:
-        with requests.Session() as visitor:
-            page = visitor.get(f"{url}/", timeout=10)
-            link = BeautifulSoup(page.text, "lxml").find("a", string=re.compile(r"^\s*Log in with "), href=True)
-            if link is None:
-                raise ValueError(f'There is no link "Log in with …" on {url}/: this is how a login is found.')
-            target = urljoin(page.url, link["href"])
-            for _ in range(5):
-                response = visitor.get(target, timeout=10, allow_redirects=False)
-                target = urljoin(target, response.headers.get("Location", ""))
-                if "client_id" in parse_qs(urlsplit(target).query):
-                    break
-            parts = urlsplit(target)
-            here = f"{parts.scheme}://{parts.netloc}"
-            if "X-Fake-Provider" not in visitor.get(target, timeout=10).headers:
-                raise ValueError(f"{url} redirects to {here} for the login, and that is not the fake provider.")
-    except requests.RequestException:
-        raise ValueError(
-            f"No app responds at {url}, or no provider at the URL that it redirects to: start both first."
-        ) from None
-    return RunningProvider(parts.hostname or "localhost", parts.port or 80)
+    return find(url)
 
 
 def prepare(folder: str, provider: HasUrl, where: Path, *, source: Path = ROOT, **settings: str) -> App:

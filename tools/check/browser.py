@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import http.client
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from html.parser import HTMLParser
-from urllib.parse import quote, urlencode, urljoin, urlsplit
+from urllib.parse import parse_qs, quote, urlencode, urljoin, urlsplit
 
+from .cookies import is_deleted, is_loopback, matches_domain, matches_path, path_of
+from .page_parser import PageParser, parse
+from .tls import tls_context
+
+REDIRECTS = (301, 302, 303, 307, 308)
 MAX_REDIRECTS = 20
 TIMEOUT = 12.0  # seconds; an app that takes longer hangs
 MAX_COOKIE_SIZE = 4096  # bytes of name and value; browsers drop a larger cookie and report nothing
@@ -53,9 +58,7 @@ class Page:
     @cached_property
     def parsed(self) -> PageParser:
         """The links, forms and words of the page."""
-        parser = PageParser()
-        parser.feed(self.source)
-        return parser
+        return parse(self.source)
 
     @property
     def text(self) -> str:
@@ -68,58 +71,11 @@ class Page:
         return urljoin(self.url, self.headers.get("Location", "")) if self.headers.get("Location") else ""
 
 
-class PageParser(HTMLParser):
-    """Collects the links, forms, words and elements of a page."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.words: list[str] = []
-        self.elements: list[tuple[str, tuple[str, ...]]] = []  # tag and names of the attributes
-        self.urls: list[str] = []  # in links, pictures and forms
-        self.links: list[tuple[str, str]] = []  # words and URL
-        self.forms: list[dict] = []  # action, method, fields, buttons
-        self._link: str | None = None
-        self._button: str | None = None
-        self._collected = ""
-        self._silent = 0
-
-    def handle_starttag(self, tag, attributes):
-        found = {name: value or "" for name, value in attributes}
-        self.elements.append((tag, tuple(sorted(found))))
-        self.urls += [found[name] for name in ("href", "src", "action", "formaction") if name in found]
-        if tag == "a" and "href" in found:
-            self._link, self._collected = found["href"], ""
-        elif tag == "form":
-            self.forms.append({**found, "fields": {}, "buttons": []})
-        elif tag == "button" or (tag == "input" and found.get("type") == "submit"):
-            self._button, self._collected = found.get("value", ""), ""
-        elif tag == "input" and self.forms and "name" in found:
-            self.forms[-1]["fields"][found["name"]] = found.get("value", "")
-        elif tag in ("script", "style"):
-            self._silent += 1
-
-    def handle_endtag(self, tag):
-        words = " ".join(self._collected.split())
-        if tag == "a" and self._link is not None:
-            self.links.append((words, self._link))
-            self._link = None
-        elif tag == "button" and self._button is not None:
-            if self.forms:
-                self.forms[-1]["buttons"].append(words)
-            self._button = None
-        elif tag in ("script", "style"):
-            self._silent = max(0, self._silent - 1)
-
-    def handle_data(self, data):
-        if not self._silent:
-            self.words.append(data)
-        self._collected += data
-
-
 class Browser:
-    """Keeps cookies and follows redirects. `shortcuts` are the IP address and port that a host is served at.
+    """Keeps cookies and follows redirects. `shortcuts` are the IP address and port that a host is served at, with http.
 
-    The method and URL of each request that a server took are added to `requests`.
+    The method and URL of each request that a server took are added to `requests`. `certificate` is a file with the
+    certificate of an https app; without it, one on this machine needs none that is trusted.
     """
 
     def __init__(
@@ -128,11 +84,14 @@ class Browser:
         *,
         takes_cookies: bool = True,
         requests: list[tuple[str, str]] | None = None,
+        certificate: str | None = None,
     ) -> None:
         self.cookies: dict[tuple[str, str], Cookie] = {}
         self.requests = [] if requests is None else requests
         self.shortcuts = shortcuts or {}
         self.takes_cookies = takes_cookies
+        self.certificate = certificate
+        self.codes: list[str] = []  # the authorization codes that it has brought to an app
         self.dropped: list[str] = []  # names of the cookies that were too large
 
     def open(
@@ -143,12 +102,13 @@ class Browser:
         form: dict[str, str] | None = None,
         headers: dict[str, str] | None = None,
         from_another_site: bool = False,
-        stop_at: str | None = None,
+        stop_at: str | Callable[[str], bool] | None = None,
         follow: bool = True,
     ) -> Page:
         """Open a URL and follow redirects, except a redirect to a URL that begins with `stop_at`.
 
-        With `stop_at="elsewhere"`, a redirect to another host is not followed.
+        With `stop_at="elsewhere"`, a redirect to another host is not followed. With a function, one is not followed to
+        a URL for which it returns true.
         """
         redirects: list[tuple[int, str]] = []
         crossed = from_another_site
@@ -156,11 +116,10 @@ class Browser:
             page = self._send(url, method, form, headers or {}, crossed)
             page.redirects = redirects
             target = page.location
-            if page.status not in (301, 302, 303, 307, 308) or not target or not follow:
+            if page.status not in REDIRECTS or not target or not follow:
                 return page
             redirects.append((page.status, target))
-            leaves_host = urlsplit(target)[:2] != urlsplit(url)[:2]
-            if stop_at is not None and (leaves_host if stop_at == "elsewhere" else target.startswith(stop_at)):
+            if stop_at is not None and _is_stop(target, url, stop_at):
                 return page
             if len(redirects) > MAX_REDIRECTS:
                 raise TooManyRedirects(f"more than {MAX_REDIRECTS} redirects, the last to {target[:200]}")
@@ -175,7 +134,17 @@ class Browser:
 
     def cookies_of(self, host: str) -> list[Cookie]:
         """Return the cookies of one host."""
-        return [cookie for (its_host, _), cookie in self.cookies.items() if its_host == host]
+        return [
+            cookie
+            for cookie in self.cookies.values()
+            if cookie.host == host or matches_domain(host, cookie.flags.get("domain", ""))
+        ]
+
+    def _connect(self, scheme: str, host: str, port: int) -> http.client.HTTPConnection:
+        if scheme == "https":
+            context = tls_context(host, self.certificate)
+            return http.client.HTTPSConnection(host, port, timeout=TIMEOUT, context=context)
+        return http.client.HTTPConnection(host, port, timeout=TIMEOUT)
 
     def _send(self, url: str, method: str, form, headers: dict[str, str], crossed: bool) -> Page:
         parts = urlsplit(url)
@@ -186,6 +155,7 @@ class Browser:
             f"?{quote(parts.query, safe=_IN_QUERY)}" if parts.query else ""
         )
         sent = {"Host": netloc, "User-Agent": "browser", "Accept": "text/html", "Connection": "close", **headers}
+        self.codes += parse_qs(parts.query).get("code", []) if "code=" in parts.query else []
         cookies = self._cookies_for(parts, method, crossed)
         if cookies:
             sent["Cookie"] = cookies
@@ -193,7 +163,7 @@ class Browser:
         if form is not None:
             body = urlencode(form)
             sent["Content-Type"] = "application/x-www-form-urlencoded"
-        connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT)
+        connection = self._connect("http" if netloc in self.shortcuts else parts.scheme, host, port)
         try:
             connection.request(method, path, body, sent)
             self.requests.append((method, url))
@@ -203,11 +173,11 @@ class Browser:
             raise TimedOut(f"no response from {url[:200]} within {TIMEOUT:.0f} seconds") from error
         finally:
             connection.close()
-        self._store_cookies(parts.hostname or "", page.headers)
+        self._store_cookies(parts.hostname or "", page.headers, parts.path or "/")
         return page
 
     def _cookies_for(self, parts, method: str, crossed: bool) -> str:
-        safe = parts.scheme == "https" or parts.hostname in ("localhost", "127.0.0.1")
+        safe = parts.scheme == "https" or is_loopback(parts.hostname or "")
         found = []
         for cookie in self.cookies_of(parts.hostname or ""):
             same_site = cookie.flags.get("samesite", "lax").lower()
@@ -215,29 +185,45 @@ class Browser:
                 continue
             if crossed and (same_site == "strict" or (same_site == "lax" and method not in ("GET", "HEAD"))):
                 continue
-            if not (parts.path or "/").startswith(cookie.flags.get("path", "/")):
+            if not matches_path(parts.path or "/", cookie.flags.get("path", "/")):
                 continue
             found.append(f"{cookie.name}={cookie.value}")
         return "; ".join(found)
 
-    def _store_cookies(self, host: str, headers: http.client.HTTPMessage) -> None:
+    def _store_cookies(self, host: str, headers: http.client.HTTPMessage, request_path: str = "/") -> None:
         for line in headers.get_all("Set-Cookie", []) if self.takes_cookies else []:
             pair, *rest = line.split(";")
             name, _, value = (part.strip() for part in pair.partition("="))
             flags = {key.strip().lower(): flag.strip() for key, _, flag in (item.partition("=") for item in rest)}
-            is_host_cookie = "secure" in flags and flags.get("path") == "/" and "domain" not in flags
-            if name.startswith("__Host-") and not is_host_cookie:
+            is_host_cookie = "secure" in flags and flags.get("path") == "/" and not flags.get("domain")
+            if name.lower().startswith("__host-") and not is_host_cookie:
                 continue
-            is_deleted = flags.get("max-age") == "0" or "01 Jan 1970" in flags.get("expires", "")
-            if is_deleted:
-                self.cookies.pop((host, name), None)
+            if flags.get("domain") and host != flags["domain"] and not matches_domain(host, flags["domain"]):
+                continue  # a cookie for another domain
+            path = path_of(flags, request_path)
+            key = self._key_of(host, name, flags, path)
+            if is_deleted(flags):
+                self.cookies.pop(key, None)
             elif len(name) + len(value) > MAX_COOKIE_SIZE:
                 self.dropped.append(name)
             else:
-                self.cookies[host, name] = Cookie(host, name, value, flags)
+                self.cookies[key] = Cookie(host, name, value, flags if "path" in flags else {**flags, "path": path})
+
+    def _key_of(self, host: str, name: str, flags: dict[str, str], path: str) -> tuple[str, str]:
+        """Return the key of a cookie in `cookies`: its host and name, and its path where another one has both."""
+        other = self.cookies.get((host, name))
+        if other is None or path_of(other.flags, "/") == path:
+            return host, name
+        return host, f"{name} {path}"
 
 
 _IN_QUERY = "/?%:@!$&'()*+,;=-._~[]"
+
+
+def _is_stop(target: str, url: str, stop_at: str | Callable[[str], bool]) -> bool:
+    if callable(stop_at):
+        return stop_at(target)
+    return urlsplit(target)[:2] != urlsplit(url)[:2] if stop_at == "elsewhere" else target.startswith(stop_at)
 
 
 def _site(url: str) -> str:

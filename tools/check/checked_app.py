@@ -6,48 +6,51 @@ the app with `send_callback`, changed or unchanged.
 
 from __future__ import annotations
 
-import base64
-import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import count
 from pathlib import Path
-from threading import BoundedSemaphore
+from threading import BoundedSemaphore, Lock
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
+from urllib.parse import parse_qs, urlencode, urljoin, urlsplit, urlunsplit
+from weakref import WeakSet
 
 from dotenv import dotenv_values
 
 from fake_provider import RunningProvider
 
+from . import probes
 from .apps import App
-from .browser import Browser, Page
+from .browser import REDIRECTS, Browser, Page
+from .cookies import is_loopback
+from .errors import AttackWorked, Crashed, LoginFailed, NotApplicable
+from .given_facts import GivenFacts, request_of
+from .login_links import (
+    ANY,
+    MAX_PAGES,
+    WORDS,
+    LoginLink,
+    find_login_links,
+    is_authorization_request,
+    links_of,
+    next_links,
+)
 from .relay import Collector, Relay
+from .shown_name import Identity, ShownName, claims_of, identities, is_same, members_of
 
 if TYPE_CHECKING:
+    from .facts import AppFacts
     from .instances import Instances
 
 ADA, GRACE, MALLORY = "Ada Lovelace", "Grace Hopper", "Mallory Archer"
 PROVIDER_ERRORS = (502, 504)
-LOGGED_IN = "Logged in as"
-
-
-class AttackWorked(Exception):
-    """The attack succeeded."""
-
-
-class Crashed(Exception):
-    """The app failed with an error of its own: a status 500, or a traceback."""
-
-
-class NotApplicable(Exception):
-    """The attack does not concern this app."""
-
-
-class LoginFailed(Exception):
-    """The app does not respond, offers no login with the fake provider, or refuses a correct login."""
+SAME_IN_ALL_INSTANCES = (
+    "dialect", "client_id", "profiles", "person_keys", "emails", "successful_login", "shown_name", "has_id_token",
+    "has_userinfo",
+)  # fmt: skip
 
 
 @dataclass(repr=False)
@@ -58,6 +61,8 @@ class CheckedApp:
     instances of the app. The clock of the app is ahead by the seconds in the file `clock`, if it has one. `others` are
     the CheckedApp objects of the same app's other providers. `requests` are those that browsers sent so far, and
     `other_acts` counts what else was done: a fault, or a look at the messages of a login.
+    `login` is the link that begins its logins; None: the first that is found. `given` are the facts of the developer's
+    file.
     """
 
     url: str
@@ -75,6 +80,12 @@ class CheckedApp:
     other_acts: int = 0
     acts_at_login: int = -1  # `acts` when a login was last seen to work
     has_faults: bool = False  # whether a fault may be active
+    login: LoginLink | None = None
+    given: GivenFacts = field(default_factory=GivenFacts)
+    facts: AppFacts | None = None
+    _browsers: WeakSet[Browser] = field(default_factory=WeakSet, init=False)
+    _lock: Lock = field(default_factory=Lock, init=False)
+    _numbers: Iterator[int] = field(default_factory=count, init=False)
 
     def __repr__(self) -> str:
         return f"<CheckedApp {self.name}>"
@@ -86,7 +97,12 @@ class CheckedApp:
 
     def new_browser(self, **options: Any) -> Browser:
         """Return a browser without cookies."""
-        return Browser(self._shortcuts, requests=self.requests, **options)
+        browser = Browser(
+            self._shortcuts, requests=self.requests, **{"certificate": self.given.certificate or None, **options}
+        )
+        with self._lock:
+            self._browsers.add(browser)
+        return browser
 
     @property
     def public(self) -> App | None:
@@ -109,35 +125,134 @@ class CheckedApp:
         practice = dotenv_values(self.app.home / ".env.example") if self.app else {}
         return {value for name, value in practice.items() if name.endswith("_SECRET") and value}
 
-    @cached_property
+    def another_instance(self, url: str, app: App, relay: Relay) -> CheckedApp:
+        """Return the CheckedApp of one more instance of this app, with what is known already."""
+
+        def moved(link: LoginLink) -> LoginLink:
+            own, theirs = urlsplit(self.url).netloc, urlsplit(url).netloc
+            return replace(link, url=link.url.replace(own, theirs), page=link.page.replace(own, theirs), provider="")
+
+        instance = replace(self, url=url, app=app, relay=relay, others=[], login=moved(self.login_link))
+        for name in SAME_IN_ALL_INSTANCES:
+            vars(instance)[name] = getattr(self, name)
+        with suppress(NotApplicable):
+            vars(instance)["login_url"] = self.login_url.replace(self.url, url)
+        return instance
+
+    @property
     def _shortcuts(self) -> dict[str, tuple[str, int]]:
-        return {self.relay.netloc: ("127.0.0.1", self.provider.port)} if self.relay else {}
+        """Where the provider is served, for each name that an app has for it."""
+        found = {self.relay.netloc: ("127.0.0.1", self.provider.port)} if self.relay else {}
+        if self.login is not None and self.login.provider:
+            found.setdefault(urlsplit(self.login.provider).netloc, (self.provider.host, self.provider.port))
+        return found
+
+    def is_at_provider(self, url: str) -> bool:
+        """Tell whether a URL is one of the provider, by any name that it has on this machine."""
+        parts = urlsplit(url)
+        if parts.netloc in self._shortcuts:
+            return True
+        host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+        is_same_host = host == self.provider.host or (is_loopback(host) and is_loopback(self.provider.host))
+        return is_same_host and port == self.provider.port
+
+    def is_of_app(self, url: str) -> bool:
+        """Tell whether a URL is one of the app."""
+        return url == self.url or url.startswith((f"{self.url}/", f"{self.url}?"))
+
+    def leaves_app(self, url: str) -> bool:
+        """Tell whether a redirect to this URL leaves the app for a provider, or for any other machine."""
+        if self.is_of_app(url):
+            return False
+        host = urlsplit(url).hostname or ""
+        is_near = host == self.host or (is_loopback(host) and is_loopback(self.host))
+        return self.is_at_provider(url) or is_authorization_request(url) or not is_near
+
+    def absolute(self, url: str) -> str:
+        """Return the URL of a path of the app, or the URL itself when it is complete."""
+        return f"{self.url}{url}" if url.startswith("/") else url
 
     # A login, step by step
 
     @cached_property
+    def home_url(self) -> str:
+        """The URL of the home page: with a slash at its end, unless the app has none at a path prefix."""
+        home = f"{self.url}/"
+        has_prefix = urlsplit(self.url).path not in ("", "/")
+        return self.url if has_prefix and self.new_browser().open(home, stop_at=self.leaves_app).status == 404 else home
+
+    @cached_property
+    def login_links(self) -> list[LoginLink]:
+        """The links and buttons that begin a login, with any provider. Raises LoginFailed when there are none."""
+        if self.given.login:
+            requests = [request_of(text) for text in self.given.login]
+            return [LoginLink(url, self.absolute(url), method) for method, url in requests]
+        browser = self.new_browser()
+        links = find_login_links(lambda url: browser.open(url, stop_at=self.leaves_app), self.home_url)
+        if not links:
+            raise LoginFailed(f"There is no link or button {WORDS} on {self.home_url}: this is how a login is found.")
+        return links
+
+    @cached_property
+    def login_link(self) -> LoginLink:
+        """The link that begins a login with this provider."""
+        if self.login is not None:
+            return self.login
+        words = re.compile(rf"(^|\W){re.escape(self.provider_name)}(\W|$)", re.I)
+        found = next((link for link in self.login_links if words.search(link.words) or not self.provider_name), None)
+        if found is None:
+            raise LoginFailed(f"There is no link or button to log in with {self.provider_name} on {self.home_url}.")
+        return found
+
+    @cached_property
     def login_url(self) -> str:
-        """The URL of the link on the home page that begins a login."""
-        words = f"Log in with {self.provider_name}".strip()
-        page = self.new_browser().open(f"{self.url}/")
-        for found, url in page.parsed.links:
-            if found.startswith(words):
-                return urljoin(page.url, url)
-        raise LoginFailed(f'There is no link "Log in with …" on {self.url}/: this is how a login is found.')
+        """The URL that redirects to the provider. Raises NotApplicable where a login does not begin with a plain link.
+
+        `begin_login` begins a login in every way.
+        """
+        link = self.login_link
+        if link.method != "GET":
+            raise NotApplicable("its login begins with the button of a form, and not with a link")
+        if not self.is_of_app(link.url) and self.leaves_app(link.url):
+            raise NotApplicable("its page links to the provider itself")
+        page = self.new_browser().open(link.url, stop_at=self.leaves_app)
+        if not page.location:
+            raise NotApplicable("its login begins with a page of its own between the link and the provider")
+        return link.url
 
     def begin_login(self, browser: Browser, url: str | None = None, **options: Any) -> str:
         """Begin a login, and return the URL of the authorization request. The browser does not open it."""
-        page = browser.open(url or self.login_url, stop_at="elsewhere", **options)
-        assert_no_crash(page)
+        link = LoginLink("", url) if url else self._in_browser(browser, self.login_link)
+        for _ in range(MAX_PAGES):
+            if not self.is_of_app(link.url) and self.leaves_app(link.url):
+                return link.url
+            page = assert_no_crash(probes.press(browser, link, stop_at=self.leaves_app, **options))
+            following = [] if url or page.status in REDIRECTS else next_links(page)
+            if not following:
+                break
+            link = following[0]
         return self._elsewhere(page)
+
+    def _in_browser(self, browser: Browser, link: LoginLink) -> LoginLink:
+        """Return the link as the page has it for this browser: a form has a token, and a link may have a state."""
+        if not link.page or (link.method == "GET" and not is_authorization_request(link.url)):
+            return link
+        page = assert_no_crash(browser.open(link.page, stop_at=self.leaves_app))
+        return next((found for found in links_of(page, ANY) if found.is_like(link)), link)
 
     def authorize(self, browser: Browser, request: str, person: str = ADA, decision: str = "allow") -> str:
         """Sign in as this person at the provider, decide, and return the URL of the authorization response."""
-        page = browser.open(request, method="POST", form={"person": self.person_keys[person]}, stop_at=f"{self.url}/")
+
+        def leaves_provider(url: str) -> bool:
+            return not self.is_at_provider(url)
+
+        page = browser.open(request, method="POST", form={"person": self.person_keys[person]}, stop_at=leaves_provider)
         if not page.location and 'name="decision"' in page.source:
-            page = browser.open(page.url, method="POST", form={"decision": decision}, stop_at=f"{self.url}/")
+            page = browser.open(page.url, method="POST", form={"decision": decision}, stop_at=leaves_provider)
         if not page.location:
-            raise LoginFailed(f"The provider does not redirect to {self.url}: {page.text[:300]}")
+            raise LoginFailed(
+                f"The provider refuses the authorization request and does not redirect to the app: {page.text[:300]}"
+            )
         return page.location
 
     def authorization_response(self, browser: Browser, person: str = ADA) -> str:
@@ -146,17 +261,21 @@ class CheckedApp:
 
     def send_callback(self, browser: Browser, response: str, **options: Any) -> Page:
         """Open the URL of an authorization response, as the browser does after the provider's redirect."""
-        return browser.open(response, from_another_site=True, **options)
+        return browser.open(response, **{"from_another_site": True, "stop_at": self.leaves_app, **options})
 
     def log_in(self, browser: Browser, person: str = ADA) -> Page:
         """Log in, and return the page after the last redirect."""
         return self.send_callback(browser, self.authorization_response(browser, person))
 
     def log_out(self, browser: Browser, **options: Any) -> Page:
-        """Press the button "Log out"."""
-        page = browser.open(f"{self.url}/")
-        fields = self._fields(page, "Log out")
-        return browser.open(self.form_url(page, "Log out"), method="POST", form=fields, **options)
+        """Log out by the button or link of the user's page. Raises NotApplicable where there is none."""
+        if self.given.logout and self.given.logout != "none":
+            method, url = request_of(self.given.logout)
+            return probes.press(browser, LoginLink("", self.absolute(url), method), **options)
+        _, page = ("none", None) if self.given.logout else probes.press_log_out(self, browser, **options)
+        if page is None:
+            raise NotApplicable('its page has no button or link "Log out"')
+        return page
 
     def form_url(self, page: Page, words: str) -> str:
         """Return the URL of the form whose button begins with these words."""
@@ -165,40 +284,92 @@ class CheckedApp:
                 return urljoin(page.url, form.get("action", ""))
         raise LoginFailed(f'There is no button "{words}" on {page.url}.')
 
-    def _fields(self, page: Page, words: str) -> dict[str, str]:
-        return next((form["fields"] for form in page.parsed.forms if words in form["buttons"]), {})
+    def open_user_page(self, browser: Browser) -> Page:
+        """Open the page that names the user, in most apps the home page, and stay in the app."""
+        path = self.given.user_page or ("" if "shown_name" not in vars(self) else self.shown_name.path)
+        return browser.open(self.absolute(path) if path else self.home_url, stop_at=self.leaves_app)
 
     def home_page(self, browser: Browser) -> Page:
-        """Open the home page. Raises Crashed when it is an error of the app's own."""
-        page = browser.open(f"{self.url}/")
-        assert_no_crash(page)
-        return page
+        """Open the page that names the user. Raises Crashed when it is an error of the app's own."""
+        return assert_no_crash(self.open_user_page(browser))
+
+    @cached_property
+    def shown_name(self) -> ShownName:
+        """How the app's page names a user. Raises LoginFailed when it does not."""
+        return probes.shown_name_of(self, (GRACE, ADA))
 
     def logged_in_name(self, browser: Browser) -> str | None:
-        """Return the name of the logged-in user on the home page, or None for an anonymous visitor."""
-        words = self.home_page(browser).parsed.words
-        for place, text in enumerate(words):
-            if LOGGED_IN in text:
-                after = " ".join([text.partition(LOGGED_IN)[2], *words[place + 1 : place + 3]])
-                own = text.partition(LOGGED_IN)[2].strip()
-                return own or after.strip()
-        return None
+        """Return the name of the user whom the app's page shows as logged in, or None for an anonymous visitor.
+
+        Where the page shows an e-mail address or a user name, it is the full name of the user to whom this belongs.
+        Raises NotApplicable when it belongs to the users of two browsers of this case.
+        """
+        place = self.shown_name
+        page = self.home_page(browser)
+        if page.location:
+            return None  # a page for users who are logged in: it begins a login
+        text = page.parsed.joined
+        if place.kind == "full name" and place.is_marked:
+            return place.read(text)
+        known = self.identities()
+        found = place.read(text, [*known, *self._people_as_identities()])
+        return None if found is None else self._name_of(found, browser, known)
+
+    def _name_of(self, shown: str, browser: Browser, known: list[Identity]) -> str:
+        """Return the full name of the user whom the page shows like this, by the browser's own login if it fits."""
+        kind = self.shown_name.kind
+
+        def names(identities: list[Identity]) -> list[str]:
+            fitting = [one for one in identities if any(is_same(shown, value, kind) for value in one.all_of(kind))]
+            return [one.name for one in reversed(fitting) if one.name]
+
+        with self._lock:
+            others = {code for other in self._browsers if other is not browser for code in other.codes[-1:]}
+        own = names([one for one in known if one.code in browser.codes])
+        foreign = names([one for one in known if one.code in others and one.code not in browser.codes])
+        if own and any(name != own[0] for name in foreign):
+            raise NotApplicable(f"its page shows the {kind} alone, which is the same for two users of this attack")
+        found = [*own, *foreign, *names(known), *names(self._people_as_identities())]
+        return found[0] if found else shown
+
+    def identities(self) -> list[Identity]:
+        """Return what the provider has told the app about the users who have logged in, oldest first."""
+        return identities(self.provider.trace(dialect=self.dialect))
+
+    def _people_as_identities(self) -> list[Identity]:
+        found = [Identity(person["name"]) for person in self._people]
+        for identity, person in zip(found, self._people, strict=True):
+            identity.add({"name": person["name"], "email": person["email"] or "", "login": person["key"]})
+        return found
 
     # The provider
 
     @cached_property
+    def _people(self) -> list[dict[str, Any]]:
+        return self.provider.people
+
+    @cached_property
     def person_keys(self) -> dict[str, str]:
         """The provider's keys of its people, by their names."""
-        return {person["name"]: person["key"] for person in self.provider.people}
+        return {person["name"]: person["key"] for person in self._people}
+
+    @cached_property
+    def emails(self) -> dict[str, str]:
+        """The e-mail addresses of the provider's people, by their names."""
+        return {person["name"]: person["email"] or "" for person in self._people}
 
     def add_person(self, name: str, **more: Any) -> str:
         """Add a person at the provider, and return the name."""
         self.person_keys[name] = self.provider.add_person(name, **more)["key"]
         return name
 
+    def next_number(self) -> int:
+        """Return a number that no other call has returned, for the name of a person."""
+        return next(self._numbers)
+
     def inject_fault(self, endpoint: str, **change: Any) -> None:
         """Change the next response of an endpoint; `profile` is the endpoint that the app gets the profile from."""
-        endpoint = self.profile_endpoints[0] if endpoint == "profile" else endpoint
+        endpoint = self._profile_endpoint if endpoint == "profile" else endpoint
         self.provider.inject_fault(endpoint, dialect=self.dialect, **change)
         self.other_acts += 1
         self.has_faults = True
@@ -214,7 +385,7 @@ class CheckedApp:
 
     def requests_to(self, endpoint: str) -> list[dict[str, Any]]:
         """Return the messages of one endpoint since `ignore_earlier_messages`."""
-        endpoint = self.profile_endpoints[0] if endpoint == "profile" else endpoint
+        endpoint = self._profile_endpoint if endpoint == "profile" else endpoint
         return [message for message in self.messages() if message["endpoint"] == endpoint]
 
     @contextmanager
@@ -228,10 +399,22 @@ class CheckedApp:
 
     def ignore_earlier_messages(self) -> None:
         """Leave the messages so far out of `messages` and `requests_to`."""
+        self.ignored_until = self.newest_number()
+
+    def newest_number(self) -> int:
+        """Return the number of the newest message of the provider's trace."""
         numbers = [message["number"] for message in self.provider.trace(after=self.ignored_until)]
-        self.ignored_until = max(numbers, default=self.ignored_until)
+        return max(numbers, default=self.ignored_until)
 
     # Facts from a login without an attack
+
+    def find_out(self) -> None:
+        """Find out all facts that cases need, before cases run at once: the probes break responses of the provider.
+
+        Raises LoginFailed where no login works.
+        """
+        self.successful_login, self.response_parameters, self.session  # noqa: B018 - they log in, once
+        self.has_id_token, self.has_userinfo, self.has_refresh  # noqa: B018
 
     @cached_property
     def request_parameters(self) -> dict[str, str]:
@@ -259,12 +442,14 @@ class CheckedApp:
     @cached_property
     def successful_login(self) -> list[dict[str, Any]]:
         """The messages of a login without an attack. Raises LoginFailed when the app refuses it."""
+        self.shown_name  # noqa: B018 - raises LoginFailed, and its logins do not belong to this one
         self.ignore_earlier_messages()
         browser = self.new_browser()
         page = self.log_in(browser, GRACE)
         found = self.logged_in_name(browser)
         if found is None or not found.startswith(GRACE):
-            raise LoginFailed(f"A login as {GRACE} ended at {page.url}, and the home page names {found or 'no user'}.")
+            ended = f"{probes.without_query(page.url)} with the status {page.status}"
+            raise LoginFailed(f"A login as {GRACE} ended at {ended}, and the app names {found or 'no user'}.")
         messages = self.messages()
         self.landing_url = page.url
         self.ignore_earlier_messages()
@@ -293,21 +478,28 @@ class CheckedApp:
         return list(self.profiles)
 
     @property
+    def _profile_endpoint(self) -> str:
+        if not self.profile_endpoints:
+            raise NotApplicable("it requests no profile: all that it knows of a user is in the token response")
+        return self.profile_endpoints[0]
+
+    @property
     def profile(self) -> dict[str, Any]:
         """Grace's profile, as the provider sends it."""
-        return self.profiles[self.profile_endpoints[0]]
+        return self.profiles[self._profile_endpoint]
 
     @cached_property
     def token_response(self) -> dict[str, Any]:
         """The token response of a successful login."""
-        response = next(message for message in self.back_channel_messages() if message["endpoint"] == "token")["reply"]
-        return response["json"] if isinstance(response["json"], dict) else dict(parse_qsl(response["body"]))
+        token = next((message for message in self.back_channel_messages() if message["endpoint"] == "token"), None)
+        if token is None:
+            raise NotApplicable("it sends no token request to this provider")
+        return members_of(token["reply"])
 
     @property
     def id_token_claims(self) -> dict[str, Any]:
         """The claims of the ID token of a successful login."""
-        payload = self.token_response["id_token"].split(".")[1]
-        return dict(json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))))
+        return claims_of(self.token_response.get("id_token"))
 
     @cached_property
     def response_parameters(self) -> dict[str, str]:
@@ -315,16 +507,31 @@ class CheckedApp:
         return parameters(self.authorization_response(self.new_browser(), GRACE))
 
     @cached_property
+    def session_cookies(self) -> list[str]:
+        """The names of the cookies that a login consists of, as few as suffice; empty when they are not found."""
+        return self.given.session_cookies or probes.session_cookies_of(self, GRACE)
+
+    @property
     def cookie_name(self) -> str:
         """The name of the session cookie: the one cookie that suffices to be logged in."""
+        if len(self.session_cookies) != 1:
+            raise NotApplicable("no single cookie of the app suffices to be logged in")
+        return self.session_cookies[0]
+
+    @cached_property
+    def session(self) -> tuple[str, str]:
+        """How the session is kept: "signed cookie", "server" or "unknown"; and the format of a signed cookie."""
+        return (self.given.session, "") if self.given.session else probes.session_of(self, GRACE)
+
+    @cached_property
+    def logout(self) -> str:
+        """How a user logs out: "button", "link", "link to a page with a button" or "none"."""
+        if self.given.logout:
+            given = "button" if self.given.logout.startswith("POST ") else "link"
+            return given if self.given.logout != "none" else "none"
         browser = self.new_browser()
         self.log_in(browser, GRACE)
-        for cookie in browser.cookies_of(self.host):
-            alone = self.new_browser()
-            alone.cookies[self.host, cookie.name] = cookie
-            if self.logged_in_name(alone):
-                return cookie.name
-        raise NotApplicable("no single cookie of the app suffices to be logged in")
+        return probes.press_log_out(self, browser, stop_at="elsewhere")[0]
 
     # Features that only some apps have
 
@@ -336,9 +543,28 @@ class CheckedApp:
     def has_own_process(self) -> bool:
         return self.app is not None
 
-    @property
+    def reason_without(self, feature: str) -> str:
+        """Return why rows that need this feature do not concern the app, where it is more than what NEEDS says."""
+        if feature == "cookie session" and self.session[0] == "unknown":
+            return "how its session is kept is not known: the cookie has no format that can be read"
+        if feature == "id token" and "id_token" in self.token_response:
+            return "it gets an ID token and does not read it"
+        return ""
+
+    @cached_property
     def has_id_token(self) -> bool:
-        return "id_token" in self.token_response and "openid" in self.request_parameters.get("scope", "").split()
+        """Whether the app reads the ID token: whether that decides who is logged in."""
+        return "ID token" in self.given.reads if self.given.reads is not None else probes.reads_id_token(self)
+
+    @cached_property
+    def has_userinfo(self) -> bool:
+        """Whether the app reads a profile: whether that decides who is logged in."""
+        return "userinfo" in self.given.reads if self.given.reads is not None else probes.reads_userinfo(self)
+
+    @cached_property
+    def has_refresh(self) -> bool:
+        """Whether the app sends a refresh token when its access token has expired."""
+        return probes.refreshes(self)
 
     @property
     def has_iss(self) -> bool:
@@ -351,7 +577,7 @@ class CheckedApp:
     @cached_property
     def has_return_url(self) -> bool:
         self.successful_login  # noqa: B018 - sets landing_url
-        return urlsplit(self.landing_url).path != "/"
+        return probes.without_query(self.landing_url).rstrip("/") != self.url
 
     @cached_property
     def has_linking(self) -> bool:
@@ -361,30 +587,28 @@ class CheckedApp:
         words = [button for form in page.parsed.forms for button in form["buttons"]]
         return any(button.startswith("Link") for button in words)
 
-    @cached_property
+    @property
     def has_cookie_session(self) -> bool:
-        browser = self.new_browser()
-        self.log_in(browser, GRACE)
-        value = browser.cookie_value(self.cookie_name) or ""
-        return bool(re.fullmatch(r"\.?[\w-]+\.[\w-]{6}\.[\w-]{20,}", value))
+        return self.session[0] == "signed cookie"
 
     @cached_property
     def has_provider_logout(self) -> bool:
+        if self.logout == "none":
+            return False
         browser = self.new_browser()
         self.log_in(browser, GRACE)
-        page = self.log_out(browser, stop_at="elsewhere")
-        return bool(page.location) and not page.location.startswith(self.url)
+        page = self.log_out(browser, stop_at=self.leaves_app)
+        return bool(page.location) and self.is_at_provider(page.location)
 
     @property
     def has_plain_http(self) -> bool:
         practice = dotenv_values(self.app.home / ".env.example") if self.app else {}
         return any(name.endswith("_INSECURE_TRANSPORT") for name in practice)
 
-    has_oauth1 = False
-    has_refresh = False
+    has_oauth1 = False  # the fake provider does not speak it
 
     def _elsewhere(self, page: Page) -> str:
-        if page.location and not page.location.startswith(f"{self.url}/"):
+        if page.location and self.leaves_app(page.location):
             return page.location
         raise LoginFailed(f"{page.url} does not redirect to a provider: status {page.status}, {page.text[:200]}")
 

@@ -16,6 +16,8 @@ from urllib.request import Request
 from bs4 import BeautifulSoup
 from requests.cookies import RequestsCookieJar
 
+from .tls import tls_context
+
 REDIRECTS = (301, 302, 303, 307, 308)
 SAFE = "!#$%&'()*+,/:;=?@[]~"  # characters of a URL that requests does not quote
 
@@ -47,7 +49,7 @@ class HttpClient:
     def __init__(self, timeout: float) -> None:
         self.cookies = RequestsCookieJar()
         self.headers = {"User-Agent": "visitor", "Accept": "*/*"}
-        self.tls: ssl.SSLContext | None = None  # None for the certificates that the system trusts
+        self.tls: ssl.SSLContext | None = None  # None: as tls_context has it
         self.last: Response | None = None
         self._timeout = timeout
         self._connections: dict[tuple[str, str], http.client.HTTPConnection] = {}  # by scheme and host
@@ -88,8 +90,9 @@ class HttpClient:
         key = request.type, request.host
         if key not in self._connections:
             if request.type == "https":
+                context = self.tls or tls_context(urlsplit(request.full_url).hostname or "")
                 self._connections[key] = http.client.HTTPSConnection(
-                    request.host, timeout=self._timeout, context=self.tls
+                    request.host, timeout=self._timeout, context=context
                 )
             else:
                 self._connections[key] = http.client.HTTPConnection(request.host, timeout=self._timeout)
