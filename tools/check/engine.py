@@ -193,7 +193,7 @@ class Run:
         usable = {name for name, checked in by_name.items() if self.can_attack(name, checked)}
         for name in usable:
             with suppress(Exception):  # the case that needs the facts reports the error
-                by_name[name].request_parameters, by_name[name].response_parameters  # noqa: B018 - before the cases run at once
+                by_name[name].find_out()
 
         def run(case: tuple[str | None, Row, Variant]) -> None:
             name, row, variant = case
