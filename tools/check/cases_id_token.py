@@ -11,7 +11,6 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -602,10 +601,7 @@ def restarted_app(
         own.set_behaviour("path", path, act or changed)
     try:
         start(app)
-        started = replace(checked, url=app.url, app=app, relay=own, others=[])
-        for name in ("dialect", "client_id", "profiles", "person_keys", "successful_login"):  # the facts are the same
-            started.__dict__[name] = getattr(checked, name)
-        yield started
+        yield checked.another_instance(app.url, app, own)
     finally:
         app.stop()
         own.stop()
