@@ -75,7 +75,8 @@ class Browser:
     """Keeps cookies and follows redirects. `shortcuts` are the IP address and port that a host is served at, with http.
 
     The method and URL of each request that a server took are added to `requests`. `certificate` is a file with the
-    certificate of an https app; without it, one on this machine needs none that is trusted.
+    certificate of an https app; without it, one on this machine needs none that is trusted. `renamed` has another name
+    for a host, which the server knows itself by.
     """
 
     def __init__(
@@ -85,12 +86,14 @@ class Browser:
         takes_cookies: bool = True,
         requests: list[tuple[str, str]] | None = None,
         certificate: str | None = None,
+        renamed: dict[str, str] | None = None,
     ) -> None:
         self.cookies: dict[tuple[str, str], Cookie] = {}
         self.requests = [] if requests is None else requests
         self.shortcuts = shortcuts or {}
         self.takes_cookies = takes_cookies
         self.certificate = certificate
+        self.renamed = renamed or {}
         self.codes: list[str] = []  # the authorization codes that it has brought to an app
         self.dropped: list[str] = []  # names of the cookies that were too large
 
@@ -154,7 +157,13 @@ class Browser:
         path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=-._~") + (
             f"?{quote(parts.query, safe=_IN_QUERY)}" if parts.query else ""
         )
-        sent = {"Host": netloc, "User-Agent": "browser", "Accept": "text/html", "Connection": "close", **headers}
+        sent = {
+            "Host": self.renamed.get(netloc, netloc),
+            "User-Agent": "browser",
+            "Accept": "text/html",
+            "Connection": "close",
+            **headers,
+        }
         self.codes += parse_qs(parts.query).get("code", []) if "code=" in parts.query else []
         cookies = self._cookies_for(parts, method, crossed)
         if cookies:

@@ -97,9 +97,8 @@ class CheckedApp:
 
     def new_browser(self, **options: Any) -> Browser:
         """Return a browser without cookies."""
-        browser = Browser(
-            self._shortcuts, requests=self.requests, **{"certificate": self.given.certificate or None, **options}
-        )
+        own = {"certificate": self.given.certificate or None, "renamed": self._renamed}
+        browser = Browser(self._shortcuts, requests=self.requests, **{**own, **options})
         with self._lock:
             self._browsers.add(browser)
         return browser
@@ -146,6 +145,15 @@ class CheckedApp:
         if self.login is not None and self.login.provider:
             found.setdefault(urlsplit(self.login.provider).netloc, (self.provider.host, self.provider.port))
         return found
+
+    @property
+    def _renamed(self) -> dict[str, str]:
+        """The provider's own name, where the app knows it by one that it does not serve."""
+        netloc = urlsplit(self.login.provider if self.login else "").netloc
+        host = netloc.rpartition(":")[0] or netloc
+        if not netloc or is_loopback(host) or host == self.provider.host:
+            return {}
+        return {netloc: urlsplit(self.provider.url).netloc}
 
     def is_at_provider(self, url: str) -> bool:
         """Tell whether a URL is one of the provider, by any name that it has on this machine."""

@@ -6,7 +6,6 @@ import ipaddress
 import re
 import time
 from datetime import UTC, datetime
-from http.cookiejar import http2time
 
 DELIMITERS = re.compile(r"[\t\x20-\x2F\x3B-\x40\x5B-\x60\x7B-\x7E]+")
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -39,7 +38,7 @@ def time_of(text: str) -> float | None:
             return datetime(year, month, day, *clock, tzinfo=UTC).timestamp()
         except (ValueError, OverflowError):
             return None
-    return http2time(text)  # ISO 8601 and others, which some browsers read
+    return None
 
 
 def path_of(flags: dict[str, str], request_path: str) -> str:

@@ -173,13 +173,13 @@ def _find_login(one: CheckedApp, link: LoginLink) -> str:
 def _find_provider_of(one: CheckedApp, link: LoginLink, request: str) -> None:
     """Set the provider that this authorization request leads to. Raises LoginFailed when it is not the fake one."""
     parts = urlsplit(request)
-    link.provider, link.dialect = f"{parts.scheme}://{parts.netloc}", parts.path.split("/")[1] if parts.path else ""
-    if one.is_at_provider(request):
-        return
-    found = provider_at(request, one.given)
-    if found is None:
-        raise LoginFailed(f"it redirects to {link.provider} for the login, and that is not the fake provider.")
-    one.provider = found
+    here = f"{parts.scheme}://{parts.netloc}"
+    if not one.is_at_provider(request):
+        found = provider_at(request, one.given)
+        if found is None:
+            raise LoginFailed(f"it redirects to {here} for the login, and that is not the fake provider.")
+        one.provider = found
+    link.provider, link.dialect = here, parts.path.split("/")[1] if parts.path else ""
 
 
 def _findings(one: CheckedApp, request: str) -> list[str]:

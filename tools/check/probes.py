@@ -14,7 +14,7 @@ from .browser import Browser, Cookie, Page, TimedOut, TooManyRedirects
 from .errors import Crashed, LoginFailed
 from .login_links import LoginLink, links_of
 from .session_cookie import format_of, is_random_id
-from .shown_name import WANTED, Identity, ShownName, find_shown_name
+from .shown_name import WANTED, Identity, ShownName, find_shown_name, members_of
 
 if TYPE_CHECKING:
     from .checked_app import CheckedApp
@@ -137,19 +137,25 @@ def _changes_login(checked: CheckedApp, endpoint: str, changes: list[dict[str, A
 
 def refreshes(checked: CheckedApp) -> bool:
     """Tell whether the app sends its refresh token when the access token has expired and the user's page is opened."""
-    if "refresh_token" not in checked.token_response:
+    lifetime = checked.token_response.get("expires_in")
+    if not isinstance(lifetime, int | float):
         return False
     checked.provider.set_lifetimes(checked.dialect, token=TOKEN_LIFETIME)
     try:
         browser = checked.new_browser()
-        checked.log_in(browser)
+        before = checked.newest_number()
+        person = checked.add_person(f"Nora Probe {checked.next_number()}")  # some providers send it once to each user
+        checked.log_in(browser, person)
+        tokens = [one["reply"] for one in checked.provider.trace(after=before) if one["endpoint"] == "token"]
+        if not any("refresh_token" in members_of(response) for response in tokens):
+            return False
         after = checked.newest_number()
         time.sleep(TOKEN_LIFETIME + 0.1)  # until the token has expired
         checked.open_user_page(browser)
         messages = checked.provider.trace(dialect=checked.dialect, after=after)
         return any(message["request"]["form"].get("grant_type") == "refresh_token" for message in messages)
     finally:
-        checked.provider.set_lifetimes(checked.dialect, token=checked.token_response.get("expires_in", 3600))
+        checked.provider.set_lifetimes(checked.dialect, token=lifetime)
 
 
 # How its session is kept

@@ -68,22 +68,24 @@ def is_random_id(value: str) -> bool:
 
 def readable_json(text: str) -> object | None:
     """Return the JSON in an encoded text, which may be compressed after a dot; None when there is none."""
-    is_compressed, body = text.startswith("."), text.lstrip(".")
     with suppress(ValueError, zlib.error, RecursionError):
-        data = base64.b64decode(
-            body.replace("-", "+").replace("_", "/").rstrip("=") + "=" * (-len(body.rstrip("=")) % 4)
-        )
-        return json.loads(zlib.decompress(data) if is_compressed else data)
+        return json.loads(_decoded(text))
     return None
 
 
+def _decoded(text: str) -> bytes:
+    body = text.lstrip(".").rstrip("=").replace("-", "+").replace("_", "/")
+    data = base64.b64decode(body + "=" * (-len(body) % 4))
+    return zlib.decompress(data) if text.startswith(".") else data
+
+
 def _of_itsdangerous(payload: str) -> CookieFormat:
-    """Return the framework: Flask's payload has no padding, and may be compressed; Starlette's is plain base64."""
-    if re.search(r"[=+/]", payload):
+    """Return the framework: Starlette's payload is plain JSON with padding, Flask's has no spaces and no padding."""
+    if payload.startswith("."):
+        return FLASK  # compressed
+    if re.match(rb'\{"[^"]*": ', _decoded(payload)) or re.search(r"[=+/]", payload):
         return STARLETTE
-    if payload.startswith(".") or re.search(r"[_-]", payload) or len(payload) % 4:
-        return FLASK
-    return FLASK_OR_STARLETTE
+    return FLASK if re.match(rb'\{"[^"]*":', _decoded(payload)) else FLASK_OR_STARLETTE
 
 
 def _flask(name: str, value: str, others: Mapping[str, str], key: str) -> bool:

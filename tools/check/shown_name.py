@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -81,7 +82,7 @@ class ShownName:
             found = re.search(rf"(?<!\w){before}[ {BREAK}]*(.*?)(?={after}|{BREAK}|$)", text, re.S)
             return found.group(1).strip() if found else None
         values = {value for identity in known for value in identity.all_of(self.kind)}
-        return next((value for value in sorted(values, key=len, reverse=True) if place_of(value, text)), None)
+        return next((value for value in sorted(values, key=len, reverse=True) if places_of(value, text)), None)
 
 
 def is_same(shown: str, value: str, kind: str) -> bool:
@@ -92,11 +93,11 @@ def is_same(shown: str, value: str, kind: str) -> bool:
     return own == value.casefold() or (kind == "user name" and own.rstrip("0123456789") == value.casefold())
 
 
-def place_of(value: str, text: str) -> list[int]:
+def places_of(value: str, text: str, flags: re.RegexFlag = re.I) -> list[int]:
     """Return where a text has this value as a word of its own."""
     value = " ".join(value.split())
     pattern = rf"(?<![\w@.+-]){re.escape(value)}(?![\w@+-]|\.\w)"
-    return [found.start() for found in re.finditer(pattern, text, re.I)] if value else []
+    return [found.start() for found in re.finditer(pattern, text, flags)] if value else []
 
 
 def find_shown_name(pages: Collection[tuple[str, Identity]], anonymous: str) -> ShownName | None:
@@ -104,9 +105,9 @@ def find_shown_name(pages: Collection[tuple[str, Identity]], anonymous: str) -> 
 
     `anonymous` is the text of the same page without a login.
     """
-    for kind in KINDS:
+    for flags, kind in product((re.NOFLAG, re.I), KINDS):  # "Grace" is a given name, and "grace" a user name
         found = [
-            [(text, start, value) for value in identity.all_of(kind) for start in place_of(value, text)]
+            [(text, start, value) for value in identity.all_of(kind) for start in places_of(value, text, flags)]
             for text, identity in pages
         ]
         pairs = [(first, second) for first in found[0] for second in found[-1]]
