@@ -22,18 +22,22 @@ from fake_provider import free_port
 
 from . import relay
 from .apps import App
-from .cases_responses import EVIL, with_token_fault
+from .attack_steps import send_attack
+from .browser import Browser, Page
+from .cases_responses import EVIL, assert_access_token_unused, with_token_fault
 from .catalogue import row, variants
 from .checked_app import (
     ADA,
     AttackWorked,
     CheckedApp,
+    NotApplicable,
     assert_handled,
     assert_logged_in,
     assert_no_crash,
     assert_refused,
     start,
 )
+from .user_data import faults_cleared
 
 
 def _refused(checked: CheckedApp, change: dict[str, Any]) -> None:
@@ -287,12 +291,17 @@ row(
         "e a list": lambda iss: _claims(iss=[iss]),
         "f with one more slash": lambda iss: _claims(iss=iss + "/"),
         "g in capitals": lambda iss: _claims(iss=iss.upper()),
-        "h https": lambda iss: _claims(iss=iss.replace("http:", "https:")),
+        "h https": lambda iss: _claims(iss=_with_other_scheme(iss)),
         "i only in the header": lambda iss: _id_token(remove=["iss"], header={"iss": iss}),
     },
 )
 def wrong_issuer(checked: CheckedApp, make) -> None:
     _refused(checked, make(checked.id_token_claims["iss"]))
+
+
+def _with_other_scheme(url: str) -> str:
+    scheme, _, rest = url.partition(":")
+    return f"{'http' if scheme == 'https' else 'https'}:{rest}"
 
 
 row(
@@ -382,19 +391,27 @@ row(
     },
 )
 def wrong_nonce(checked: CheckedApp, change: dict[str, Any]) -> None:
+    _require_nonce(checked)
     _refused(checked, change)
 
 
 @variants("RP-50", {"f of an earlier login": None})
 def nonce_replay(checked: CheckedApp) -> None:
+    _require_nonce(checked)
     _refused(checked, _claims(nonce=checked.id_token_claims["nonce"]))
 
 
 @variants("RP-50", {"g wrong, and discovery has nonce_supported false": None}, needs="own process")
 def nonce_unsupported(checked: CheckedApp) -> None:
+    _require_nonce(checked)
     with restarted_app(checked, lambda metadata: {**metadata, "nonce_supported": False}) as started:
         _refused(started, _claims(nonce="another"))
         _refused(started, _id_token(remove=["nonce"]))
+
+
+def _require_nonce(checked: CheckedApp) -> None:
+    if "nonce" not in checked.request_parameters:  # optional for the code flow (OpenID Connect Core 3.1.2.1)
+        raise NotApplicable("it sends no nonce: PKCE has to tie the code to the login, see RP-13")
 
 
 row(
@@ -415,11 +432,15 @@ row(
         "d sub a number": _claims(sub=1),
         "e sub a list": _claims(sub=["1"]),
         "f sub of 10,000 characters": _claims(sub="1" * 10_000),
-        "g at_hash of another token": _claims(at_hash="AAAAAAAAAAAAAAAAAAAAAA"),
     },
 )
 def unusable_sub(checked: CheckedApp, change: dict[str, Any]) -> None:
     _refused(checked, change)
+
+
+@variants("RP-51", {"g at_hash of another token": _claims(at_hash="AAAAAAAAAAAAAAAAAAAAAA")})
+def at_hash_of_another_token(checked: CheckedApp, change: dict[str, Any]) -> None:
+    with_token_fault(checked, change, assert_refused if checked.profile_endpoints else assert_access_token_unused)
 
 
 row(
@@ -511,7 +532,7 @@ def key_set_unavailable(checked: CheckedApp, act) -> None:
     checked.relay.set_behaviour("path", path, act)
     checked.provider.rotate_keys(checked.dialect)
     try:
-        assert_refused(checked, browser := checked.new_browser(), checked.log_in(browser))
+        assert_refused(checked, browser := checked.new_browser(), _attack_login(checked, browser))
     finally:
         checked.relay.clear_behaviour("path", path)
     assert_logged_in(checked, browser := checked.new_browser(), checked.log_in(browser))
@@ -538,11 +559,7 @@ def secret_among_keys(checked: CheckedApp) -> None:
     keys = [{"kty": "oct", "k": secret, "kid": "published", "alg": "HS256"}, *published_keys(checked)["keys"]]
     checked.relay.set_behaviour("path", path, relay.respond_with(json.dumps({"keys": keys}).encode()))
     try:
-        change = _id_token(header={"alg": "HS256", "kid": "published"}, key={"kty": "oct", "k": secret})
-        browser = checked.new_browser()
-        response = checked.authorization_response(browser)
-        checked.inject_fault("token", **change)
-        assert_refused(checked, browser, checked.send_callback(browser, response))
+        _refused(checked, _id_token(header={"alg": "HS256", "kid": "published"}, key={"kty": "oct", "k": secret}))
     finally:
         checked.relay.clear_behaviour("path", path)
 
@@ -550,13 +567,11 @@ def secret_among_keys(checked: CheckedApp) -> None:
 @variants("RP-53", {"f twenty unknown kids": 20})
 def unknown_kids(checked: CheckedApp, number: int) -> None:
     path = jwks_path(checked)
-    checked.ignore_earlier_messages()
+    before = max((message["number"] for message in checked.messages()), default=checked.ignored_until)
     for count in range(number):
-        browser = checked.new_browser()
-        response = checked.authorization_response(browser)
-        checked.inject_fault("token", id_token={"header": {"kid": f"unknown-{count}"}})
-        assert_refused(checked, browser, checked.send_callback(browser, response))
-    fetched = sum(message["request"]["path"] == path for message in checked.messages())
+        _refused(checked, _id_token(header={"kid": f"unknown-{count}"}))
+    seen = checked.provider.trace(dialect=checked.dialect, after=before)
+    fetched = sum(message["request"]["path"] == path for message in seen)
     if fetched > 5:
         raise AttackWorked(f"{number} tokens with an unknown kid made the app fetch the keys {fetched} times")
 
@@ -573,6 +588,10 @@ row(
 @variants("RP-54")
 def other_subject_after_refresh(checked: CheckedApp) -> None:
     raise AssertionError("no app uses refresh tokens")
+
+
+def _attack_login(checked: CheckedApp, browser: Browser) -> Page:
+    return send_attack(checked, browser, checked.authorization_response(browser))
 
 
 # I. Discovery
@@ -623,7 +642,7 @@ def discovery_of_another_issuer(checked: CheckedApp, issuer: str) -> None:
 
     with restarted_app(checked, change) as started:
         browser = started.new_browser()
-        page = browser.open(started.login_url, stop_at="elsewhere")
+        page = browser.open(started.login_url, stop_at=started.leaves_app)
         assert_no_crash(page)
         if not page.location:
             return  # the app refuses to begin a login
@@ -633,9 +652,9 @@ def discovery_of_another_issuer(checked: CheckedApp, issuer: str) -> None:
             if issuer != "/"
             else f"{checked.id_token_claims['iss'].replace(checked.relay.url, started.relay.url)}/"
         )
-        started.inject_fault("token", **_claims(iss=own))
-        assert_refused(started, browser, started.send_callback(browser, response))
-        started.clear_faults()
+        with faults_cleared(started):
+            started.inject_fault("token", **_claims(iss=own))
+            assert_refused(started, browser, send_attack(started, browser, response))
 
 
 row(
@@ -680,17 +699,15 @@ def malformed_discovery(checked: CheckedApp, changes: dict[str, Any]) -> None:
 
     with restarted_app(checked, change) as started:
         browser = started.new_browser()
-        page = browser.open(started.login_url, stop_at="elsewhere")
+        page = browser.open(started.login_url, stop_at=started.leaves_app)
         assert_no_crash(page)
         if page.location:
-            assert_refused(started, browser, started.send_callback(browser, started.authorize(browser, page.location)))
+            assert_refused(started, browser, send_attack(started, browser, started.authorize(browser, page.location)))
 
 
 def _assert_fails_and_recovers(started: CheckedApp) -> None:
-    page = assert_no_crash(started.new_browser().open(f"{started.url}/"))
-    url = next(url for words, url in page.parsed.links if words.startswith("Log in with"))
-    page = started.new_browser().open(f"{started.url}{url}", stop_at="elsewhere")
-    assert_no_crash(page)
+    started.home_page(started.new_browser())
+    page = assert_no_crash(started.new_browser().open(started.login_url, stop_at=started.leaves_app))
     if page.location:
         raise AttackWorked("a login begins without a discovery document")
     started.relay.clear_behaviour("path", discovery_path(started))

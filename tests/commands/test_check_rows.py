@@ -1,0 +1,175 @@
+"""The rows on small apps: a right one passes, however it is written, and a broken one fails."""
+
+import json
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+
+from fake_provider import free_port, serve
+from tests.support import small_login
+from tools.check import (  # noqa: F401 - they add the rows
+    cases_id_token,
+    cases_request,
+    cases_responses,
+    cases_session,
+)
+from tools.check.apps import wait_for
+from tools.check.catalogue import ROWS, Verdict, letter, try_variant
+from tools.check.checked_app import CheckedApp
+from tools.check.relay import Collector
+
+PROGRAM = Path(small_login.__file__)
+STATE_ROWS = "RP-03 a c, RP-04 a, RP-05, RP-06, RP-07, RP-09, RP-10, RP-12"
+CODE_ROWS = "RP-14 a c, RP-15 a b j, RP-16 d, RP-17 a"
+TOKEN_ROWS = "RP-28 a, RP-29 a e l, RP-30 a, RP-31 b c, RP-32 f j k, RP-33 i, RP-34 a"
+USER_ROWS = "RP-36 a, RP-37 a b, RP-39 a b, RP-40 a, RP-41 b, RP-63 b, RP-65 d, RP-66"
+REFUSALS = f"{STATE_ROWS}, {CODE_ROWS}, RP-18 a b, RP-29 a, RP-32 j, RP-41 a, RP-63 b, RP-68 a b"
+
+RIGHT = {  # an app that is right, by the options in which it differs, and the rows that it passes
+    "as our own": (
+        {},
+        f"{STATE_ROWS}, {CODE_ROWS}, {TOKEN_ROWS}, {USER_ROWS}, RP-18 a b, RP-20 b c, RP-21, RP-57, RP-58, RP-62, RP-68",
+    ),
+    "a wrong state ends the login": ({"wrong_state": "ends the login"}, STATE_ROWS),
+    "a page with status 200": ({"refuses": "page with status 200"}, REFUSALS),
+    "back to the home page": ({"refuses": "home page"}, REFUSALS),
+    "back to the login page": ({"refuses": "login page"}, REFUSALS),
+    "a new login": ({"refuses": "new login", "wrong_state": "ends the login"}, f"{REFUSALS}, {TOKEN_ROWS}, RP-36 a"),
+    "status 307": ({"redirect_status": 307}, "RP-18 a"),
+    "status 308": ({"redirect_status": 308}, "RP-18 a"),
+    "a page of its own after the login": ({"returns_to": "/?text=hello"}, "RP-01, RP-18 a, RP-20 b c, RP-39"),
+    "markup of its own": ({"page": "rich"}, "RP-40, RP-68"),
+    "attributes in lower case": ({"flags": "httponly; samesite=lax; path=/"}, "RP-58 a"),
+    "attributes in capitals": ({"flags": "HTTPONLY; SAMESITE=LAX; PATH=/"}, "RP-58 a"),
+    "SameSite strict after the login": (
+        {"login_flags": "HttpOnly; SameSite=Strict; Path=/", "cookie": "plain"},
+        "RP-58 a",
+    ),
+    "status 431": ({"max_url": 16_000}, "RP-03 g, RP-15 c, RP-20, RP-68"),
+    "the first name stays": ({"accounts": True, "keeps_first_name": True}, "RP-65, RP-66"),
+    "accounts": ({"accounts": True}, "RP-65, RP-66"),
+    "only the ID token": ({"reads": "id_token", "accounts": True}, f"{TOKEN_ROWS}, {USER_ROWS}"),
+    "profile and ID token": ({"reads": "both"}, f"{TOKEN_ROWS}, {USER_ROWS}"),
+    "a nonce in place of PKCE": ({"reads": "id_token", "sends_pkce": False}, "RP-13, RP-22, RP-50"),
+    "PKCE in place of a nonce": ({"reads": "id_token", "sends_nonce": False}, "RP-13, RP-22, RP-50"),
+}
+
+NOT_CONCERNED = {  # a row that has nothing to try on an app: its options, the variant, and words of the reason
+    "no profile for RP-36": ({"reads": "id_token"}, "RP-36 a", "it requests no profile"),
+    "no profile for RP-34": ({"reads": "id_token"}, "RP-34 b", "it requests no profile"),
+    "no access token for RP-30": ({"reads": "id_token"}, "RP-30 a", "it uses no access token"),
+    "no access token for RP-31": ({"reads": "id_token"}, "RP-31 b", "it uses no access token"),
+    "no access token for RP-51": ({"reads": "id_token"}, "RP-51 g", "it uses no access token"),
+    "no nonce for RP-50": ({"reads": "id_token", "sends_nonce": False}, "RP-50", "it sends no nonce"),
+    "no state for RP-03": ({"sends_state": False}, "RP-03", "it sends no state"),
+    "no state for RP-07": ({"sends_state": False}, "RP-07", "it sends no state"),
+    "a nonce for RP-22": ({"reads": "id_token", "sends_pkce": False}, "RP-22", "its nonce ties the code"),
+    "no text in the cookie for RP-62": ({"accounts": True}, "RP-62 c", "its sessions are on the server"),
+}
+BROKEN = {  # an app with a flaw: its options, the variants that fail, and words of the sentence
+    "no state": ({"sends_state": False}, "RP-01", "no state"),
+    "no state, and no PKCE": ({"sends_state": False, "sends_pkce": False}, "RP-05", "Mallory Archer"),
+    "the state is not compared": ({"checks_state": False, "sends_pkce": False}, "RP-03 a c, RP-04, RP-05, RP-06", ""),
+    "markup in the name": ({"escapes": False}, "RP-40 a b d", "the attacker's"),
+    "markup in the name, among its own": ({"escapes": False, "page": "rich"}, "RP-40 a b d", "the attacker's"),
+    "markup in the name of the ID token": ({"escapes": False, "reads": "id_token"}, "RP-40 a b d", "the attacker's"),
+    "markup in both names": ({"escapes": False, "reads": "both"}, "RP-40 a b d", "the attacker's"),
+    "markup in an error": ({"escapes": False}, "RP-68 a", "the attacker's"),
+    "a status that is not read": ({"checks_status": False}, "RP-28 a, RP-36 a", "Ada Lovelace"),
+    "an error of the app": ({"catches": False}, "RP-14 a, RP-36 a, RP-32 j", "status 500"),
+    "an error of the app, with the ID token": (
+        {"catches": False, "reads": "id_token"},
+        "RP-32 f j, RP-37 a",
+        "status 500",
+    ),
+    "accounts by e-mail": ({"accounts": "e-mail"}, "RP-65 d", "is logged in as"),
+    "accounts by e-mail of the ID token": ({"accounts": "e-mail", "reads": "id_token"}, "RP-65 d", "is logged in as"),
+    "no headers": ({"headers": False}, "RP-18 b, RP-60 b", ""),
+    "a cookie for scripts": ({"flags": "SameSite=Lax; Path=/"}, "RP-58 a", "scripts can read"),
+    "a cookie for other sites": ({"flags": "HttpOnly; SAMESITE=none; Path=/"}, "RP-58 a", "SameSite"),
+    "a known key": ({"key": "dev"}, "RP-62 a", "signed with 'dev', as Flask does"),
+    "a plain cookie": ({"cookie": "plain"}, "RP-62 c", "changed by hand"),
+    "an encoded cookie": ({"cookie": "base64"}, "RP-62 c", "changed by hand"),
+    "a logout by GET": ({"logout": "GET"}, "RP-11 a", "no user"),
+}
+
+
+@pytest.fixture(scope="module")
+def provider():
+    """A provider for all small apps."""
+    with serve() as running:
+        yield running
+
+
+@contextmanager
+def small_app(provider, options):
+    """A small login that runs, as the rows see it."""
+    url = f"http://localhost:{(port := free_port())}"
+    process = subprocess.Popen([sys.executable, PROGRAM, str(port), provider.url, json.dumps(options)])
+    collector = Collector()
+    try:
+        wait_for(lambda: process.poll() is not None or responds(url), "the small login to respond")
+        assert process.poll() is None
+        provider.reset()
+        checked = CheckedApp(url, provider, collector=collector)
+        checked.shown_name  # noqa: B018 - its logins do not belong to a row
+        yield checked
+    finally:
+        collector.stop()
+        process.kill()
+        process.wait()
+
+
+def responds(url):
+    """Tell whether an app responds."""
+    try:
+        return requests.get(url, timeout=5).ok
+    except requests.ConnectionError:
+        return False
+
+
+def outcomes(checked, chosen):
+    """Return the outcomes of the chosen rows or variants, by row and variant."""
+    found = {}
+    for words in chosen.split(", "):
+        id, *letters = words.split()
+        for variant in ROWS[id].variants:
+            if (not letters or letter(variant.name) in letters) and not variant.slow:
+                found[id, variant.name] = try_variant(checked, ROWS[id], variant)
+    return found
+
+
+@pytest.mark.parametrize(("options", "chosen"), RIGHT.values(), ids=RIGHT)
+def test_a_right_app_passes(provider, options, chosen):
+    """However an app refuses, redirects and shows the user: where no user is logged in by an attack, the row passes."""
+    with small_app(provider, options) as checked:
+        found = outcomes(checked, chosen)
+
+    assert {key: outcome for key, outcome in found.items() if not outcome.verdict.is_good} == {}
+    assert Verdict.PASS in {outcome.verdict for outcome in found.values()}
+
+
+@pytest.mark.parametrize(("options", "chosen", "reason"), NOT_CONCERNED.values(), ids=NOT_CONCERNED)
+def test_a_row_without_an_attack_gives_its_reason(provider, options, chosen, reason):
+    """A row that has nothing to try on an app is N/A, and never PASS."""
+    with small_app(provider, options) as checked:
+        found = outcomes(checked, chosen)
+
+    tried = {key: outcome for key, outcome in found.items() if outcome.verdict is not Verdict.NOT_APPLICABLE}
+    assert found and tried == {}
+    assert any(reason in outcome.sentence for outcome in found.values()), found
+
+
+@pytest.mark.parametrize(("options", "chosen", "words"), BROKEN.values(), ids=BROKEN)
+def test_a_broken_app_fails(provider, options, chosen, words):
+    """An app with a flaw fails each of these rows, with a sentence that says what happened."""
+    with small_app(provider, options) as checked:
+        found = outcomes(checked, chosen)
+
+    bad = {key: outcome for key, outcome in found.items() if outcome.verdict in (Verdict.FAIL, Verdict.CRASH)}
+    assert {id for id, _ in bad} == {words.split()[0] for words in chosen.split(", ")}, found
+    assert all(words in outcome.sentence for outcome in bad.values()), bad
