@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from support import line_reports
+from support.differences import DIFFERENCES, Differs
 from support.scheduler import RunRecord, ShareScheduling, name_of, position
 from urllib3.util import connection
 
@@ -114,8 +116,22 @@ def pytest_runtest_setup():
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call():
-    """Skip a test that would start the app at --app-url again."""
-    return (yield from _skip_if_not_restartable())
+    """Skip a test that would start the app at --app-url again, and fail one that has recorded a difference."""
+    DIFFERENCES.clear()
+    result = yield from _skip_if_not_restartable()
+    if DIFFERENCES:
+        raise Differs("; ".join(DIFFERENCES))
+    return result
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """With --app-url, add to the report of a line why it failed, and stop when the app has ended."""
+    report = yield
+    url = item.config.getoption("app_url")
+    if url:
+        line_reports.add_properties(item, call, url)
+    return report
 
 
 def _skip_if_not_restartable():

@@ -167,7 +167,7 @@ def prepare(folder: str, provider: HasUrl, where: Path, *, source: Path = ROOT, 
     Raises CannotBeRestarted for an app of which only the URL is known.
     """
     if not folder:
-        raise CannotBeRestarted("an app at --app-url cannot be started again with other settings")
+        raise CannotBeRestarted("only an app of this repository can be started again with other settings")
     home = where / folder
     shutil.copytree(source / folder, home, ignore=NOT_COPIED)
     practice = dotenv_values(home / ".env.example")
