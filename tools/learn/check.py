@@ -1,40 +1,54 @@
-"""The command `check`: the specification and the attacks, run against your own app at its URL."""
+"""The command `check`: the specification and the attacks, run against your own app at its URL by `tools.check.command`.
+
+The exit status is 0 without a finding, 1 with one, and 2 when nothing could be checked.
+"""
 
 from __future__ import annotations
 
 import http.client
 import json
+import ssl
+import sys
+from contextlib import redirect_stdout
+from pathlib import Path
 from urllib.parse import urlsplit
 
+from ..check.options import add_options
 from ..places import GALLERY, PYTHON, RUNNING
 from . import lock
 from .command_table import parser_for
 from .console import Problem, say
-from .test import test
+from .environment import ensure
+from .test import run_module
 
 USAGE = f"Say where it runs, pointed at the fake provider: {PYTHON} learn.py check http://localhost:5000"
 TIMEOUT = 10.0  # seconds
 
 
 def check(arguments: list[str]) -> int:
-    """Run the tests that need only the URL of an app, and print the table of attacks."""
-    if arguments[:1] in (["-h"], ["--help"]):
-        parser = parser_for("check")
-        parser.add_argument("url", metavar="URL", help="where your app runs, pointed at the fake provider")
-        parser.print_help()
-        return 0
-    if len(arguments) != 1 or arguments[0].startswith("-"):
+    """Check that an app responds at the URL, then run the attacks and the specification in `.venv`."""
+    parser = parser_for("check")
+    add_options(parser)
+    options = parser.parse_args(arguments)
+    if options.url is None:
         raise Problem(USAGE, 2)
-    url = arguments[0].rstrip("/")
+    url = options.url.rstrip("/")
+    files = {name: getattr(options, name) for name in ("json", "junit", "accept", "facts") if getattr(options, name)}
+    for name in ("accept", "facts"):
+        if name in files and not Path(files[name]).is_file():
+            raise Problem(f"There is no file {files[name]}, which --{name} names.", 2)
     _check_url(url)
-    say(f"Logging in at {url}, and attacking it. This takes a minute or two.")
-    options = ["--app-url", url]
-    folder = find_folder(url)
-    if folder is not None:
-        say(f"This is {folder} of the running gallery: what its README declares is DECLARED, and no failure.")
-        options += ["--app-folder", folder]
-    tests = ["tests/test_login.py", "tests/test_attacks.py"]
-    return test([*tests, *options, "-q", "--tb=no", "-rN", "--no-header"])
+    command = [url, "--only", options.only]
+    for name, path in files.items():  # the program runs in another folder
+        command += [f"--{name}", path if path == "-" else str(Path(path).absolute())]
+    with redirect_stdout(sys.stderr if options.json == "-" else sys.stdout):  # the JSON is alone on standard output
+        folder = find_folder(url)
+        if folder is not None:
+            say(f"This is {folder} of the running gallery: what its README declares is DECLARED, and no finding.")
+            command += ["--folder", folder]
+        python = ensure("requirements-dev.txt")
+        say(f"Logging in at {url}, and attacking it. This takes a minute or two.")
+    return run_module(python, "tools.check.command", *command)
 
 
 def find_folder(url: str) -> str | None:
@@ -55,24 +69,46 @@ def _origin(url: str) -> tuple[str | None, int | None]:
 
 
 def _check_url(url: str) -> None:
-    """Request the home page before anything is installed. Raises Problem unless an app with a login responds."""
+    """Request the home page before anything is installed. Raises Problem unless an app responds with a page."""
     try:
         parts = urlsplit(url)
-        kinds = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
-        if parts.scheme not in kinds or not parts.hostname or parts.path or parts.query:
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
             raise ValueError
-        connection = kinds[parts.scheme](parts.hostname, parts.port, timeout=TIMEOUT)
+        status = _status_of(parts.scheme, parts.hostname, parts.port, f"{parts.path}/")
     except ValueError:
         raise Problem(f"{url} is not the URL of an app. {USAGE}", 2) from None
-    try:
-        connection.request("GET", "/", headers={"Accept": "text/html"})
-        page = connection.getresponse().read().decode("utf-8", "replace")
+    except TimeoutError:
+        raise Problem(f"{url} accepts connections, but sends no response within {TIMEOUT:.0f} seconds.", 2) from None
     except (OSError, http.client.HTTPException) as error:
-        raise Problem(f"Nothing responds at {url} ({error}): start your app there, then run this again.") from None
+        raise Problem(_explain(url, error), 2) from None
+    if status >= 400:
+        words = f"{status} {http.client.responses.get(status, '')}".strip()
+        raise Problem(f"{url}/ responds with status {words}: a login can only begin at a page that opens.", 2)
+
+
+def _status_of(scheme: str, host: str, port: int | None, path: str) -> int:
+    if scheme == "https":
+        # Any certificate will do for this one request, which sends nothing of worth.
+        anything = ssl._create_unverified_context()  # noqa: S323
+        connection: http.client.HTTPConnection = http.client.HTTPSConnection(
+            host, port, timeout=TIMEOUT, context=anything
+        )
+    else:
+        connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT)
+    try:
+        connection.request("GET", path, headers={"Accept": "text/html"})
+        return connection.getresponse().status
     finally:
         connection.close()
-    if "Log in with" not in page:
-        raise Problem(
-            f'The page at {url}/ has no link that begins with "Log in with", so the tests find no login. What else '
-            'an app has to say and do is in the README, under "What every app must do".'
-        )
+
+
+def _explain(url: str, error: OSError | http.client.HTTPException) -> str:
+    """Return a sentence about an app that does not respond."""
+    scheme, _, rest = url.partition("://")
+    if isinstance(error, ssl.SSLError):
+        return f"The server at {url} does not speak https ({error.reason}): try http://{rest}."
+    if isinstance(error, ConnectionRefusedError) or not isinstance(error, (http.client.HTTPException, ConnectionError)):
+        return f"Nothing responds at {url} ({error}): start your app there, then run this again."
+    return f"The server at {url} closes the connection without a response ({type(error).__name__}). " + (
+        f"If it speaks https, write https://{rest}." if scheme == "http" else "Its log may say why."
+    )
