@@ -1,23 +1,27 @@
-"""`learn.py check URL`: it attacks an app of the reader's from outside, and reports each failure in a sentence."""
+"""`learn.py check URL`, run as a process against real apps: what it prints and writes, and its exit status."""
 
+import json
 import os
+import re
 import subprocess
 import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+import tomllib
+from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from xml.etree import ElementTree
 
 import pytest
 
 from fake_provider import RunningProvider, free_port, serve
 from tools.apps import App as ListedApp
-from tools.check.apps import attach, find_logins, find_provider, prepare
+from tools.check.accept import read_accept_file
+from tools.check.apps import App, attach, find_logins, prepare
+from tools.check.rows import ROWS
 from tools.check.visitor import Visitor
 from tools.learn import check as check_module
 from tools.learn import lock
-from tools.learn.check import check, find_folder
-from tools.learn.console import Problem
+from tools.learn.check import find_folder
 from tools.learn.gallery import Gallery
 from tools.places import ROOT
 from workshop.broken_logins.run import make
@@ -26,28 +30,29 @@ from workshop.broken_logins.run import make
 LEARN = """
 import sys
 from pathlib import Path
-import tools.learn, tools.learn.check, tools.learn.test
-tools.learn.test.ensure = lambda lock_file: Path(sys.executable)
+import tools.learn, tools.learn.check
+tools.learn.check.ensure = lambda lock_file: Path(sys.executable)
 where, *arguments = sys.argv[1:]
 tools.learn.check.GALLERY, tools.learn.check.RUNNING = Path(where, "gallery.json"), Path(where, "running.lock")
 sys.exit(tools.learn.main(arguments))
 """
-SOME = "log_out or sends_state or its_session_cookie or RP-03 or RP-33 or RP-35 or RP-56 or RP-60 or RP-67"
-ALL = "test_login or test_attacks"
+PAGE = ROOT / "docs" / "check.md"
+SOME = "RP-03, RP-33, RP-35, RP-56, RP-60, RP-67, log out ends the login, its session cookie is protected"
+WRONG_STATE = "refuses a wrong state (wrong)"
 
 
 @contextmanager
 def site(pages):
-    """A server with these pages, by path; a page that begins with http is a redirect to that URL."""
+    """A server with these pages, by path: a page, a redirect if it begins with http, or a status if it is a number."""
 
     class Page(BaseHTTPRequestHandler):
         def do_GET(self):
             page = pages[self.path]
-            target = page if page.startswith("http") else ""
-            self.send_response(302 if target else 200)
+            target = page if str(page).startswith("http") else ""
+            self.send_response(302 if target else page if isinstance(page, int) else 200)
             self.send_header("Location" if target else "Content-Type", target or "text/html")
             self.end_headers()
-            self.wfile.write(b"" if target else page.encode())
+            self.wfile.write(b"" if target else str(page).encode())
 
         def log_message(self, *words):
             """Log nothing."""
@@ -60,36 +65,61 @@ def site(pages):
 
 
 @pytest.fixture(scope="module")
-def check_runs(request, tmp_path_factory):
-    """The ended runs of `learn.py check` on three apps: one of the gallery, and two that are the reader's own.
+def own_provider():
+    """A provider of this file's own, since `check` resets it, at localhost as in the documentation."""
+    with serve() as provider:
+        yield RunningProvider("localhost", provider.port)
 
-    With --all-rows it is every app of the gallery, with all tests. Each app has a provider of its own, since `check`
-    resets it, at localhost as in the documentation.
-    """
-    where = tmp_path_factory.mktemp("check")
-    whole = request.config.getoption("all_rows")
-    make("state_is_not_compared", where / "source")
 
-    def check_one(name, folder, tests, source=ROOT, in_gallery=False):
-        with serve() as provider:
-            app = prepare(folder, RunningProvider("localhost", provider.port), where / name, source=source)
-            try:
-                app.start()
-                with gallery_of(where / name, folder, app.url, "running" if in_gallery else "stopped"):
-                    return run_check(where / name, app.url, tests)
-            finally:
-                app.stop()
+@pytest.fixture(scope="module")
+def start(own_provider, tmp_path_factory):
+    """A function that starts the app of a folder, and returns its URL; they are stopped at the end."""
+    with ExitStack() as stack:
 
-    with ThreadPoolExecutor(3) as pool:
-        runs = {
-            folder: pool.submit(check_one, folder, folder, ALL if whole else SOME, in_gallery=True)
-            for folder in (dict(find_logins()) if whole else ["github_dance"])
-        }
-        runs |= {
-            "good": pool.submit(check_one, "good", "raw_requests/session_guard", SOME),
-            "bad": pool.submit(check_one, "bad", "step3_login", SOME, where / "source"),
-        }
-        return {name: run.result() for name, run in runs.items()}
+        def start(folder, source=ROOT):
+            app = prepare(folder, own_provider, tmp_path_factory.mktemp("app"), source=source)
+            stack.callback(app.stop)
+            app.start()
+            return app.url
+
+        yield start
+
+
+@pytest.fixture(scope="module")
+def step3(start):
+    """The URL of step3_login: the only row that it fails from outside is RP-60, which its README declares."""
+    return start("step3_login")
+
+
+@pytest.fixture
+def small_app(own_provider, tmp_path):
+    """A function that starts the small app with flaws, and returns its URL."""
+    apps = []
+
+    def start(*flaws):
+        port = free_port()
+        program = str(ROOT / "tests" / "support" / "small_app.py")
+        apps.append(App("small_app", f"http://localhost:{port}", tmp_path, dict(os.environ)))
+        apps[-1].start(sys.executable, program, str(port), own_provider.url, *flaws)
+        return apps[-1].url
+
+    yield start
+    for app in apps:
+        app.stop()
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A function that runs `learn.py check` with arguments in a folder of its own, and returns the ended process."""
+
+    def run(*arguments):
+        command = [sys.executable, "-c", LEARN, str(tmp_path), "check", *map(str, arguments)]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        return subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, encoding="utf-8", timeout=600
+        )
+
+    return run
 
 
 @contextmanager
@@ -101,49 +131,380 @@ def gallery_of(where, folder, url, state):
         yield
 
 
-def run_check(where, url, tests):
-    """Run `learn.py check` with a choice of its tests."""
-    environment = {**os.environ, "PYTEST_ADDOPTS": f'-p no:cacheprovider -k "{tests}"'}
-    command = [sys.executable, "-c", LEARN, str(where), "check", url]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, encoding="utf-8", timeout=600)
+# Findings and exit statuses
 
 
-def test_a_good_app_passes(check_runs):
+def test_a_good_app_passes(run, start):
     """For a good app of which only the URL is known, the exit status is 0; a row that needs more is N/A."""
-    ended = check_runs["good"]
+    ended = run(start("raw_requests/session_guard"), "--only", SOME)
 
-    assert ended.returncode == 0, ended.stdout
+    assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "PASS     RP-03" in ended.stdout
     assert "RP-56: this cannot be done from outside" in ended.stdout
     assert "passed   log out ends the login" in ended.stdout
-    assert "passed   sends state pkce and redirect uri" in ended.stdout
+    assert ended.stdout.endswith("No findings.\n")
 
 
-def test_a_bad_app_fails_with_an_explanation(check_runs):
-    """An app without a protection fails its row, the attack is explained, and the exit status is 1."""
-    ended = check_runs["bad"]
+def test_a_bad_app_fails_with_an_explanation(run, start, tmp_path):
+    """An app without a protection fails its row and its line, the attack is explained, and the exit status is 1."""
+    make("state_is_not_compared", tmp_path / "source")
+    url = start("step3_login", tmp_path / "source")
+    ended = run(url, "--only", f"RP-03, {WRONG_STATE}")
 
-    assert ended.returncode == 1, ended.stdout
-    assert "FAIL     RP-03" in ended.stdout
-    assert "Somebody sends a visitor, whose login is under way" in ended.stdout
+    assert ended.returncode == 1, ended.stdout + ended.stderr
+    assert f"FAIL     RP-03  {ROWS['RP-03'].title}\n         {ROWS['RP-03'].plain}" in ended.stdout
+    assert f"failed   {WRONG_STATE}\n         Here: expected no user to be logged in" in ended.stdout
+    assert f"2 findings: {WRONG_STATE}, RP-03" in ended.stdout
 
 
-def test_an_app_of_the_gallery_has_its_declarations(check_runs):
-    """A declared row of an app of this repository is no failure; another app has no declarations."""
-    ours, bad = check_runs["github_dance"], check_runs["bad"]
+@pytest.fixture
+def in_gallery(tmp_path, start):
+    """A function that starts an app, and puts it into the file of a running gallery."""
+    with ExitStack() as stack:
 
-    assert ours.returncode == 0, ours.stdout
+        def begin(folder):
+            url = start(folder)
+            stack.enter_context(gallery_of(tmp_path, folder, url, "running"))
+            return url
+
+        yield begin
+
+
+def test_an_app_of_the_gallery_has_its_declarations(run, in_gallery, step3):
+    """A declared row of an app of this repository is no finding; another app has no declarations."""
+    ours = run(in_gallery("github_dance"), "--only", SOME)
+    other = run(step3, "--only", "RP-60")
+
+    assert ours.returncode == 0, ours.stdout + ours.stderr
     assert "This is github_dance of the running gallery" in ours.stdout
     assert "DECLARED RP-60" in ours.stdout
     assert "PASS     RP-33" in ours.stdout  # its declared variants of this row cannot be tried from outside
-    assert "FAIL     RP-60" in bad.stdout
+    assert (other.returncode, "FAIL     RP-60" in other.stdout) == (1, True)
 
 
-def test_the_apps_of_the_gallery_pass(check_runs):
-    """`learn.py check` of an app of the running gallery ends with exit status 0."""
-    failed = {name: ended.stdout for name, ended in check_runs.items() if name != "bad" and ended.returncode != 0}
+@pytest.mark.parametrize("folder", dict(find_logins()))
+def test_the_apps_of_the_gallery_pass(run, in_gallery, request, folder):
+    """`learn.py check` of each app of the running gallery ends with exit status 0; --all-rows tries all of it."""
+    everything = request.config.getoption("all_rows")
+    ended = run(in_gallery(folder), *([] if everything else ["--only", f"RP-01, RP-60, {WRONG_STATE}"]))
 
-    assert not failed, "\n".join(failed.values())
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "PASS     RP-01" in ended.stdout
+
+
+def test_what_differs_is_no_finding(run, small_app):
+    """Other words on a page, and a login that ends with a wrong response, are told apart from what is unsafe."""
+    ended = run(small_app("other words"), "--only", f"RP-03, {WRONG_STATE}, deny shows a page")
+
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert 'differs  the page of a refused login has the title "Sorry", not "Login failed"' in ended.stdout
+    assert f"In 2 lines: deny shows a page, {WRONG_STATE}" in ended.stdout
+    assert "differs  a response that is refused ends the login in progress" in ended.stdout
+    assert "PASS     RP-03" in ended.stdout
+    assert "failed " not in ended.stdout
+
+
+def test_says_what_a_request_lacks(run, small_app):
+    """An app that sends no state is told so in a sentence, and not by the name of a Python error."""
+    ended = run(small_app("no state"), "--only", "sends state pkce and redirect uri, refuses a state used twice")
+
+    assert ended.returncode == 1, ended.stdout + ended.stderr
+    assert "Here: expected state in the authorization request, and it has response_type, client_id" in ended.stdout
+    assert "Error" not in ended.stdout
+
+
+def test_a_line_that_fails_beside_a_row_that_passes_is_explained(run, small_app):
+    """Where the row of the same attack passes, the failed line says why that may be, and which command runs both."""
+    ended = run(small_app("any state"), "--only", f"RP-03 a, {WRONG_STATE}")
+
+    assert ended.returncode == 1, ended.stdout + ended.stderr
+    assert "PASS     RP-03" in ended.stdout
+    assert "RP-03 tries the same attack and is PASS" in ended.stdout
+    assert f'--only "RP-03, {WRONG_STATE}"' in ended.stdout
+
+
+def test_an_app_that_ends_is_said_once(run, small_app):
+    """An app that ends in a line of the specification is a finding, and no further line is tried."""
+    broken = ["a page", "an empty body", "a list"]
+    lines = [f"refuses a broken token response ({name})" for name in broken]
+    ended = run(small_app("ends"), "--only", ", ".join([*lines, "log out ends the login"]))
+
+    assert ended.returncode == 1, ended.stdout + ended.stderr
+    assert ended.stdout.count("the app ended") == 2  # at the line, and at the end
+    assert f'The app has ended: the app ended in the line "{lines[0]}"' in ended.stdout
+    assert f"1 finding: {lines[0]}" in ended.stdout
+
+
+def test_an_app_without_a_working_login_is_said_once(run, small_app):
+    """Where no login works, this is the one finding, and the specification is not run."""
+    ended = run(small_app("no login"))
+
+    assert ended.returncode == 1, ended.stdout + ended.stderr
+    assert "FAIL     RP-01" in ended.stdout
+    assert "The specification was not run: no login works" in ended.stdout
+    assert "1 finding: RP-01" in ended.stdout
+
+
+# What is chosen
+
+
+@pytest.mark.parametrize(
+    ("only", "words"),
+    [
+        ("RP-99", "There is no row RP-99: the rows are RP-01 to RP-70"),
+        ("RP-68 z", "RP-68 has no variant z: its variants are a, b, c, d, e"),
+        ("RP-04, refuses a wrong stat", f"Perhaps you mean {WRONG_STATE}"),
+        ("PR-04", "Perhaps you mean RP-04"),
+        (",", "--only names nothing"),
+    ],
+)
+def test_an_unknown_row_or_line_is_a_usage_error(run, step3, only, words):
+    """What --only does not know is an error that names the nearest there is, with exit status 2."""
+    ended = run(step3, "--only", only)
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert words in ended.stderr
+
+
+def test_runs_only_what_is_chosen(run, step3, tmp_path):
+    """--only runs rows, variants and lines, and nothing else."""
+    report = tmp_path / "report.json"
+    run(step3, "--only", "RP-04,RP-60 b, log out ends the login", "--json", report)
+    found = json.loads(report.read_text("utf-8"))
+
+    variants = {row["id"]: [variant["name"][:1] for variant in row["variants"]] for row in found["rows"]}
+    assert variants == {"RP-04": ["a", "b", "c"], "RP-60": ["b"]}
+    assert [line["line"] for line in found["specification"]["lines"]] == ["log out ends the login"]
+    assert found["exit_status"] == 0
+
+
+# Reports
+
+
+def test_json_is_alone_on_the_standard_output(run, step3):
+    """--json - writes JSON to the standard output and all else to the other one, also about an app of a gallery."""
+    ended = run(step3, "--only", "RP-60, log out ends the login", "--json", "-")
+    found = json.loads(ended.stdout)
+
+    assert (ended.returncode, found["exit_status"], found["findings"]) == (1, 1, ["RP-60"])
+    assert "FAIL     RP-60" in ended.stderr
+
+
+def members(value, path=""):
+    """Yield the paths of all members of a JSON document; the members of a list's items are below its name and []."""
+    if isinstance(value, list):
+        for item in value:
+            yield from members(item, f"{path}[]")
+    elif isinstance(value, dict) and path not in ("facts", "counts"):
+        for name, item in value.items():
+            inner = f"{path}.{name}".lstrip(".")
+            yield inner
+            yield from members(item, inner)
+
+
+def test_the_json_has_the_documented_members(run, step3, tmp_path):
+    """docs/check.md explains each member of the JSON, and no other."""
+    accept = tmp_path / "accept.toml"
+    accept.write_text('"RP-60" = "known"', "utf-8")
+    ended = run(step3, "--only", "RP-60, log out ends the login", "--json", "-", "--accept", accept)
+    found = json.loads(ended.stdout)
+    documented = re.findall(r"^\| `([\w.\[\]]+)` \|", PAGE.read_text("utf-8"), re.MULTILINE)
+
+    assert sorted(documented) == sorted(set(members(found)))
+    assert found["version"] == 1
+
+
+def test_junit_has_a_case_for_each_variant_and_line(run, step3, tmp_path):
+    """The JUnit file counts its cases; a finding is a failure with text, and what is N/A is skipped with its reason."""
+    report = tmp_path / "report.xml"
+    run(step3, "--only", "RP-60, RP-61, log out ends the login", "--junit", report)
+    root = ElementTree.fromstring(report.read_bytes())
+    cases = list(root.iter("testcase"))
+    (failed,) = root.iter("failure")
+
+    assert root.tag == "testsuites"
+    assert [root.get(name) for name in ("tests", "failures", "errors")] == [str(len(cases)), "1", "0"]
+    assert {case.get("name").partition(":")[0] for case in cases} >= {
+        "RP-60 b the back button",
+        "log out ends the login",
+    }
+    assert failed.get("type") == "FAIL" and ROWS["RP-60"].plain in failed.text
+    assert {skipped.get("message") for skipped in root.iter("skipped")} == {"N/A: it does not log out at its provider"}
+    assert int(root.get("skipped")) == len(list(root.iter("skipped"))) == sum(1 for _ in ROWS["RP-61"].variants)
+
+
+def test_a_report_that_cannot_be_written_is_a_usage_error(run, step3, tmp_path):
+    """The folder of a report is looked for before the app is attacked."""
+    ended = run(step3, "--json", tmp_path / "missing" / "report.json")
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "cannot be written" in ended.stderr
+
+
+# Accepted findings
+
+
+@pytest.mark.parametrize("key", ["RP-60", "RP-60 a", "RP-60 a a copy of the cookie"])
+def test_an_accepted_finding_is_none(run, step3, tmp_path, key):
+    """A row or a variant in the accept file is shown with its reason, and the exit status is 0."""
+    (tmp_path / "accept.toml").write_text(f'"{key}" = "Sessions expire after an hour."', "utf-8")
+    ended = run(step3, "--only", "RP-60", "--accept", "accept.toml", "--junit", "report.xml")
+    root = ElementTree.parse(tmp_path / "report.xml").getroot()
+
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "accepted RP-60" in ended.stdout
+    assert "Accepted: Sessions expire after an hour." in ended.stdout
+    assert root.get("failures") == "0"
+
+
+def test_an_accepted_line_is_none(run, small_app, tmp_path):
+    """A line of the specification can be accepted by its sentence."""
+    line = "sends state pkce and redirect uri"
+    (tmp_path / "accept.toml").write_text(f'"{line}" = "The next release sends one."', "utf-8")
+    url = small_app("no state")
+    ended = run(url, "--only", line, "--accept", "accept.toml")
+
+    assert run(url, "--only", line).returncode == 1
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert f"accepted {line}" in ended.stdout
+
+
+@pytest.mark.parametrize("key", ["RP-03", "RP-60 b", "log out ends the login"])
+def test_an_accepted_finding_that_is_gone_fails(run, step3, tmp_path, key):
+    """An entry whose row, variant or line passes ends with exit status 1: the file must not say more than is true."""
+    (tmp_path / "accept.toml").write_text(f'"RP-60 a" = "known"\n"{key}" = "known"', "utf-8")
+    ended = run(step3, "--only", "RP-03, RP-60, log out ends the login", "--accept", "accept.toml", "--junit", "r.xml")
+    (failure,) = ElementTree.parse(tmp_path / "r.xml").iter("failure")
+
+    assert ended.returncode == 1, ended.stdout + ended.stderr
+    assert f'"{key}" in the accept file is no longer needed' in ended.stdout
+    assert "no longer needed" in failure.get("message")
+
+
+def test_an_accepted_finding_that_was_not_tried_is_left_alone(run, step3, tmp_path):
+    """--only does not make the entries of other rows and lines superfluous."""
+    (tmp_path / "accept.toml").write_text('"RP-60" = "known"\n"has a timeout" = "known"', "utf-8")
+    ended = run(step3, "--only", "RP-04", "--accept", "accept.toml")
+
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('"RP-60" = ""', "RP-60 needs a reason"),
+        ('"RP-60" = 1', "RP-60 needs a reason"),
+        ('"RP-99" = "known"', "There is no row RP-99"),
+        ('"RP-03,RP-60" = "known"', "names several rows"),
+        ('"logs out ends the login" = "known"', 'Perhaps you mean "log out ends the login"'),
+        ("RP-60", "is no TOML file"),
+    ],
+)
+def test_a_wrong_accept_file_is_a_usage_error(run, step3, tmp_path, text, words):
+    """A mistake in the accept file is an error with exit status 2, before the app is attacked."""
+    (tmp_path / "accept.toml").write_text(text, "utf-8")
+    ended = run(step3, "--only", "RP-04", "--accept", "accept.toml")
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert words in ended.stderr
+
+
+def test_the_documented_accept_file_is_one(tmp_path):
+    """The example in docs/check.md can be read, and its entries name a row, a variant and a line."""
+    (text,) = re.findall(r"^```toml\n# accept\.toml\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    (tmp_path / "accept.toml").write_text(text, "utf-8")
+    entries = read_accept_file(tmp_path / "accept.toml")
+
+    assert [bool(entry.row) for entry in entries] == [True, True, False]
+    assert len(entries) == len(tomllib.loads(text))
+
+
+# An app that cannot be checked
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help-me"], ["localhost:5000"], ["ftp://localhost"], ["http://x/?a=b"]])
+def test_requires_a_url(run, arguments):
+    """Without a valid URL, the exit status is 2, and the error says how to use the command."""
+    ended = run(*arguments)
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "learn.py check" in ended.stderr
+
+
+@pytest.mark.parametrize("option", ["--accept", "--facts"])
+def test_requires_the_files_that_are_named(run, option):
+    """A file that is not there is an error with its name."""
+    ended = run("http://localhost:5000", option, "missing.toml")
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "There is no file missing.toml" in ended.stderr
+
+
+def test_reports_an_app_that_does_not_run(run):
+    """An app that does not run is an error with instructions."""
+    ended = run(f"http://localhost:{free_port()}")
+
+    assert ended.returncode == 2
+    assert "Nothing responds at http://localhost:" in ended.stderr
+
+
+def test_reports_an_app_that_hangs(run, monkeypatch):
+    """An app that accepts connections and never responds is told apart from one that does not run."""
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:  # it never accepts
+        ended = run(f"http://127.0.0.1:{server.server_port}")
+
+    assert ended.returncode == 2
+    assert "accepts connections, but sends no response within 10 seconds" in ended.stderr
+
+
+@pytest.mark.parametrize("status", [431, 500, 404])
+def test_reports_a_home_page_that_does_not_open(run, status):
+    """A home page with an error is named with its status."""
+    with site({"/": status}) as url:
+        ended = run(url)
+
+    assert ended.returncode == 2
+    assert f"{url}/ responds with status {status} " in ended.stderr
+
+
+def test_reports_a_server_without_https(run):
+    """A URL with https of a server that does not speak it says which URL to try."""
+    with site({"/": "<p>Hello</p>"}) as url:
+        ended = run(url.replace("http:", "https:"))
+
+    assert ended.returncode == 2
+    assert f"does not speak https (WRONG_VERSION_NUMBER): try {url}." in ended.stderr
+
+
+def test_reports_a_page_without_a_login_link(run):
+    """A page without a login link is an error with instructions."""
+    with site({"/": "<p>Hello</p>"}) as url:
+        ended = run(url)
+
+    assert ended.returncode == 2
+    assert 'There is no link "Log in with' in ended.stderr
+
+
+def test_reports_a_provider_that_is_not_the_fake_one(run):
+    """An app that redirects to a real provider is not attacked."""
+    with (
+        site({"/?client_id=x": "<p>Hello</p>"}) as elsewhere,
+        site({"/": f'<a href="{elsewhere}/?client_id=x">Log in with X</a>'}) as url,
+    ):
+        ended = run(url)
+
+    assert ended.returncode == 2
+    assert "that is not the fake provider" in ended.stderr
+
+
+@pytest.mark.parametrize("host", ["localhost:9000", "127.0.0.1:9000", "[::1]:9000", "192.168.1.2:9000", "localhost"])
+def test_finds_the_authorization_request_at_any_host(host):
+    """The provider may have any name of this machine and any port, or be the one that a class shares."""
+    pages = {"/": '<a href="/login">Log in with X</a>', "/login": f"http://{host}/x/authorize?client_id=x"}
+    with site(pages) as url:
+        visitor = Visitor(attach(url))
+        assert visitor.authorization_request() == {"client_id": "x"}
+        visitor.close()
 
 
 @pytest.mark.parametrize(
@@ -174,40 +535,3 @@ def test_knows_no_app_without_a_gallery(tmp_path, monkeypatch):
     assert find_folder("http://localhost:5003") is None
     with lock.hold(tmp_path / "running.lock", pytest.fail):
         assert find_folder("http://localhost:5003") is None
-
-
-@pytest.mark.parametrize("arguments", [[], ["--help-me"], ["localhost:5000"], ["ftp://localhost"], ["http://x/login"]])
-def test_requires_a_url(arguments):
-    """Without a valid URL, an error gives an example."""
-    with pytest.raises(Problem, match="learn.py check http://localhost:5000"):
-        check(arguments)
-
-
-def test_reports_an_app_that_does_not_run():
-    """An app that does not run is an error with instructions."""
-    with pytest.raises(Problem, match="Nothing responds at http://localhost:"):
-        check([f"http://localhost:{free_port()}"])
-
-
-def test_reports_a_page_without_a_login_link():
-    """A page without a login link is an error with instructions."""
-    with site({"/": "<p>Hello</p>"}) as url, pytest.raises(Problem, match='no link that begins with "Log in with"'):
-        check([url])
-
-
-def test_reports_a_provider_that_is_not_the_fake_one():
-    """An app that redirects to a real provider is not attacked."""
-    with (
-        site({"/?client_id=x": "<p>Hello</p>"}) as elsewhere,
-        site({"/": f'<a href="{elsewhere}/?client_id=x">Log in with X</a>'}) as url,
-        pytest.raises(ValueError, match="that is not the fake provider"),
-    ):
-        find_provider(url)
-
-
-@pytest.mark.parametrize("host", ["localhost:9000", "127.0.0.1:9000", "[::1]:9000", "192.168.1.2:9000", "localhost"])
-def test_finds_the_authorization_request_at_any_host(host):
-    """The provider may have any name of this machine and any port, or be the one that a class shares."""
-    pages = {"/": '<a href="/login">Log in with X</a>', "/login": f"http://{host}/x/authorize?client_id=x"}
-    with site(pages) as url, closing(Visitor(attach(url))) as visitor:
-        assert visitor.authorization_request() == {"client_id": "x"}

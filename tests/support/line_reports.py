@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
+
 from support.differences import Differs
 
 END_TIMEOUT = 2.0  # seconds in which an app that closes its connections may still end

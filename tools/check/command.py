@@ -84,6 +84,7 @@ def check(options: argparse.Namespace) -> CheckResult:
         provider = find_provider(url)
     except ValueError as error:
         raise CannotCheck(str(error)) from None
+    say(f"Logging in at {url}, and attacking it. This takes a minute or two.")
     declared = declarations(ROOT / options.folder) if options.folder else {}
     attacks = _attack(url, provider, choice.rows, declared)
     specification = _run_specification(url, choice, attacks)

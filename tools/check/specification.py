@@ -1,6 +1,6 @@
 """The specification, run against an app at its URL: pytest runs it as a process, and each line has a reason.
 
-A line is a test of `tests/test_login.py`. Its properties in pytest's JUnit file come from `tests/support/line_reports.py`.
+A line is a test of `tests/test_login.py`. Its properties in the JUnit file come from `tests/support/line_reports.py`.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def _pytest(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def sentence_of(name: str, url: str) -> str:
-    """Return the sentence of a test's name: `test_refuses_a_wrong_state[URL-empty]` is `refuses a wrong state (empty)`."""
+    """Return a test's name as a sentence: `test_refuses_a_wrong_state[URL-empty]` is `refuses a wrong state (empty)`."""
     words, _, variant = name.removesuffix("]").partition("[")
     sentence = words.removeprefix("test_").replace("_", " ")
     variant = variant.replace(url, "").strip("-")

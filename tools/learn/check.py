@@ -47,7 +47,6 @@ def check(arguments: list[str]) -> int:
             say(f"This is {folder} of the running gallery: what its README declares is DECLARED, and no finding.")
             command += ["--folder", folder]
         python = ensure("requirements-dev.txt")
-        say(f"Logging in at {url}, and attacking it. This takes a minute or two.")
     return run_module(python, "tools.check.command", *command)
 
 
