@@ -84,7 +84,7 @@ def _pytest(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def sentence_of(name: str, url: str) -> str:
-    """Return a test's name as a sentence: `test_refuses_a_wrong_state[URL-empty]` is `refuses a wrong state (empty)`."""
+    """Return a test's name as a sentence: `test_has_a_state[URL-empty]` is `has a state (empty)`."""
     words, _, variant = name.removesuffix("]").partition("[")
     sentence = words.removeprefix("test_").replace("_", " ")
     variant = variant.replace(url, "").strip("-")

@@ -43,7 +43,7 @@ def _specification(result: CheckResult) -> Iterator[str]:
             yield INDENT + explanation
     for outcome in (LineOutcome.DIFFERS, LineOutcome.NOT_TRIED):
         for reason, sentences in _by_reason(by_outcome[outcome]).items():
-            yield f"{outcome.value:<9} {reason[:MAX_REASON]}"
+            yield f"{outcome.value:<8} {reason[:MAX_REASON]}"
             yield f"{INDENT}In {_count(len(sentences), 'line')}: {', '.join(sentences)}"
     if by_outcome[LineOutcome.DIFFERS]:
         yield f"{INDENT}What differs is not unsafe, and does not count as a finding."
