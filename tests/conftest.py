@@ -20,6 +20,8 @@ from fake_provider import serve
 from fake_provider.state.accounts import MAX_ADDED_PEOPLE
 from tools.apps import app_folders
 from tools.check.apps import App, CannotBeRestarted, attach, find_logins, find_provider, login_id, prepare
+from tools.check.checked_visitor import CheckedVisitor, read_facts
+from tools.check.errors import NotApplicable
 from tools.check.fork_server import FORK_SERVERS
 from tools.check.visitor import Visitor
 from tools.learn.processes import clean_environment
@@ -49,6 +51,12 @@ def pytest_addoption(parser):
     """Add the options of this suite."""
     group = parser.getgroup("login")
     group.addoption("--app-url", metavar="URL", type=lambda url: url.rstrip("/"), help="test the app that runs there")
+    group.addoption(
+        "--app-facts",
+        metavar="FILE",
+        type=Path,
+        help="with --app-url: what `learn.py check` has found out about it",
+    )
     group.addoption(
         "--app-folder",
         metavar="FOLDER",
@@ -137,7 +145,7 @@ def pytest_runtest_makereport(item, call):
 def _skip_if_not_restartable():
     try:
         return (yield)
-    except CannotBeRestarted as error:
+    except (CannotBeRestarted, NotApplicable) as error:
         pytest.skip(reason=str(error))
 
 
@@ -204,7 +212,10 @@ def pytest_terminal_summary(terminalreporter, config):
 @pytest.fixture(scope="session")
 def running_provider(request):
     """The provider, started once for all tests; with --app-url, the one that this app logs in with."""
-    url = request.config.getoption("app_url")
+    url, facts = request.config.getoption("app_url"), request.config.getoption("app_facts")
+    if facts is not None:
+        yield read_facts(facts).provider
+        return
     if url is not None:
         try:
             yield find_provider(url)
@@ -267,12 +278,14 @@ def app(request, start_app, provider):
 
 
 @pytest.fixture
-def new_browser(app):
+def new_browser(app, request):
     """A function that opens one more browser for the app."""
-    opened: list[Visitor] = []
+    opened: list[Visitor | CheckedVisitor] = []
+    facts = request.config.getoption("app_facts")
+    checked = read_facts(facts) if facts else None
 
-    def open_one() -> Visitor:
-        opened.append(Visitor(app))
+    def open_one() -> Visitor | CheckedVisitor:
+        opened.append(CheckedVisitor(app, checked) if checked else Visitor(app))
         return opened[-1]
 
     yield open_one

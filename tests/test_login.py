@@ -17,7 +17,7 @@ from support.differences import expect_usual
 
 from fake_provider.state.browsers import COOKIE as PROVIDER_COOKIE
 from tools.check.apps import parameters, prepare, wait_for
-from tools.check.visitor import ELSEWHERE, Visitor, with_parameters
+from tools.check.visitor import ELSEWHERE, with_parameters
 
 PROVIDER_AT_FAULT = (502, 504)  # statuses of a refused login that is not the user's fault
 ALLOWED_REFERRER_POLICIES = ("no-referrer", "same-origin", "strict-origin")
@@ -36,18 +36,16 @@ def profile_requests(provider):
 
 
 @pytest.fixture
-def profile_endpoint(app, provider):
+def profile_endpoint(app, provider, new_browser):
     """The name that the provider's trace gives to this app's profile endpoint; without one, the test is skipped."""
-    found = find_profile_endpoint(app, provider)
+    found = find_profile_endpoint(provider, new_browser)
     require(app, found, "this app requests no profile with its access token")
     return found
 
 
-def find_profile_endpoint(app, provider):
+def find_profile_endpoint(provider, new_browser):
     """Return the name of this app's profile endpoint, taken from a login; None for an app that requests no profile."""
-    visitor = Visitor(app)
-    visitor.log_in_as("Grace Hopper")
-    visitor.close()
+    new_browser().log_in_as("Grace Hopper")
     found = profile_requests(provider)
     provider.reset()
     return found[0]["endpoint"] if found else None
@@ -136,8 +134,8 @@ def check_still_accepts(browser, callback_url):
 def log_out(app, browser):
     """Click "Log out" on the home page."""
     browser.visit("/")
-    require(app, browser.can_click("Log out"), 'the home page of a logged-in user has no button "Log out"')
-    browser.click("Log out")
+    require(app, browser.can_log_out(), 'the home page of a logged-in user has no button "Log out"')
+    browser.log_out()
 
 
 def parameter(request, name):
@@ -155,7 +153,7 @@ def test_logs_in_and_shows_the_user(app, browser):
     browser.log_in_as("Ada Lovelace")
 
     check_logged_in_as(browser)
-    expect_usual(browser.can_click("Log out"), 'the home page of a logged-in user has no button "Log out"')
+    expect_usual(browser.can_log_out(), 'the home page of a logged-in user has no button "Log out"')
 
 
 @pytest.mark.attack("RP-63")
@@ -206,6 +204,7 @@ def test_keeps_its_cookies_small(app, browser, provider):
     browser.log_in_as(name)
     sizes = {cookie.name: len(cookie.name) + len(cookie.value) for cookie in cookies_of_app(browser)}
 
+    assert not browser.dropped, f"a browser drops these cookies, which are too large: {', '.join(browser.dropped)}"
     assert all(size < 4_000 for size in sizes.values()), f"a browser drops a cookie of this size in bytes: {sizes}"
     is_logged_in = browser.is_logged_in_as(name[:50])
     check_no_error(browser)
@@ -286,8 +285,9 @@ def test_log_out_needs_the_button(app, browser):
     """Logout CSRF: a GET request, which a picture on another site can send, does not log the user out."""
     browser.log_in_as("Ada Lovelace")
     browser.visit("/")
-    paths = [form.get("action") for form in browser.page.find_all("form") if "Log out" in form.get_text()]
-    browser.visit(urljoin(browser.url, paths[0] if paths else "/logout"))
+    url = browser.log_out_url()
+    require(app, url, 'the home page of a logged-in user has no button "Log out"')
+    browser.visit(url)
     status = browser.status
 
     check_logged_in_as(browser)
@@ -568,7 +568,7 @@ def test_follows_no_redirect(app, browser, provider, request, endpoint):
 def test_has_a_timeout(app, new_browser, provider):
     """A provider that does not respond delays a login by seconds, and two users at once wait no longer than one."""
     browsers = [new_browser(), new_browser()]
-    profile_endpoint = find_profile_endpoint(app, provider) or "token"
+    profile_endpoint = find_profile_endpoint(provider, new_browser) or "token"
 
     def log_in(browser):
         began = time.monotonic()
@@ -665,12 +665,13 @@ def test_an_unknown_url_shows_a_page(app, browser):
 @pytest.mark.attack("RP-58")
 def test_its_session_cookie_is_protected(app, browser):
     """The session cookie has the app's own name, and is HttpOnly and SameSite=Lax."""
-    browser.authorization_request()
-    cookies = cookies_of_app(browser)
+    browser.log_in_as("Ada Lovelace")
+    names = browser.session_cookie_names
+    cookies = [cookie for cookie in cookies_of_app(browser) if names is None or cookie.name in names]
 
-    assert cookies, "expected a cookie that ties the login to this browser, and the app has set none"
+    assert cookies, "expected a session cookie, and the app has set none"
     for cookie in cookies:
-        flags = {name.lower(): value for name, value in vars(cookie)["_rest"].items()}
+        flags = flags_of(cookie)
         same_site = flags.get("samesite") or "not set"
         assert "httponly" in flags, f"the cookie {cookie.name} is not HttpOnly: scripts can read it"
         assert same_site.lower() in ("lax", "strict"), f"expected SameSite=Lax on {cookie.name}, and it is {same_site}"
@@ -681,6 +682,13 @@ def test_its_session_cookie_is_protected(app, browser):
 def cookies_of_app(browser):
     """Return the cookies that the app has set; the provider at the same host has one of its own."""
     return [cookie for cookie in browser.cookies if cookie.name != PROVIDER_COOKIE]
+
+
+def flags_of(cookie):
+    """Return the attributes of a cookie, with lower-case names."""
+    if hasattr(cookie, "flags"):
+        return cookie.flags
+    return {name.lower(): value for name, value in vars(cookie)["_rest"].items()}
 
 
 def values_of_cookies(browser):

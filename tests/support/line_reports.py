@@ -15,6 +15,8 @@ import pytest
 import requests
 
 from support.differences import Differs
+from tools.check.browser import TimedOut, TooManyRedirects
+from tools.check.errors import Crashed, LoginFailed
 
 END_TIMEOUT = 2.0  # seconds in which an app that closes its connections may still end
 DISCONNECTED = (ConnectionError, http.client.HTTPException, requests.ConnectionError)
@@ -43,7 +45,11 @@ def reason_of(error: BaseException) -> str:
         return str(error.msg)
     if isinstance(error, AssertionError):
         return str(error).partition("\nassert ")[0]
-    if isinstance(error, (TimeoutError, requests.Timeout)):
+    if isinstance(error, Crashed):
+        return f"the app failed with an error of its own: {error}"
+    if isinstance(error, (LoginFailed, TooManyRedirects)):
+        return str(error)
+    if isinstance(error, (TimeoutError, TimedOut, requests.Timeout)):
         return f"no response in time: {error}"
     if isinstance(error, DISCONNECTED):
         return f"the connection ended without a complete response ({type(error).__name__}: {error})"

@@ -12,7 +12,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable
-from contextlib import redirect_stdout
+from contextlib import ExitStack, redirect_stdout
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -23,16 +23,17 @@ from tools.places import ROOT
 
 from . import machine_readable, terminal
 from .accept import Entry, check_lines, read_accept_file
-from .apps import find_provider
 from .catalogue import Outcome, declarations
+from .checked_app import CheckedApp
+from .checked_visitor import write_facts
 from .engine import AppResult, Engine
+from .facts import AppFacts, FactsFileError, GivenFacts, find_facts, find_provider, read_facts_file
 from .options import SPECIFICATION, add_options
+from .relay import Collector
 from .result import CheckResult
 from .rows import ROWS
 from .selection import Selection, all_rows, parse_selection
 from .specification import CannotRun, Specification, find_tests, run_specification
-
-NO_LOGIN = "no login works: see RP-01"
 
 
 @dataclass(frozen=True)
@@ -81,13 +82,19 @@ def check(options: argparse.Namespace) -> CheckResult:
     url = options.url
     try:
         accept, choice = _read_options(options)
-        provider = find_provider(url)
-    except ValueError as error:
+        given = read_facts_file(Path(options.facts)) if options.facts else GivenFacts()
+        provider = find_provider(url, given)
+    except (ValueError, FactsFileError) as error:
         raise CannotCheck(str(error)) from None
     say(f"Logging in at {url}, and attacking it. This takes a minute or two.")
     declared = declarations(ROOT / options.folder) if options.folder else {}
-    attacks = _attack(url, provider, choice.rows, declared)
-    specification = _run_specification(url, choice, attacks)
+    with ExitStack() as stack:
+        collector = Collector()
+        stack.callback(collector.stop)
+        facts = find_facts(CheckedApp(url, provider, given=given, collector=collector))
+        say("\n".join(terminal.facts_lines(facts)))
+        attacks = _attack(facts, provider, choice.rows, declared)
+    specification = _run_specification(facts, choice, attacks)
     seconds = time.monotonic() - began
     return CheckResult(url, attacks, specification, options.folder, declared, accept, seconds)
 
@@ -116,7 +123,7 @@ def _read_options(options: argparse.Namespace) -> tuple[list[Entry], Choice]:
     return accept, choice
 
 
-def _attack(url: str, provider: RunningProvider, rows: Selection, declared: dict[str, set[str]]) -> AppResult:
+def _attack(facts: AppFacts, provider: RunningProvider, rows: Selection, declared: dict[str, set[str]]) -> AppResult:
     progress, tried = Progress(), 0
 
     def show(row: str, variant: str, outcome: Outcome) -> None:
@@ -125,20 +132,24 @@ def _attack(url: str, provider: RunningProvider, rows: Selection, declared: dict
         progress.show(f"{tried} attacks tried; the last one was {row} {variant}".rstrip())
 
     with tempfile.TemporaryDirectory(prefix="check-") as where, Engine(Path(where), provider=provider) as engine:
-        result = engine.attack_url(url, rows, None, declared, on_outcome=show)
+        result = engine.attack_url(facts.url, rows, facts, declared, on_outcome=show)
     progress.clear()
+    result.facts = facts
     return result
 
 
-def _run_specification(url: str, choice: Choice, attacks: AppResult) -> Specification:
+def _run_specification(facts: AppFacts, choice: Choice, attacks: AppResult) -> Specification:
     if not choice.has_lines:
         return Specification([])
     if attacks.ended:
         return Specification([], "the app has ended.")
-    if any(outcome.sentence == NO_LOGIN for outcome in attacks.verdicts.values()):
+    if not facts.checked:
         return Specification([], "no login works, see RP-01.")
     say("Running the specification.")
-    found = run_specification(url, choice.lines)
+    with tempfile.TemporaryDirectory(prefix="check-") as where:
+        file = Path(where, "facts.json")
+        write_facts(facts.checked[0], file)
+        found = run_specification(facts.url, choice.lines, ["--app-facts", str(file)])
     if found.ended:
         found.untried = "the app has ended."
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .catalogue import Outcome, Verdict
+from .facts import AppFacts
 from .result import CheckResult
 from .rows import ROWS
 from .specification import Line, LineOutcome
@@ -14,15 +15,14 @@ MAX_REASON = 500  # characters
 
 
 def lines(result: CheckResult) -> list[str]:
-    """Return all lines, the causes before their consequences."""
-    found = [line for part in (_facts, _specification, _attacks, _summary) for line in part(result)]
+    """Return the lines of a result; those of the facts were printed before."""
+    found = [line for part in (_specification, _attacks, _summary) for line in part(result)]
     return [_printable(line) for line in found]
 
 
-def _facts(result: CheckResult) -> Iterator[str]:
-    if result.attacks.facts is not None:
-        yield "What this app is:"
-        yield from (f"  {line}" for line in result.attacks.facts.lines())
+def facts_lines(facts: AppFacts) -> list[str]:
+    """Return what was found out about the app."""
+    return ["What this app is:", *(f"  {_printable(line)}" for line in facts.lines()), ""]
 
 
 def _specification(result: CheckResult) -> Iterator[str]:

@@ -80,6 +80,19 @@ class Visitor:
         elements = [*self.page.find_all("a", href=True), *self.page.find_all("button")]
         return any(_begins_with(element, words) for element in elements)
 
+    def can_log_out(self) -> bool:
+        """Tell whether the page has a button "Log out"."""
+        return self.can_click("Log out")
+
+    def log_out(self) -> str:
+        """Click "Log out"."""
+        return self.click("Log out")
+
+    def log_out_url(self) -> str:
+        """Return the URL that the button "Log out" leads to; empty when there is none."""
+        forms = [form for form in self.page.find_all("form") if form.find(_is_log_out)]
+        return urljoin(self.url, forms[0].get("action", "")) if forms else ""
+
     def fill_in(self, **fields: str) -> None:
         """Fill in fields of the page's first form."""
         form = Form(self.page.find("form"))
@@ -150,6 +163,8 @@ class Visitor:
         return not self._is_of_app(url) if stop_before == ELSEWHERE else url.startswith(stop_before)
 
     _stopped = ""
+    dropped = ()  # names of cookies that were too large: this browser keeps all
+    session_cookie_names = None  # not known: all of the app's cookies may be the session
 
 
 def with_parameters(url: str, **changes: str | None) -> str:
@@ -161,6 +176,10 @@ def with_parameters(url: str, **changes: str | None) -> str:
 
 def _is_submit(element) -> bool:
     return element.name == "button" or (element.name == "input" and element.get("type") == "submit")
+
+
+def _is_log_out(element) -> bool:
+    return _is_submit(element) and _begins_with(element, "Log out")
 
 
 def _begins_with(element, words: str) -> bool:
