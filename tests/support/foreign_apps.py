@@ -1,0 +1,181 @@
+"""The apps of `tests/foreign`, in frameworks other than this repository's: their environments, and how they are started.
+
+An environment is made once below `.learn/foreign`, in a folder that is named after the hash of its lock.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from conftest import lacks, needs
+
+from fake_provider import RunningProvider, free_port, serve
+from tools.check.apps import App
+from tools.learn import lock
+from tools.places import LEARN, ROOT
+
+SOURCE = ROOT / "tests" / "foreign"
+ENVIRONMENTS = LEARN / "foreign"
+INSTALL_TIMEOUT = 300  # seconds
+SECRET = "secret-of-the-foreign-app"
+
+
+@dataclass(frozen=True)
+class ForeignApp:
+    """An app of `tests/foreign`, and what its environment variables are when it uses the fake provider."""
+
+    folder: str
+    callbacks: dict[str, str]  # the path of the redirect URI, by dialect
+    settings: dict[str, str]  # values with the provider's URL as {provider}
+    commands: tuple[tuple[str, ...], ...]  # the last one serves the app; {port} is its port
+
+    @property
+    def is_node(self) -> bool:
+        return (SOURCE / self.folder / "package.json").exists()
+
+
+GOOGLE = {
+    "GOOGLE_METADATA_URL": "{provider}/google/.well-known/openid-configuration",
+    "GOOGLE_CLIENT_ID": "google-client",
+    "GOOGLE_CLIENT_SECRET": SECRET,
+}
+GITHUB = {
+    "GITHUB_URL": "{provider}/github",
+    "GITHUB_API_URL": "{provider}/github/api",
+    "GITHUB_CLIENT_ID": "github-client",
+    "GITHUB_CLIENT_SECRET": SECRET,
+}
+OKTA = {
+    "OKTA_ISSUER": "{provider}/okta/oauth2/default",
+    "OKTA_CLIENT_ID": "okta-client",
+    "OKTA_CLIENT_SECRET": SECRET,
+}
+MANAGE = ("{python}", "manage.py")
+FOREIGN_APPS = {
+    app.folder: app
+    for app in (
+        ForeignApp(
+            "django_allauth",
+            {"okta": "/accounts/oidc/okta/login/callback/"},
+            {**OKTA, "SECRET_KEY": "a-long-random-key-of-this-site-alone-7f3b9e"},
+            ((*MANAGE, "migrate", "--verbosity=0"), (*MANAGE, "runserver", "--noreload", "localhost:{port}")),
+        ),
+        ForeignApp(
+            "fastapi_authlib",
+            {"google": "/auth"},
+            GOOGLE,
+            (("{python}", "-m", "uvicorn", "main:app", "--port={port}"),),
+        ),
+        ForeignApp(
+            "flask_authlib",
+            {"google": "/auth/google", "github": "/auth/github"},
+            {**GOOGLE, **GITHUB},
+            (("{python}", "-m", "flask", "run", "--port={port}"),),
+        ),
+        ForeignApp(
+            "express_passport",
+            {"github": "/auth/github/callback"},
+            {**GITHUB, "PORT": "{port}"},
+            (("node", "app.js"),),
+        ),
+    )
+}
+
+
+@contextmanager
+def running(name: str, where: Path) -> Iterator[tuple[App, RunningProvider]]:
+    """Start a foreign app with a provider of its own, in a copy of its folder, and stop both at the end."""
+    foreign = FOREIGN_APPS[name]
+    environment = (node_environment if foreign.is_node else python_environment)()
+    port = free_port()
+    url = f"http://localhost:{port}"
+    clients = where / "clients.json"
+    clients.write_text(json.dumps([_client(dialect, url + path) for dialect, path in foreign.callbacks.items()]))
+    home = shutil.copytree(SOURCE / name, where / name, ignore=shutil.ignore_patterns("__pycache__"))
+    with serve(arguments=["--clients", str(clients)]) as provider:
+        provider = RunningProvider("localhost", provider.port)
+        names = {"python": str(_python_of(environment)), "port": str(port), "provider": provider.url}
+        settings = {name: value.format(**names) for name, value in foreign.settings.items()}
+        settings |= {"PYTHONUNBUFFERED": "1", "NODE_PATH": str(environment / "node_modules"), "NODE_ENV": "production"}
+        app = App(name, url, home, {**os.environ, **settings})
+        *before, command = ([word.format(**names) for word in words] for words in foreign.commands)
+        for words in before:
+            subprocess.run(words, cwd=home, env=app.environment, check=True, timeout=60)
+        app.start(*command)
+        try:
+            yield app, provider
+        finally:
+            app.stop()
+
+
+def _client(dialect: str, redirect_uri: str) -> dict[str, object]:
+    client_id = f"{dialect}-client"
+    return {
+        "dialect": dialect,
+        "client_id": client_id,
+        "client_secret": SECRET,
+        "name": client_id,
+        "redirect_uris": [redirect_uri],
+    }
+
+
+def python_environment() -> Path:
+    """Return the environment of the three Python apps."""
+
+    def install(folder: Path) -> None:
+        uv = [sys.executable, "-m", "uv", "--quiet"]
+        _run([*uv, "venv", "--python", sys.executable, str(folder)], "registry")
+        options = ["--require-hashes", "--only-binary", ":all:", "--python", str(_python_of(folder))]
+        _run([*uv, "pip", "install", *options, "--requirements", str(SOURCE / "requirements.txt")], "registry")
+
+    return _environment("python", SOURCE / "requirements.txt", install)
+
+
+def node_environment() -> Path:
+    """Return the folder with the packages of the Node app."""
+    needs("node", "node")
+    npm = needs("node", "npm")
+    source = SOURCE / "express_passport"
+
+    def install(folder: Path) -> None:
+        folder.mkdir()
+        for file in ("package.json", "package-lock.json"):
+            shutil.copy(source / file, folder)
+        _run([npm, "ci", "--silent", "--no-audit", "--no-fund"], "registry", cwd=folder)
+
+    return _environment("node", source / "package-lock.json", install)
+
+
+def _python_of(environment: Path) -> Path:
+    return environment / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+
+
+def _environment(kind: str, locked: Path, install: Callable[[Path], None]) -> Path:
+    """Return the folder of this lock; if there is none, install the packages, and remove those of older locks."""
+    key = hashlib.sha256(locked.read_bytes() + sys.version.encode()).hexdigest()[:16]
+    folder, mark = ENVIRONMENTS / f"{kind}-{key}", ENVIRONMENTS / f"{kind}-{key}.installed"
+    with lock.hold(ENVIRONMENTS / f"{kind}.lock", lambda: None):
+        if not mark.exists():
+            for old in ENVIRONMENTS.glob(f"{kind}-*"):
+                shutil.rmtree(old, ignore_errors=True)
+                with suppress(OSError):
+                    old.unlink()
+            install(folder)
+            mark.touch()
+    return folder
+
+
+def _run(command: list[str], what: str, cwd: Path | None = None) -> None:
+    """Run a command that installs packages; skip, or fail if REQUIRE has the name, when it does not succeed."""
+    done = subprocess.run(command, cwd=cwd, capture_output=True, encoding="utf-8", timeout=INSTALL_TIMEOUT)
+    if done.returncode != 0:
+        lacks(what, f"the packages of the foreign apps cannot be installed: {done.stderr.strip()[-300:]}")
