@@ -1,4 +1,4 @@
-"""The apps of `tests/foreign`, in frameworks other than this repository's: their environments, and how they are started.
+"""The apps of `tests/foreign`, in other frameworks than this repository's: their environments, and how they start.
 
 An environment is made once below `.learn/foreign`, in a folder that is named after the hash of its lock.
 """
@@ -13,7 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from conftest import lacks, needs
@@ -91,8 +91,15 @@ FOREIGN_APPS = {
 }
 
 
+@dataclass
+class RunningApp(App):
+    """A copy of a foreign app that runs by this command."""
+
+    command: list[str] = field(default_factory=list)
+
+
 @contextmanager
-def running(name: str, where: Path) -> Iterator[tuple[App, RunningProvider]]:
+def running(name: str, where: Path) -> Iterator[tuple[RunningApp, RunningProvider]]:
     """Start a foreign app with a provider of its own, in a copy of its folder, and stop both at the end."""
     foreign = FOREIGN_APPS[name]
     environment = (node_environment if foreign.is_node else python_environment)()
@@ -106,8 +113,8 @@ def running(name: str, where: Path) -> Iterator[tuple[App, RunningProvider]]:
         names = {"python": str(_python_of(environment)), "port": str(port), "provider": provider.url}
         settings = {name: value.format(**names) for name, value in foreign.settings.items()}
         settings |= {"PYTHONUNBUFFERED": "1", "NODE_PATH": str(environment / "node_modules"), "NODE_ENV": "production"}
-        app = App(name, url, home, {**os.environ, **settings})
         *before, command = ([word.format(**names) for word in words] for words in foreign.commands)
+        app = RunningApp(name, url, home, {**os.environ, **settings}, command=command)
         for words in before:
             subprocess.run(words, cwd=home, env=app.environment, check=True, timeout=60)
         app.start(*command)

@@ -1,0 +1,101 @@
+"""`learn.py check` against apps in other frameworks: each row has the verdict that the app deserves by its code.
+
+verdicts.toml has these verdicts, with the letters of the variants. A verdict that is too good is a false comfort, one
+that is too bad a false alarm: then the check is wrong, or the verdict was read wrongly.
+"""
+
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from support.foreign_apps import FOREIGN_APPS, SOURCE, running
+
+from tools.check.catalogue import letter
+from tools.check.rows import ROWS
+from tools.places import ROOT
+
+VERDICTS = tomllib.loads((SOURCE / "verdicts.toml").read_text("utf-8"))
+ENDED = "the app has ended"
+LOCKS = ("requirements.txt", "express_passport/package-lock.json")
+
+
+def deserved(folder):
+    """Return the verdicts of an app in verdicts.toml, by row, each with the letters of its variants."""
+    texts = {verdict: text for verdict, text in VERDICTS[folder].items() if isinstance(text, str)}
+    entries = [(verdict, entry.split()) for verdict, text in texts.items() for entry in text.split(",")]
+    return {id: (verdict, set(letters)) for verdict, (id, *letters) in entries}
+
+
+@pytest.fixture(scope="module")
+def checks(tmp_path_factory):
+    """The runs of `check`, two at a time, since some of their attacks wait; each has its verdicts as its result."""
+    with ThreadPoolExecutor(2) as pool:
+        yield {name: pool.submit(check, name, tmp_path_factory.mktemp(name)) for name in FOREIGN_APPS}
+
+
+def check(name, where):
+    """Start an app and check it; return verdict, letters and reason by row.
+
+    An app that ends during an attack is started again, and the rows that follow are checked then.
+    """
+    found, rows = {}, list(ROWS)
+    with running(name, where) as (app, _):
+        while rows:
+            report = run_check(app.url, rows, where / "report.json")
+            new = {row["id"]: verdict_of(row) for row in report["rows"]}
+            rows = [id for id, (_, _, reason) in new.items() if reason.startswith(ENDED)]
+            found |= {id: verdict for id, verdict in new.items() if id not in rows}
+            assert bool(report["ended"]) is (app.process.poll() is not None)
+            assert report["ended"] or not rows
+            if rows:
+                app.stop()
+                app.start(*app.command)
+    return found
+
+
+def run_check(url, rows, file):
+    """Run the command with these rows, and return its JSON."""
+    command = [sys.executable, "-m", "tools.check.command", url, "--only", ", ".join(rows), "--json", str(file)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", timeout=600)
+
+    assert done.returncode == 1, done.stdout + done.stderr  # each of these apps has findings
+    return json.loads(file.read_text("utf-8"))
+
+
+def verdict_of(row):
+    """Return the verdict of a row in the JSON, the letters of the variants that have it, and the reason."""
+    same = {letter(variant["name"]) for variant in row["variants"] if variant["verdict"] == row["verdict"]}
+    return row["verdict"], same - {""}, row["reason"]
+
+
+@pytest.mark.parametrize("folder", FOREIGN_APPS)
+def test_each_row_has_the_verdict_that_the_app_deserves(folder, checks):
+    """No false alarm and no false comfort, in all rows and for each letter of their variants."""
+    found = checks[folder].result()
+    wrong = []
+    for id, (verdict, letters) in deserved(folder).items():
+        its_verdict, its_letters, reason = found[id]
+        if its_verdict != verdict or (verdict not in ("PASS", "N/A") and its_letters != letters):
+            is_letters = f"{its_verdict} {' '.join(sorted(its_letters))}"
+            wrong.append(f"{id} deserves {verdict} {' '.join(sorted(letters))}, and check finds {is_letters}: {reason}")
+
+    assert wrong == []
+
+
+@pytest.mark.parametrize("folder", FOREIGN_APPS)
+def test_each_row_has_been_read(folder):
+    """verdicts.toml has one verdict of each row for each app, and gives reasons for rows that exist."""
+    texts = [text for text in VERDICTS[folder].values() if isinstance(text, str)]
+
+    assert sorted(re.findall(r"RP-\d\d", " ".join(texts))) == list(ROWS)
+    assert set(VERDICTS[folder]["reasons"]) <= set(ROWS)
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_a_lock_names_no_registry(lock):
+    """pip and npm use the registry of your own settings."""
+    assert "://" not in (SOURCE / lock).read_text("utf-8")
