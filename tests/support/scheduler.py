@@ -19,9 +19,9 @@ DATABASES = ("sqlite", "postgres")
 SPLIT_BY_TEST = ("commands/test_notebooks",)  # only the parameters of one test share a fixture
 # The slowest files, which start first so that no worker waits for one at the end.
 SLOWEST = (
-    *("test_attacks", "commands/test_broken_logins", "apps/test_properties", "commands/test_going_live"),
-    *("apps/test_github_dance", "commands/test_notebooks", "browser/test_login_in_browser"),
-    *("browser/test_accessibility", "commands/test_check", "commands/test_compare"),
+    *("test_attacks", "foreign/test_foreign_apps", "commands/test_broken_logins", "apps/test_properties"),
+    *("commands/test_going_live", "apps/test_github_dance", "commands/test_notebooks"),
+    *("browser/test_login_in_browser", "browser/test_accessibility", "commands/test_check", "commands/test_compare"),
 )
 APPS = sorted(app_folders(), key=len, reverse=True)
 
