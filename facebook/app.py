@@ -1,12 +1,14 @@
-"""Facebook: the same dance, at a provider with habits of its own.
+"""Facebook: the same login, at a provider with habits of its own.
 
-New since step 3: a scope to ask for, a compliance fix, a picture inside a picture, a public address behind a tunnel.
+New since step 3: a scope to ask for, a compliance fix, a picture inside a picture, a public URL behind a tunnel.
 """
 
 import logging
 import os
+import re
 import secrets
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,45 +18,38 @@ from flask import Flask, abort, redirect, render_template_string, request, sessi
 from oauthlib.oauth2 import OAuth2Error, WebApplicationClient
 from requests_oauthlib import OAuth2Session
 from requests_oauthlib.compliance_fixes import facebook_compliance_fix
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, SecurityError
 
 here = Path(__file__).parent
-load_dotenv(here / ".env") or load_dotenv(here / ".env.example")
-logging.getLogger("requests_oauthlib").setLevel(logging.INFO)  # its DEBUG lines hold code, secret and token
+try:  # one file, never both: practice values must not fill the gaps between real ones
+    load_dotenv(here / (".env" if (here / ".env").exists() else ".env.example"), encoding="utf-8-sig")
+except (OSError, ValueError):
+    sys.exit(".env cannot be read: save it as plain text in UTF-8.")
+
+
+def optional(name):
+    return os.environ.get(name, "").strip()  # an empty setting is the same as a missing one
 
 
 def setting(name):
-    return os.environ.get(name) or sys.exit(f"{name} is missing: set it in .env, as .env.example shows.")
+    return optional(name) or sys.exit(f"{name} is missing: set it in .env, as .env.example shows.")
 
 
-FB_CLIENT_ID = setting("FB_CLIENT_ID")
-FB_CLIENT_SECRET = setting("FB_CLIENT_SECRET")
-FB_AUTHORIZATION_BASE_URL = setting("FB_AUTHORIZATION_BASE_URL")
-FB_TOKEN_URL = setting("FB_TOKEN_URL")
-FB_USERINFO_URL = setting("FB_USERINFO_URL")
-FB_SCOPE = ["email"]  # name and picture need no scope
-ISSUER = os.environ.get("ISSUER")  # for a provider that sends iss; Facebook does not
+PROVIDER = "Facebook"
+CLIENT_ID = setting("FB_CLIENT_ID")
+CLIENT_SECRET = setting("FB_CLIENT_SECRET")
+AUTHORIZATION_BASE_URL = setting("FB_AUTHORIZATION_BASE_URL")
+TOKEN_URL = setting("FB_TOKEN_URL")
+USERINFO_URL = setting("FB_USERINFO_URL")
+ISSUER = optional("ISSUER") or None  # for a provider that sends iss; Facebook does not
+SCOPE = ["email"]  # name and picture need no scope
+FIELDS = {"fields": "id,name,email,picture{url}"}  # the Graph API returns only id and name unless it is told more
 
-PORT = int(os.environ.get("PORT", 5000))
-URL = os.environ.get("URL") or f"http://localhost:{PORT}"
+PORT = optional("PORT") or "5000"
+URL = (optional("URL") or f"http://localhost:{PORT}").lower().rstrip("/")
 REDIRECT_URI = URL + "/fb-callback"
-on_this_machine = urlsplit(URL).hostname in ("localhost", "127.0.0.1")
-if os.environ.get("OAUTHLIB_INSECURE_TRANSPORT") and not (
-    on_this_machine or urlsplit(FB_TOKEN_URL).hostname in ("localhost", "127.0.0.1")
-):  # code and secret would go out for all to read
-    sys.exit("OAUTHLIB_INSECURE_TRANSPORT is for practice on this machine: leave it empty in .env.")
 
 app = Flask(__name__)
-app.config.update(
-    # Signs the session cookie: whoever knows it can be anybody. So it is not in the code, and random for practice.
-    SECRET_KEY=os.environ.get("SECRET_KEY") or (secrets.token_hex() if on_this_machine else setting("SECRET_KEY")),
-    # All apps on localhost share their cookies, whatever the port. __Host-: no neighbour of our host can set this one.
-    SESSION_COOKIE_NAME=("__Host-" if URL.startswith("https") else "") + "facebook",
-    SESSION_COOKIE_SAMESITE="Lax",  # another site's page cannot post our log-out form
-    SESSION_COOKIE_SECURE=URL.startswith("https"),
-    PERMANENT_SESSION_LIFETIME=12 * 3600,  # seconds; what is older is not read, and neither is a copy of it
-    TRUSTED_HOSTS=[urlsplit(URL).hostname],  # our address is ours to say, not the Host header's
-)
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -67,124 +62,280 @@ PAGE = """<!doctype html>
 <p>{{ problem }}</p>
 <p><a href="{{ url }}/">Try again</a></p>
 {% elif user %}
-<p>Logged in as {{ user.name or user.email or user.id }}</p>
-<p>{% if user.email %}E-mail: {{ user.email }}{% else %}Facebook gave no e-mail{% endif %}</p>
+<p>Logged in as {{ user.name or user.email or user.sub }}</p>
+<p>E-mail: {{ user.email or "not given" }}</p>
 {% if user.picture.startswith(("https://", "http://")) %}<img src="{{ user.picture }}" alt="Picture">{% endif %}
 <form method="post" action="/logout"><button>Log out</button></form>
 {% else %}
-<p><a href="/fb-login">Log in with Facebook</a></p>
+<p><a href="/fb-login">Log in with {{ provider }}</a></p>
 {% endif %}
 </main>
 </html>"""
 
 
+# The login
+
+
 @app.get("/")
 def home():
-    title = "User information" if "user" in session else "Facebook: the same dance"
-    return render_template_string(PAGE, title=title, user=session.get("user"))
+    title = "User information" if "user" in session else "Facebook: the same login"
+    return render_template_string(PAGE, title=title, user=session.get("user"), provider=PROVIDER)
 
 
 @app.get("/fb-login")
 def login():
-    client = WebApplicationClient(FB_CLIENT_ID)
-    # PKCE: the provider gets the hash now and the secret with the code, so a stolen code is no use (RFC 7636).
+    client = WebApplicationClient(CLIENT_ID)
+    # PKCE: send the hash now and the verifier with the code, so that a stolen code is useless (RFC 7636).
     code_verifier = client.create_code_verifier(64)
     code_challenge = client.create_code_challenge(code_verifier, "S256")
-    oauth = OAuth2Session(client=client, redirect_uri=REDIRECT_URI, scope=FB_SCOPE)
-    # state: comes back with the answer and shows that this browser asked for it (RFC 6749 section 10.12).
-    address, state = oauth.authorization_url(
-        FB_AUTHORIZATION_BASE_URL, code_challenge=code_challenge, code_challenge_method="S256"
+    oauth = OAuth2Session(client=client, redirect_uri=REDIRECT_URI, scope=SCOPE)
+    # state: comes back with the response and proves that this browser asked for it (RFC 6749 section 10.12).
+    authorization_url, state = oauth.authorization_url(
+        AUTHORIZATION_BASE_URL, code_challenge=code_challenge, code_challenge_method="S256"
     )
     session["state"], session["code_verifier"] = state, code_verifier
-    return redirect(address)
+    return redirect(authorization_url)
 
 
 @app.get("/fb-callback")
 def callback():
-    if "user" in session and "state" not in session:  # the Back button, a bookmark, a restored tab: no login to finish
+    if "user" in session and not has_right_state():  # the Back button, a bookmark, a restored tab
         return redirect("/")
-    if any(len(values) > 1 for values in request.args.listvalues()):  # one of them checked, the other used
-        abort(400, "This answer says something twice.")
-    if "state" not in session or request.args.get("state") != session["state"]:
-        abort(400, "This answer does not belong to a login that began in this browser.")
-    state = session.pop("state")  # good once, or an old answer could be sent again
-    code_verifier = session.pop("code_verifier")
-    if request.args.get("iss") != ISSUER:  # another provider's answer (RFC 9207)
-        abort(400, "This answer comes from another provider.")
-    if "error" in request.args or "code" not in request.args:
-        abort(403, "You did not allow the login, or Facebook refused it.")
-
-    # Facebook has sent tokens as a form that calls itself plain text. Today's JSON passes through unchanged.
-    oauth = facebook_compliance_fix(OAuth2Session(FB_CLIENT_ID, redirect_uri=REDIRECT_URI, state=state))
+    code_verifier = check_response()
+    oauth = facebook_compliance_fix(OAuth2Session(CLIENT_ID, redirect_uri=REDIRECT_URI))
     oauth.hooks["response"].append(check_status)
-    try:
+    with provider_errors():
         oauth.fetch_token(
-            FB_TOKEN_URL,
-            authorization_response=URL + request.full_path,  # behind a tunnel request.url begins with http
+            TOKEN_URL,
+            code=request.args["code"],
             code_verifier=code_verifier,
-            client_secret=FB_CLIENT_SECRET,
-            include_client_id=True,  # id and secret go in the body, where every character survives
+            client_secret=CLIENT_SECRET,
+            include_client_id=True,  # id and secret in the body, where no character needs escaping
             timeout=5,
         )
-        if "token_type" not in oauth.token:  # how to use it; the library would guess (RFC 6749 section 7.1)
-            raise ValueError("a token of no type")
-        # Graph gives id and name alone unless it is told what else; braces choose inside a field.
-        profile = oauth.get(FB_USERINFO_URL, params={"fields": "id,name,email,picture{url}"}, timeout=5).json()
-        subject = profile["id"]
-        if not isinstance(subject, str) or not subject.isascii() or not 0 < len(subject) <= 255:
-            raise ValueError("a profile without a subject is nobody's")
-    except requests.Timeout:
-        abort(504, "Facebook took too long to answer.")
-    except OAuth2Error as error:
-        app.logger.warning("Facebook refused: %r", error)
-        abort(400, "Facebook did not accept the code, or does not know this app.")
-    except Exception as error:  # the library meets a malformed reply with many kinds of exception
-        app.logger.warning("Facebook's reply is of no use: %r", error)
-        abort(502, "Facebook gave an answer that this app cannot use.")
-
+        check_token_type(oauth.token)
+        user = read_user(oauth.get(USERINFO_URL, params=FIELDS, timeout=5).json())
     session.clear()
-    # Only what the page shows, and short: a cookie holds 4 KB. JSON has half characters, which no page can show.
-    text = {key: str(profile.get(key) or "")[:100] for key in ("name", "email")}
-    session["user"] = {key: value.encode(errors="replace").decode() for key, value in text.items()}
-    session["user"]["id"] = subject
-    try:
-        picture = str(profile["picture"]["data"]["url"])
-    except (KeyError, TypeError):  # any of the three may be missing, or be something else
-        picture = ""
-    session["user"]["picture"] = picture if picture.isascii() and len(picture) < 700 else ""  # half an address is none
+    session["user"] = user
     return redirect("/")
 
 
-def check_status(reply, **options):
-    # The library reads a reply whatever its status: an error page with a profile in it would log somebody in.
-    # And it follows redirects: they would take code, secret or token to another address.
-    if reply.status_code == 400:
-        raise OAuth2Error(reply.text[:200])
-    if reply.status_code != 200:
-        raise ValueError(f"status {reply.status_code}")
-
-
-@app.post("/logout")
+@app.post("/logout")  # not GET: an image on another site could send that
 def logout():
-    # A form on another site comes here without the cookie. Clearing what is empty would delete it all the same.
     if "user" in session:
         session.clear()
     return redirect("/")
 
 
-@app.errorhandler(HTTPException)
-def problem(error):
-    title = "Login failed" if request.path == "/fb-callback" else error.name
-    sentence = "Use the button Log out." if error.code == 405 else error.description
-    return render_template_string(PAGE, title=title, problem=sentence, url=URL), error.code
+# What makes it safe: the authorization response
+
+
+def has_right_state():
+    """Login CSRF: only the browser that started the login has its state (RFC 6749 section 10.12)."""
+    return "state" in session and request.args.get("state") == session["state"]
+
+
+def check_response():
+    """Return the code verifier, once it is certain that this browser asked for this response and the user agreed."""
+    if any(len(values) > 1 for values in request.args.listvalues()):  # one value would be checked, the other used
+        abort(400, "The response contains a parameter twice.")
+    if not has_right_state():  # before anything else: strangers can write an error, too
+        abort(400, "This login was not started in this browser, or it is too old. Please try again.")
+    session.pop("state")  # single use, or an old response could be replayed (RFC 9700 section 4.7)
+    code_verifier = session.pop("code_verifier")
+    if "error" in request.args:
+        app.logger.warning("%s refused the login: %s", PROVIDER, for_log(description(request.args)))
+    check_issuer()
+    if "error" in request.args or not request.args.get("code"):
+        abort(403, f"You did not allow the login, or {PROVIDER} refused it.")
+    return code_verifier
+
+
+def check_issuer():
+    """Mix-up: a response of one provider could be used in a login at another (RFC 9207)."""
+    issuer = request.args.get("iss")
+    if issuer != ISSUER:
+        app.logger.warning("The response came from the issuer %.300r, expected was %.300r", issuer, ISSUER)
+        abort(400, "The response came from another provider.")
+
+
+# What makes it safe: the provider's responses
+
+
+def check_status(response, **options):
+    """Accept status 200 only: the library would read an error page, and follow redirects with secret and token."""
+    if response.status_code == 200:
+        return
+    try:
+        reason = description(response.json())
+    except (ValueError, RecursionError):  # not JSON, or deeply nested
+        reason = response.headers.get("WWW-Authenticate", "").partition(" ")[2]
+    problem = f"{response.url} returned status {response.status_code}: {reason or 'without a reason'}"
+    raise requests.HTTPError(problem) if response.status_code in (400, 401) else ValueError(problem)
+
+
+def check_token_type(token):
+    """Refuse a token response without token_type: the library would assume Bearer (RFC 6749 section 7.1)."""
+    if "token_type" not in token:
+        raise ValueError("the token response has no token_type")
+
+
+def read_user(profile):
+    """Return what the page shows, cut to size: a cookie holds 4 KB."""
+    subject = profile["id"]
+    if not isinstance(subject, str) or not subject.isascii() or not 0 < len(subject) <= 255:
+        raise ValueError("the profile has no usable subject")
+    picture = picture_of(profile)
+    return {
+        "sub": subject,
+        "name": clean_text(profile.get("name")),
+        "email": clean_text(profile.get("email")),
+        "picture": picture if picture.isascii() and len(picture) < 700 else "",  # a cut URL is broken
+    }
+
+
+def picture_of(profile):
+    """Return the URL of the picture, which is an object in an object; any part of it may be missing."""
+    try:
+        return str(profile["picture"]["data"]["url"] or "")
+    except (KeyError, TypeError):
+        return ""
+
+
+def clean_text(value):
+    """Return at most 100 characters, without lone surrogates: JSON can hold them, and a page cannot."""
+    return str(value or "")[:100].encode(errors="replace").decode()
+
+
+def description(fields):
+    """Return what the provider says is wrong. Only these two are read, because an error response can hold a token."""
+    names = ("error", "error_description") if isinstance(fields, dict) else ()
+    return ": ".join(str(fields[name]) for name in names if name in fields)
+
+
+def for_log(value):
+    """Return one line for the log, cut to size and without anything that may be a token or a code."""
+    return re.sub(r"Bearer .*|[\w-]{40,}|(?=[\w-]*\d)[\w-]{20,}", "(hidden)", repr(value))[:500]
+
+
+@contextmanager
+def provider_errors():
+    """Turn whatever goes wrong with the provider into a page for the user and a line in the log for you."""
+    try:
+        yield
+    except requests.Timeout as error:
+        app.logger.warning("%s took too long to respond: %s", PROVIDER, for_log(error))
+        abort(504, f"{PROVIDER} took too long to respond.")
+    except (OAuth2Error, requests.HTTPError) as error:
+        app.logger.warning("%s refused the request: %s", PROVIDER, for_log(error))
+        abort(400, f"{PROVIDER} did not accept the code, or does not know this app.")
+    except Exception as error:  # a malformed response makes the library raise almost anything
+        app.logger.warning("%s sent an unexpected response: %s", PROVIDER, for_log(error))
+        abort(502, f"{PROVIDER} sent an unexpected response.")
+
+
+# What makes it safe: settings
+
+
+def is_url(text):
+    """Tell whether a text is a whole http or https URL."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:  # the port is not a number, or too large
+        return False
+    host = re.fullmatch(r"([\w-]{1,63}\.)*[\w-]{1,63}|::1", parts.hostname or "", re.ASCII)
+    return bool(parts.scheme in ("http", "https") and host and port != 0 and not re.search(r"[\s@#]", text))
+
+
+def check_own_url():
+    """Stop the app if PORT or URL cannot be used: redirect URI and cookies would be wrong, and say nothing."""
+    if not re.fullmatch("[1-9][0-9]{0,4}", PORT) or int(PORT) > 65535:
+        sys.exit(f"PORT is {PORT!r}: write a number from 1 to 65535, such as 5000.")
+    if not is_url(URL) or not re.fullmatch("https?://[a-z0-9._-]+(:[1-9][0-9]*)?", URL):
+        sys.exit(f"URL is {URL!r}: write scheme, host and port, such as https://your.host or http://localhost:5000.")
+
+
+def check_provider_url(name, url):
+    """Stop the app if a URL of the provider cannot be used, or if code, secret and token would not be encrypted."""
+    if not is_url(url):
+        sys.exit(f"{name} is {url!r}: write a whole URL, such as https://provider.example/path.")
+    near = on_this_machine or urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
+    if urlsplit(url).scheme == "http" and not (near and optional("OAUTHLIB_INSECURE_TRANSPORT")):
+        sys.exit(f"{name} has to be an https URL. Plain http needs OAUTHLIB_INSECURE_TRANSPORT=1, and is for practice.")
+
+
+def secret_key():
+    """Return the key that signs the session cookie: anyone who has it can forge a session for any user."""
+    if on_this_machine:
+        return optional("SECRET_KEY") or secrets.token_hex()  # random for practice
+    if len(setting("SECRET_KEY")) < 32:  # it could be guessed
+        sys.exit('SECRET_KEY is too short: python -c "import secrets; print(secrets.token_hex())" prints a good one.')
+    return setting("SECRET_KEY")
+
+
+check_own_url()
+https = URL.startswith("https")
+on_this_machine = urlsplit(URL).hostname in ("localhost", "127.0.0.1")
+for name in ("FB_AUTHORIZATION_BASE_URL", "FB_TOKEN_URL", "FB_USERINFO_URL"):
+    check_provider_url(name, setting(name))
+
+
+# What makes it safe: cookies, requests, headers, logs
+
+app.config.update(
+    SECRET_KEY=secret_key(),
+    # Cookies ignore the port, so every app on localhost needs its own name. __Host-: no subdomain can overwrite it.
+    SESSION_COOKIE_NAME=("__Host-" if https else "") + "facebook",
+    SESSION_COOKIE_SAMESITE="Lax",  # not sent with a form of another site
+    SESSION_COOKIE_SECURE=https,
+    PERMANENT_SESSION_LIFETIME=12 * 3600,  # seconds; an older cookie, or a copy of it, is ignored
+    TRUSTED_HOSTS=[urlsplit(URL).hostname],  # never build our own URL from the Host header
+)
+logging.getLogger("requests_oauthlib").setLevel(logging.INFO)  # at DEBUG it logs code, secret and token
+origin = URL.removesuffix(":443" if https else ":80")  # as browsers write it
+
+
+@app.before_request
+def check_request():
+    """Refuse what the user has not sent with a click, before it changes anything."""
+    if on_this_machine and not https and request.host_url != origin + "/":
+        abort(400, f"You opened {request.host_url}, but the settings say {URL}/: set PORT or URL, and restart the app.")
+    if request.method == "POST" and not is_same_origin():
+        abort(403, "This form was sent by another site.")
+    if request.endpoint in ("login", "callback"):
+        if request.method == "HEAD":
+            abort(405)
+        if "prefetch" in request.headers.get("Sec-Purpose", ""):  # the browser guesses which link comes next
+            return "", 204
+
+
+def is_same_origin():
+    """CSRF: SameSite allows other ports of this host and sibling subdomains (OWASP CSRF Prevention)."""
+    if "Sec-Fetch-Site" in request.headers:
+        return request.headers["Sec-Fetch-Site"] == "same-origin"
+    return request.headers.get("Origin", "null") in ("null", origin)  # null: ours, with Referrer-Policy no-referrer
 
 
 @app.after_request
 def keep_private(response):
-    response.headers["Cache-Control"] = "no-store"  # after a log out the back button shows nothing
-    response.headers["Referrer-Policy"] = "no-referrer"  # the code in our address goes to no other site
+    response.headers["Cache-Control"] = "no-store"  # the Back button shows nothing after a log out
+    response.headers["Referrer-Policy"] = "no-referrer"  # the code in our URL is not sent to other sites
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    # Cross-site scripting: no script runs. Clickjacking: no other site shows our pages in a frame.
+    response.headers["Content-Security-Policy"] = (
+        "default-src 'none'; img-src http: https:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )
     return response
 
 
+@app.errorhandler(HTTPException)
+def problem(error):
+    title = "Login failed" if URL + request.path == REDIRECT_URI else error.name
+    sentence = "Use the button Log out." if error.code == 405 and request.path == "/logout" else error.description
+    url = URL if isinstance(error, SecurityError) else ""  # opened by another name of this machine
+    return render_template_string(PAGE, title=title, problem=sentence, url=url), error.code
+
+
 if __name__ == "__main__":
-    app.run(host="localhost", port=PORT)
+    app.run(host="localhost", port=int(PORT))

@@ -66,7 +66,7 @@ def test_shows_that_there_is_no_email(browser):
     browser.log_in_as("Emmy Noether")
     browser.visit("/")
 
-    assert "Facebook gave no e-mail" in browser.text
+    assert "E-mail: not given" in browser.text
 
 
 def test_shows_that_the_user_denied(browser):
@@ -292,7 +292,7 @@ def test_accepts_the_scopes_that_the_user_grants(browser, provider, granted):
     browser.log_in_as("Ada Lovelace")
 
     assert browser.is_logged_in_as("Ada Lovelace")
-    assert "Facebook gave no e-mail" in browser.text
+    assert "E-mail: not given" in browser.text
 
 
 @pytest.mark.parametrize("name", ["code", "state", "granted_scopes"])
