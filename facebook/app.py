@@ -237,6 +237,12 @@ def provider_errors():
 # What makes it safe: settings
 
 
+def check_port():
+    """Stop the app with a sentence if PORT cannot be used."""
+    if not re.fullmatch("[1-9][0-9]{0,4}", PORT) or int(PORT) > 65535:
+        sys.exit(f"PORT is {PORT!r}: write a number from 1 to 65535, such as 5000.")
+
+
 def is_url(text):
     """Tell whether a text is a whole http or https URL."""
     try:
@@ -249,9 +255,7 @@ def is_url(text):
 
 
 def check_own_url():
-    """Stop the app if PORT or URL cannot be used: redirect URI and cookies would be wrong, and say nothing."""
-    if not re.fullmatch("[1-9][0-9]{0,4}", PORT) or int(PORT) > 65535:
-        sys.exit(f"PORT is {PORT!r}: write a number from 1 to 65535, such as 5000.")
+    """Stop the app if URL cannot be used: the redirect URI and the cookies would be wrong."""
     if not is_url(URL) or not re.fullmatch("https?://[a-z0-9._-]+(:[1-9][0-9]*)?", URL):
         sys.exit(f"URL is {URL!r}: write scheme, host and port, such as https://your.host or http://localhost:5000.")
 
@@ -274,6 +278,7 @@ def secret_key():
     return setting("SECRET_KEY")
 
 
+check_port()
 check_own_url()
 https = URL.startswith("https")
 on_this_machine = urlsplit(URL).hostname in ("localhost", "127.0.0.1")
@@ -319,8 +324,8 @@ def is_same_origin():
 
 @app.after_request
 def keep_private(response):
-    response.headers["Cache-Control"] = "no-store"  # the Back button shows nothing after a log out
-    response.headers["Referrer-Policy"] = "no-referrer"  # the code in our URL is not sent to other sites
+    response.headers["Cache-Control"] = "no-store"  # the browser keeps no copy, also not for the Back button
+    response.headers["Referrer-Policy"] = "no-referrer"  # other sites do not see our URLs, and a code in them
     response.headers["X-Content-Type-Options"] = "nosniff"
     # Cross-site scripting: no script runs. Clickjacking: no other site shows our pages in a frame.
     response.headers["Content-Security-Policy"] = (

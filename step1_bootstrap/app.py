@@ -1,13 +1,20 @@
 """Step 1: one page with one link.
 
-Every login with somebody else begins like this: an app, and a place to click.
+Every login with an account elsewhere begins like this: an app, and a link to click.
 """
 
 import os
+import re
+import sys
 
 from flask import Flask, render_template_string
 
-PORT = int(os.environ.get("PORT", 5000))
+
+def optional(name):
+    return os.environ.get(name, "").strip()  # an empty setting is the same as a missing one
+
+
+PORT = optional("PORT") or "5000"
 
 app = Flask(__name__)
 
@@ -19,12 +26,16 @@ PAGE = """<!doctype html>
 <main>
 <h1>{{ title }}</h1>
 {% if problem %}
-<p>{{ problem }} <a href="/">Home</a></p>
+<p>{{ problem }}</p>
+<p><a href="/">Home</a></p>
 {% else %}
 <p><a href="/login">Log in</a></p>
 {% endif %}
 </main>
 </html>"""
+
+
+# The login
 
 
 @app.get("/")
@@ -37,5 +48,32 @@ def login():
     return render_template_string(PAGE, title="Not yet", problem="Step 3 brings this page to life.")
 
 
+# What makes it safe: settings
+
+
+def check_port():
+    """Stop the app with a sentence if PORT cannot be used."""
+    if not re.fullmatch("[1-9][0-9]{0,4}", PORT) or int(PORT) > 65535:
+        sys.exit(f"PORT is {PORT!r}: write a number from 1 to 65535, such as 5000.")
+
+
+check_port()
+
+
+# What makes it safe: headers
+
+
+@app.after_request
+def keep_private(response):
+    response.headers["Cache-Control"] = "no-store"  # the browser keeps no copy, also not for the Back button
+    response.headers["Referrer-Policy"] = "no-referrer"  # other sites do not see our URLs, and a code in them
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    # Cross-site scripting: no script runs. Clickjacking: no other site shows our pages in a frame.
+    response.headers["Content-Security-Policy"] = (
+        "default-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )
+    return response
+
+
 if __name__ == "__main__":
-    app.run(host="localhost", port=PORT)
+    app.run(host="localhost", port=int(PORT))
