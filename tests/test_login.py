@@ -4,6 +4,7 @@ The fixture `app` is each app in turn, with each of its providers.
 """
 
 import base64
+import json
 import re
 import secrets
 import time
@@ -17,7 +18,7 @@ from support.differences import expect_usual
 
 from fake_provider.state.browsers import COOKIE as PROVIDER_COOKIE
 from tools.check.apps import parameters, prepare, wait_for
-from tools.check.visitor import ELSEWHERE, with_parameters
+from tools.check.visitor import ELSEWHERE, Visitor, with_parameters
 
 PROVIDER_AT_FAULT = (502, 504)  # statuses of a refused login that is not the user's fault
 ALLOWED_REFERRER_POLICIES = ("no-referrer", "same-origin", "strict-origin")
@@ -142,6 +143,42 @@ def parameter(request, name):
     """Return a parameter of an authorization request."""
     assert name in request, f"expected {name} in the authorization request, and it has {', '.join(request)}"
     return request[name]
+
+
+def login_link(browser):
+    """Open the home page and return the URL of its login link."""
+    browser.visit("/")
+    link = browser.page.find("a", string=re.compile(rf"^\s*{re.escape(browser.app.login_words.strip())}"))
+    return urljoin(browser.url, link["href"])
+
+
+def log_of(app, since=0):
+    """Return what the app has logged, without the web server's lines about requests, which have the callback's URL."""
+    lines = app.log[since:].splitlines()
+    return "\n".join(line for line in lines if not re.search(r'"(?:.*GET|HEAD|POST) .* HTTP/1', line))
+
+
+def secrets_in(trace):
+    """Return the codes, verifiers, client secrets and tokens in the provider's trace, by their value."""
+    found = {}
+    for message in trace:
+        sent, headers = message["request"]["form"], message["request"]["headers"]
+        found |= {sent[name]: name for name in ("code", "code_verifier", "client_secret") if sent.get(name)}
+        found |= dict.fromkeys(headers.get("Authorization", "").split()[1:], "Authorization")
+        replied = message["reply"]["json"] if isinstance(message["reply"].get("json"), dict) else {}
+        found |= {str(value): name for name, value in replied.items() if name.endswith("token") and value}
+    return {value: name for value, name in found.items() if len(value) > 8}
+
+
+def check_nothing_leaks(app, browser, provider, since):
+    """Check that neither the open page nor the app's log has a code, a client secret or a token."""
+    places = {"page": str(browser.page)}
+    if app.folder:  # else the log is not here
+        places["log"] = log_of(app, since)
+    known = secrets_in(provider.trace()).items()
+    found = {(place, name) for place, text in places.items() for value, name in known if value in text}
+
+    assert found == set()
 
 
 # Logging in
@@ -297,6 +334,48 @@ def test_log_out_needs_the_button(app, browser):
     expect_usual(status == 405, f"a GET request to the URL of the log out has the status {status}, not 405")
 
 
+OTHER_ORIGINS = {  # the headers that browsers send with a form of another page
+    "another port": {"Origin": "http://localhost:1"},
+    "another scheme": {"Origin": "https://localhost"},
+    "another site": {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"},
+    "a sibling subdomain": {"Origin": "null", "Sec-Fetch-Site": "same-site"},
+}
+
+
+@pytest.mark.parametrize("headers", OTHER_ORIGINS.values(), ids=OTHER_ORIGINS)
+def test_log_out_refuses_another_origin(app, browser, headers):
+    """Logout CSRF: SameSite lets pages of other ports and sibling subdomains send the form; the app refuses it."""
+    browser.log_in_as("Ada Lovelace")
+    browser.visit("/")
+    usual = dict(browser.http.headers)
+    browser.http.headers |= headers
+    browser.click("Log out")
+    status = browser.status
+    browser.http.headers = usual
+
+    assert browser.is_logged_in_as("Ada Lovelace")
+    assert status == 403 or not app.folder
+
+
+OWN_ORIGINS = {  # with Referrer-Policy no-referrer, browsers send "null" with a form of our own
+    "its own": {"Origin": "URL"},
+    "null": {"Origin": "null"},
+    "same-origin": {"Origin": "null", "Sec-Fetch-Site": "same-origin"},
+}
+
+
+@pytest.mark.parametrize("headers", OWN_ORIGINS.values(), ids=OWN_ORIGINS)
+def test_log_out_accepts_its_own_origin(app, browser, headers):
+    """The form of the app's own page logs out, whatever the browser tells about it."""
+    browser.log_in_as("Ada Lovelace")
+    browser.visit("/")
+    browser.http.headers |= {name: value.replace("URL", app.url) for name, value in headers.items()}
+    browser.click("Log out", stop_before=ELSEWHERE)
+    del browser.http.headers["Origin"]
+
+    assert browser.is_anonymous()
+
+
 # Asking
 
 
@@ -352,6 +431,35 @@ def secret_in(request):
     return unquote_plus(base64.b64decode(credentials).decode().partition(":")[2])
 
 
+@pytest.mark.parametrize("purpose", ["prefetch", "prefetch;prerender"])
+def test_a_prefetch_changes_nothing(app, browser, provider, purpose):
+    """A browser that prefetches the login link or the callback neither ends a login in progress nor completes it."""
+    callback_url = browser.ask_as("Ada Lovelace")
+    urls = [login_link(browser), callback_url]
+    browser.http.headers["Sec-Purpose"] = purpose
+    responses = [browser.http.get(url) for url in urls]
+    del browser.http.headers["Sec-Purpose"]
+
+    assert [response.status_code for response in responses] == [204, 204] or not app.folder
+    assert not requests_to(provider, "token")
+    browser.visit(callback_url)
+    assert browser.is_logged_in_as("Ada Lovelace")
+
+
+def test_a_head_request_changes_nothing(app, browser, provider):
+    """A program that checks links with HEAD neither ends a login in progress nor completes it."""
+    callback_url = browser.ask_as("Ada Lovelace")
+    urls = [login_link(browser), callback_url]
+    with requests.Session() as checker:
+        checker.cookies = browser.cookies
+        statuses = [checker.head(url, timeout=20, allow_redirects=False).status_code for url in urls]
+
+    assert statuses == [405, 405] or not app.folder
+    assert not requests_to(provider, "token")
+    browser.visit(callback_url)
+    assert browser.is_logged_in_as("Ada Lovelace")
+
+
 # Refusals: what the provider says
 
 
@@ -366,6 +474,22 @@ def test_deny_shows_a_page(app, browser, provider):
     check_refused(browser)
     check_token_requests(provider, 0)
     check_new_login(browser)
+
+
+REASON = {"error": "a_reason", "error_description": "Ask 555-0100\nnow"}
+
+
+def test_logs_why_the_provider_refused_the_login(app, browser):
+    """The log has error and error_description in one line, and the page has neither."""
+    callback_url = browser.ask_as("Ada Lovelace")
+    since = len(app.log) if app.folder else 0
+    browser.visit(with_parameters(callback_url, code=None, **REASON))
+
+    assert "a_reason" not in browser.text and "555" not in browser.text
+    check_refused(browser)
+    if app.folder:
+        (line,) = [line for line in log_of(app, since).splitlines() if "a_reason" in line]
+        assert "555-0100" in line and "now" in line
 
 
 # Refusals: authorization responses of another login
@@ -502,6 +626,30 @@ def test_refuses_the_code_of_another_login(app, browser, another_browser, provid
         assert profile_requests(provider), "expected a profile request in a login that is accepted"
 
 
+def test_logs_both_issuers(app, browser, provider):
+    """Mix-up: a response of another issuer is refused, and the log has both, since a wrong setting looks the same."""
+    callback_url = browser.ask_as("Ada Lovelace")
+    since = len(app.log) if app.folder else 0
+    browser.visit(with_parameters(callback_url, iss="https://other.example"))
+
+    check_refused(browser)
+    assert not requests_to(provider, "token")
+    if app.folder:
+        (line,) = [line for line in log_of(app, since).splitlines() if "https://other.example" in line]
+        assert parameters(callback_url).get("iss", "None") in line
+
+
+def test_logs_a_providers_error_before_the_issuer(app, browser):
+    """A provider that sends an error without iss is wrong twice, and the log still has its explanation."""
+    callback_url = browser.ask_as("Ada Lovelace")
+    since = len(app.log) if app.folder else 0
+    browser.visit(with_parameters(callback_url, code=None, iss="https://other.example", **REASON))
+
+    check_refused(browser)
+    if app.folder:
+        assert "a_reason" in log_of(app, since)
+
+
 # Refusals: a provider that fails
 
 BROKEN_TOKEN_RESPONSES = {
@@ -514,17 +662,25 @@ BROKEN_TOKEN_RESPONSES = {
     "no token": {"remove": ["access_token"]},
     "half a response": {"drop": True},
     "another type of token": {"set": {"token_type": "mac"}},
+    "a 400 with a token": {"status": 400, "set": {"error": "invalid_grant"}},
+    "a 401 with a token": {"status": 401, "set": {"error": "invalid_client"}},
+    "a 403 with a token": {"status": 403, "set": {"error": "forbidden"}},
+    "an error with status 200 and a token": {"set": {"error": "bad_verification_code"}},
+    "a token of two lines": {"set": {"access_token": "token-of-two-\nlines-of-Ada"}},
 }
 
 
 @pytest.mark.attack("RP-29")
 @pytest.mark.parametrize("change", BROKEN_TOKEN_RESPONSES.values(), ids=BROKEN_TOKEN_RESPONSES)
 def test_refuses_a_broken_token_response(app, browser, provider, change):
-    """A token response that cannot be used logs no user in, and the next login works."""
+    """A token response that cannot be used logs no user in and puts no token in the log; the next login works."""
+    since = len(app.log) if app.folder else 0
     provider.inject_fault("token", **change)
     browser.log_in_as("Ada Lovelace")
 
+    check_nothing_leaks(app, browser, provider, since)
     check_refused_unless_created(browser, change)
+    assert not app.folder or "lines-of-Ada" not in log_of(app, since), "the log has more than the provider's error"
     check_new_login(browser)
 
 
@@ -549,12 +705,36 @@ BROKEN_PROFILES = {
 @pytest.mark.attack("RP-36")
 @pytest.mark.parametrize("change", BROKEN_PROFILES.values(), ids=BROKEN_PROFILES)
 def test_refuses_a_broken_profile(app, browser, provider, profile_endpoint, change):
-    """A profile counts only with status 200, as a JSON object that has a subject."""
+    """A profile counts only with status 200, as a JSON object that has a subject; a refused one leaks no token."""
+    since = len(app.log) if app.folder else 0
     provider.inject_fault(profile_endpoint, **change)
     browser.log_in_as("Ada Lovelace")
 
+    check_nothing_leaks(app, browser, provider, since)
     check_refused_unless_created(browser, change)
     check_new_login(browser)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "status", "shown"),
+    [("token", 401, range(400, 500)), ("token", 404, [502]), ("profile", 403, range(400, 503))],
+    ids=["wrong secret", "wrong URL", "profile refused"],
+)
+def test_logs_why_the_provider_refused_a_request(app, browser, provider, profile_endpoint, endpoint, status, shown):
+    """The log has URL, status and the provider's explanation in one line, and the page does not."""
+    since = len(app.log) if app.folder else 0
+    more = {"message": "a_reason", "title": "a_reason", "errorCode": "a_reason", "errorSummary": "a_reason"}
+    endpoint = profile_endpoint if endpoint == "profile" else endpoint
+    provider.inject_fault(endpoint, status=status, body=json.dumps(REASON | more))
+    browser.log_in_as("Ada Lovelace")
+
+    assert browser.status in shown
+    assert "a_reason" not in browser.text and "555" not in browser.text
+    check_refused(browser)
+    if app.folder:
+        path = requests_to(provider, endpoint)[0]["request"]["path"]
+        (line,) = [line for line in log_of(app, since).splitlines() if "a_reason" in line]
+        assert f"{provider.url}{path}" in line and str(status) in line
 
 
 @pytest.mark.attack("RP-34")
@@ -661,6 +841,26 @@ def test_sends_no_referrer_to_other_sites(app, browser):
     assert found.lower() in ALLOWED_REFERRER_POLICIES, (
         f"expected a Referrer-Policy of {' or '.join(ALLOWED_REFERRER_POLICIES)} at the callback, and got {found}"
     )
+
+
+def test_sends_the_security_headers(app, browser):
+    """Clickjacking and cross-site scripting: no page can be framed, and none runs a script that is not the app's."""
+    if not app.folder:
+        pytest.skip(reason="an app without these headers can be a safe login")
+    responses = [browser.http.get(url) for url in (app.url, login_link(browser), f"{app.url}/none")]
+    callback_url = browser.ask_as("Ada Lovelace")
+    responses += [browser.http.get(url) for url in (with_parameters(callback_url, state="wrong"), callback_url)]
+    browser.visit("/")
+    browser.click("Log out", stop_before=ELSEWHERE)
+    for response in [*responses, browser.http.last]:
+        policy = response.headers["Content-Security-Policy"]
+        directives = dict(part.strip().partition(" ")[::2] for part in policy.split(";"))
+
+        assert {directives["frame-ancestors"], directives["base-uri"]} == {"'none'"}
+        assert "unsafe" not in directives.get("script-src", directives["default-src"])
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+        assert response.headers["Cache-Control"] == "no-store"
+        assert response.headers["Referrer-Policy"] == "no-referrer"
 
 
 def test_an_unknown_url_shows_a_page(app, browser):
