@@ -1,0 +1,309 @@
+"""Settings of every app: where they are read from, and the sentence with which a wrong one stops the app at the start.
+
+A new app is in these tests by its `.env.example`: its credentials, and the URLs of the practice provider there.
+"""
+
+import re
+import subprocess
+import sys
+from urllib.parse import urljoin
+
+import pytest
+import requests
+from bs4 import BeautifulSoup
+from dotenv import dotenv_values
+
+from fake_provider import free_port
+from tools.apps import app_folders
+from tools.check.apps import PRACTICE_PROVIDER, find_logins, parameters, prepare
+from tools.check.visitor import Visitor
+from tools.places import ROOT
+
+LOGINS = find_logins()
+FOLDERS = list(dict.fromkeys(folder for folder, _ in LOGINS))
+PRACTICE = {folder: dotenv_values(ROOT / folder / ".env.example") for folder in app_folders()}
+PUBLIC = {"URL": "https://app.example.com", "SECRET_KEY": "k" * 40}
+OF_ANOTHER_PROGRAM = {"raw_requests": ("GITHUB_ID", "GITHUB_SECRET")}  # its terminal.py reads them
+COMPARED = ("ISSUER",)  # a URL in the practice values that the app only compares
+
+
+def credentials_of(folder):
+    """Return the names of the credentials without which this app cannot log in."""
+    names = [name for name in PRACTICE[folder] if name.endswith(("_ID", "_SECRET"))]
+    return [name for name in names if name not in OF_ANOTHER_PROGRAM.get(folder, ())]
+
+
+def provider_urls_of(folder):
+    """Return the names of the URLs to which this app sends a user, a secret or a token."""
+    names = [name for name, value in PRACTICE[folder].items() if (value or "").startswith(PRACTICE_PROVIDER)]
+    return [name for name in names if name not in COMPARED]
+
+
+@pytest.fixture
+def new_app(provider, tmp_path):
+    """A function that returns a copy of an app with these settings, not started; all are stopped after the test."""
+    apps = []
+
+    def make(folder, **settings):
+        apps.append(prepare(folder, provider, tmp_path / str(len(apps))))
+        apps[-1].environment.update(settings)
+        return apps[-1]
+
+    yield make
+    for app in apps:
+        app.stop()
+
+
+def refusal(app):
+    """Start an app that has to stop at once, and return what it says."""
+    with pytest.raises(RuntimeError, match="did not start"):
+        app.start()
+    return app.log.strip()
+
+
+def check_sentence(said, name):
+    """Check that this is one sentence about this setting, without a traceback."""
+    assert said.startswith(name), said
+    assert "\n" not in said and said.endswith("."), said
+
+
+WRONG = {
+    "PORT: a word": {"PORT": "http"},
+    "PORT: zero": {"PORT": "0"},
+    "PORT: negative": {"PORT": "-5000"},
+    "PORT: too large": {"PORT": "65536"},
+    "PORT: two": {"PORT": "5000 5001"},
+    "PORT: a superscript": {"PORT": "5\u00b2"},
+    "URL: no scheme": {"URL": "app.example.com"},
+    "URL: a port and no scheme": {"URL": "localhost:5000"},
+    "URL: another scheme": {"URL": "ftp://app.example.com"},
+    "URL: only a scheme": {"URL": "https://"},
+    "URL: a path": {"URL": "https://app.example.com/login"},
+    "URL: a query": {"URL": "https://app.example.com?next=/"},
+    "URL: a fragment": {"URL": "https://app.example.com#top"},
+    "URL: a user name": {"URL": "https://user@app.example.com"},
+    "URL: IPv6": {"URL": "http://[::1]:5003"},
+    "URL: half of IPv6": {"URL": "http://[::1:5003"},
+    "URL: a port that is a word": {"URL": "https://app.example.com:http"},
+    "URL: a port that is too large": {"URL": "https://app.example.com:99999"},
+    "URL: a space": {"URL": "https://app example.com"},
+    "URL: two dots": {"URL": "https://app..example.com"},
+    "SECRET_KEY: none": {"URL": PUBLIC["URL"], "SECRET_KEY": ""},
+    "SECRET_KEY: a space": {"URL": PUBLIC["URL"], "SECRET_KEY": " "},
+    "SECRET_KEY: short": {"URL": PUBLIC["URL"], "SECRET_KEY": "k" * 31},
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_wrong_setting_stops_the_app(new_app, folder, wrong):
+    """The app stops at the start with one sentence that begins with the name of the setting."""
+    said = refusal(new_app(folder, **{**PUBLIC, **WRONG[wrong]}))
+
+    check_sentence(said, wrong.partition(":")[0])
+    assert "k" * 31 not in said
+
+
+@pytest.mark.parametrize("port", ["http", "0", "65536"])
+@pytest.mark.parametrize("folder", [folder for folder in app_folders() if folder not in FOLDERS])
+def test_a_wrong_port_stops_the_first_steps(new_app, folder, port):
+    """Steps 1 and 2 have a port too."""
+    check_sentence(refusal(new_app(folder, PORT=port)), "PORT")
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_wrong_setting_is_an_exit_status(new_app, folder):
+    """A script or a supervisor that starts the app learns from its exit status that it has not started."""
+    app = new_app(folder, URL="app.example.com")
+    finished = subprocess.run(
+        [sys.executable, "app.py"], cwd=app.home, env=app.environment, capture_output=True, encoding="utf-8", timeout=30
+    )
+
+    assert (finished.returncode, finished.stdout) == (1, "")
+    check_sentence(finished.stderr.strip(), "URL")
+
+
+@pytest.mark.parametrize("value", [None, "", " "], ids=["missing", "empty", "a space"])
+@pytest.mark.parametrize(("folder", "name"), [(folder, name) for folder in FOLDERS for name in credentials_of(folder)])
+def test_a_missing_credential_stops_the_app(new_app, folder, name, value):
+    """The reader's own `.env` is complete or the app stops: a gap in it is never filled from `.env.example`."""
+    app = new_app(folder)
+    practice = {key: app.environment.pop(key, old) for key, old in PRACTICE[folder].items()}
+    practice = {**practice, name: value}
+    (app.home / ".env").write_text("".join(f"{key}={text}\n" for key, text in practice.items() if text is not None))
+
+    assert refusal(app) == f"{name} is missing: set it in .env, as .env.example shows."
+
+
+BAD_URLS = {
+    "no scheme": "provider.example/path",
+    "another scheme": "ftp://provider.example/path",
+    "a port that is too large": "https://provider.example:99999/path",
+    "half of IPv6": "https://[::1/path",
+    "a space": "https://provider.example/a path",
+    "plain http to another machine": "http://provider.example/path",
+}
+
+
+@pytest.mark.parametrize("wrong", BAD_URLS)
+@pytest.mark.parametrize(
+    ("folder", "name"), [(folder, name) for folder in FOLDERS for name in provider_urls_of(folder)]
+)
+def test_a_wrong_url_of_the_provider_stops_the_app(new_app, folder, name, wrong):
+    """A URL that no request could be sent to, or that would carry code and secret unencrypted, stops a public app."""
+    check_sentence(refusal(new_app(folder, **PUBLIC, **{name: BAD_URLS[wrong]})), name)
+
+
+BAD_DATABASES = {
+    "a name that SQLAlchemy no longer has": "postgres://user:database-password@localhost/db",
+    "no driver of that name": "postgresql+nodriver://user:database-password@localhost/db",
+    "no URL": "users.db",
+}
+
+
+@pytest.mark.parametrize("wrong", BAD_DATABASES)
+@pytest.mark.parametrize(
+    "folder", [folder for folder in FOLDERS if "DATABASE_URL" in (ROOT / folder / ".env.example").read_text("utf-8")]
+)
+def test_a_wrong_database_url_stops_the_app(new_app, folder, wrong):
+    """A database that cannot be used stops the app with a sentence that does not contain its password."""
+    said = refusal(new_app(folder, DATABASE_URL=BAD_DATABASES[wrong]))
+
+    check_sentence(said, "DATABASE_URL")
+    assert "database-password" not in said
+
+
+NOT_UTF_8 = {"UTF-16": "NAME=é\n".encode("utf-16"), "UTF-16 without a mark": "NAME=e\n".encode("utf-16-le")}
+NOT_UTF_8 |= {"Latin-1": "# Schlüssel\nNAME=é\n".encode("latin-1")}
+
+
+@pytest.mark.parametrize("written", NOT_UTF_8.values(), ids=NOT_UTF_8)
+@pytest.mark.parametrize("folder", [folder for folder in app_folders() if PRACTICE[folder]])
+def test_a_file_in_another_encoding_stops_the_app(new_app, folder, written):
+    """Notepad and PowerShell can write `.env` in UTF-16: a sentence says what to do."""
+    app = new_app(folder)
+    (app.home / ".env").write_bytes(written)
+
+    check_sentence(refusal(app), ".env")
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_an_empty_file_is_the_readers_own(new_app, folder):
+    """An empty `.env` is not the same as none: the practice values do not come back."""
+    app = new_app(folder)
+    for name in PRACTICE[folder]:
+        app.environment.pop(name, None)
+    (app.home / ".env").write_text("")
+
+    assert " is missing: set it in .env" in refusal(app)
+
+
+# Right settings, and what each one changes
+
+
+@pytest.fixture
+def request_of(new_app, request):
+    """A function that starts an app and returns its first authorization request, and the app."""
+
+    def ask(folder, provider_name, change=lambda app: None, **settings):
+        app = new_app(folder, **settings)
+        app.provider_name = provider_name
+        change(app)
+        app.start()
+        visitor = Visitor(app)
+        request.addfinalizer(visitor.close)
+        return visitor.authorization_request(), app
+
+    return ask
+
+
+@pytest.mark.parametrize(("folder", "provider_name"), LOGINS)
+def test_reads_its_own_env(request_of, folder, provider_name):
+    """With a `.env` every value comes from there; a mark that Notepad puts before it is skipped."""
+
+    def write(app):
+        lines = {name: app.environment.pop(name, value) for name, value in PRACTICE[folder].items()}
+        lines |= {name: f"mine-{name}" for name in lines if name.endswith("_ID")}
+        (app.home / ".env").write_text("".join(f"{name}={value}\n" for name, value in lines.items()), "utf-8-sig")
+
+    sent, _ = request_of(folder, provider_name, write)
+
+    assert sent["client_id"].startswith("mine-")
+
+
+@pytest.mark.parametrize("url", ["HTTPS://App.Example.com", "https://app.example.com/", "https://app.example.com:8443"])
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_takes_a_public_url_in_any_form(new_app, folder, url):
+    """Capitals, a slash at the end and a port: redirect URI and cookie are those of the https URL."""
+    app = new_app(folder, **PUBLIC | {"URL": url})
+    app.start()
+    public = url.lower().rstrip("/")
+    with requests.Session() as proxy:
+        proxy.headers["Host"] = public.partition("//")[2]
+        home = BeautifulSoup(proxy.get(f"{app.url}/", timeout=10).text, "lxml")
+        target = urljoin(app.url, home.find("a", string=re.compile("Log in with"))["href"])
+        while target.startswith((app.url, public)):  # to another page of the app
+            target = target.replace(public, app.url, 1)
+            response = proxy.get(target, timeout=10, allow_redirects=False)
+            target = urljoin(target, response.headers["Location"])
+
+    assert re.match(f"{re.escape(public)}/[^/]", parameters(target)["redirect_uri"])
+    assert response.headers["Set-Cookie"].startswith("__Host-") and "; Secure" in response.headers["Set-Cookie"]
+
+
+@pytest.mark.parametrize("folder", app_folders())
+def test_an_empty_setting_is_unset(new_app, folder):
+    """`PORT=`, `URL=` and the others with an empty value start the app as without them."""
+    app = new_app(folder, **dict.fromkeys(("PORT", "URL", "SECRET_KEY", "ISSUER", "DATABASE_URL", "SCOPE"), ""))
+    finished = subprocess.run(
+        [sys.executable, "-c", "import app; print(app.PORT)"],
+        cwd=app.home,
+        env=app.environment,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=30,
+    )
+
+    assert (finished.returncode, finished.stdout.strip(), finished.stderr) == (0, "5000", "")
+
+
+@pytest.mark.parametrize("folder", app_folders())
+def test_flask_run_uses_the_port(new_app, folder):
+    """`PORT=… flask run` serves the app there, as `python app.py` does."""
+    app = new_app(folder)
+    app.start(sys.executable, "-m", "flask", "run")
+
+    assert f"Running on {app.url}" in app.log
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_says_that_the_port_is_another_one(new_app, folder):
+    """`flask run -p` without `PORT`: a page says what to set, and does not lead to a port where nothing listens."""
+    app = new_app(folder)
+    del app.environment["PORT"]
+    app.start(sys.executable, "-m", "flask", "run", "-p", app.url.rpartition(":")[2])
+    visitor = Visitor(app)
+    visitor.visit("/")
+    visitor.close()
+
+    assert "PORT" in visitor.text
+    assert not visitor.page.select('a[href*=":5000"]')
+
+
+PROXIES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
+
+
+@pytest.mark.parametrize(("folder", "provider_name"), LOGINS)
+def test_logs_in_past_a_proxy(new_app, folder, provider_name):
+    """With the practice values, a proxy in the environment is not used for the provider on this machine."""
+    app = new_app(folder, **dict.fromkeys(PROXIES, f"http://127.0.0.1:{free_port()}"))  # nothing listens there
+    for name in ("NO_PROXY", "no_proxy"):
+        app.environment.pop(name, None)
+    app.provider_name = provider_name
+    app.start()
+    visitor = Visitor(app)
+    visitor.log_in_as("Ada Lovelace")
+    logged_in = visitor.is_logged_in_as("Ada Lovelace")
+    visitor.close()
+
+    assert logged_in, app.log
