@@ -8,7 +8,7 @@ from playwright.sync_api import expect, sync_playwright
 from support.gallery import running_gallery
 from support.manual_client import ManualClient
 
-from tools.check.apps import wait_for
+from tools.check.apps import find_logins, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -24,13 +24,13 @@ def chrome(chromium):
 
 @pytest.fixture
 def page(chrome):
-    """A page of a new browser; a JavaScript error on it fails the test."""
+    """A page of a new browser; a JavaScript error, or a part that the page's own policy blocks, fails the test."""
     context = chrome.new_context()
     context.set_default_timeout(10_000)
-    page = context.new_page()
     errors = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    yield page
+    context.on("weberror", lambda error: errors.append(str(error.error)))
+    context.on("console", lambda line: errors.append(line.text) if "Content Security Policy" in line.text else None)
+    yield context.new_page()
     context.close()
     assert not errors
 
@@ -66,6 +66,90 @@ def test_the_back_button_leads_home(app, page):
     assert opened[1].startswith(f"{app.url}/") and "code=" in opened[1]
     assert page.url.partition("#")[0] == f"{app.url}/"  # Facebook adds #_=_
     assert page.get_by_text("Logged in as Ada Lovelace").is_visible()
+
+
+def navigations(page):
+    """Return a list to which each URL is added that the page opens."""
+    opened = []
+    page.on("request", lambda request: opened.append(request.url) if request.is_navigation_request() else None)
+    return opened
+
+
+def test_back_forward_and_reload_keep_the_login(app, page):
+    """A user who is logged in never sees "Login failed", whichever of the browser's buttons they press."""
+    opened = navigations(page)
+    log_in_as(page, app, "Ada Lovelace")
+    page.wait_for_load_state()
+    titles = [page.title()]
+    for press in (page.go_back, page.reload, page.go_forward, page.reload, page.go_back, page.go_back, page.go_forward):
+        press()
+        page.wait_for_load_state()
+        titles.append(page.title())
+    page.goto(app.url)
+
+    assert sum("code=" in url for url in opened) >= 2
+    assert "Login failed" not in titles
+    assert page.get_by_text("Logged in as Ada Lovelace").is_visible()
+
+
+def restore_tabs(page, urls):
+    """Open these URLs in new tabs at the same time, as a browser does after its start, and return the tabs."""
+    tabs = [page.context.new_page() for _ in urls]
+    for tab, url in zip(tabs, urls, strict=True):
+        tab.evaluate("url => { location.href = url }", url)
+    return tabs
+
+
+def test_five_restored_tabs_keep_the_login(app, page):
+    """Tabs of the callback and of the page after it, restored at once, say nothing else than before."""
+    opened = navigations(page)
+    log_in_as(page, app, "Ada Lovelace")
+    page.wait_for_load_state()
+    landed, callback_url = page.url, next(url for url in opened if url.startswith(app.url) and "code=" in url)
+    tabs = restore_tabs(page, [callback_url, landed, callback_url, landed, callback_url])
+
+    for tab in tabs:
+        expect(tab.get_by_text("Logged in as Ada Lovelace")).to_be_visible()
+        assert tab.title() != "Login failed"
+
+
+def test_five_restored_tabs_after_the_session_has_ended(app, page):
+    """Each tab of a page that needs a login logs in again by itself, beside the four others; a home page stays open."""
+    log_in_as(page, app, "Ada Lovelace")
+    page.wait_for_load_state()
+    landed = page.url.partition("#")[0]
+    cookies = [cookie for cookie in page.context.cookies() if cookie["name"] == "fake_provider"]
+    page.context.clear_cookies()
+    page.context.add_cookies(cookies)
+    page.goto("about:blank")
+    tabs = restore_tabs(page, [landed] * 5)
+
+    words = app.login_words if landed == f"{app.url}/" else "Logged in as Ada Lovelace"
+    for tab in tabs:
+        expect(tab.get_by_text(words).first).to_be_visible()
+        assert tab.title() != "Login failed"
+
+
+def test_a_login_in_a_second_tab_ends_well(app, page):
+    """While one tab shows the consent page, another logs in, with another provider if there is one: both end well."""
+    names = [name for folder, name in find_logins() if folder == app.folder]
+    other = next((name for name in names if name != app.provider_name), app.provider_name)
+    second = page.context.new_page()
+    page.goto(app.url)
+    page.get_by_role("link", name=app.login_words).click()
+    page.get_by_role("button", name="Ada Lovelace").click()
+    page.get_by_role("button", name="Allow").wait_for()
+    second.goto(app.url)
+    second.get_by_role("link", name=f"Log in with {other or ''}").click()
+    for words in ("Ada Lovelace", "Allow"):
+        if second.get_by_role("button", name=words).count():
+            second.get_by_role("button", name=words).click()
+    second.goto(app.url)
+    expect(second.get_by_text("Logged in as Ada Lovelace")).to_be_visible()
+    page.get_by_role("button", name="Allow").click()
+
+    expect(page.get_by_text("Logged in as Ada Lovelace")).to_be_visible()
+    assert page.title() != "Login failed"
 
 
 def test_deny_shows_a_page(app, page):
