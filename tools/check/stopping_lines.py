@@ -5,10 +5,10 @@ Each pattern must match a line of an app that passes the row; tests/commands/tes
 
 from __future__ import annotations
 
-STATE = r'^if \S+ not in session or request\.args\.get\("state"\)'
+STATE = r'^(if \S+ not in session or|return "state" in session and) request\.args\.get\("state"\)'
 BACK = (r"# the Back button, a bookmark", r"^if key not in session and current_user")
 PKCE = (r'code_challenge_method="S256"', r'"code_challenge_method": "S256"', r"use_pkce ?= ?True")
-STATUS = r"^if reply\.status_code != 200"
+STATUS = r"^if (reply|response)\.status_code [!=]= 200"
 
 STOPPING_LINES: dict[str, tuple[str, ...]] = {
     "RP-02": (r"secrets\.token_urlsafe", r"state = oauth\.authorization_url", r"create_code_verifier"),
@@ -20,11 +20,11 @@ STOPPING_LINES: dict[str, tuple[str, ...]] = {
     "RP-08": (r"PERMANENT_SESSION_LIFETIME",),
     "RP-09": (STATE,),
     "RP-10": (*BACK, STATE),
-    "RP-11": (r'@\w+\.post\("/logout"\)', r'SESSION_COOKIE_SAMESITE.*"Lax"'),
+    "RP-11": (r'@\w+\.post\("/logout"\)', r'SESSION_COOKIE_SAMESITE.*"Lax"', r"not is_same_origin\(\)"),
     "RP-12": (*BACK, r"session\.pop\(.*(state|asked)", r"^state = session\.pop"),
     "RP-13": PKCE,
-    "RP-14": (r'^if "error" in request\.args', r"^def refused"),
-    "RP-15": (r'^if "error" in request\.args',),
+    "RP-14": (r'^if "error" in request\.args or', r"^def refused"),
+    "RP-15": (r'^if "error" in request\.args or',),
     "RP-16": (r"len\(values\) > 1",),
     "RP-18": (r'headers\["Referrer-Policy"\]', r'headers\["Cache-Control"\]'),
     "RP-19": (r"TRUSTED_HOSTS", r"^REDIRECT_URI = URL", r"OIDC_OVERWRITE_REDIRECT_URI="),
@@ -64,14 +64,19 @@ STOPPING_LINES: dict[str, tuple[str, ...]] = {
     "RP-55": (r'^if document\["issuer"\] != OKTA_ISSUER',),
     "RP-56": (r"^with okta_may_fail\(\):", r"address\.startswith"),
     "RP-57": (r"session_interface\.regenerate\(session\)", r"^session\.clear\(\)$"),
-    "RP-58": (r"SESSION_COOKIE_SAMESITE.*Lax", r"SESSION_COOKIE_SECURE.*https", r"__Host-.*URL"),
+    "RP-58": (r"SESSION_COOKIE_SAMESITE.*Lax", r"SESSION_COOKIE_SECURE.*https", r"__Host-.*(URL|https)"),
     "RP-60": (r'headers\["Cache-Control"\]', r"^session\.clear\(\)"),
     "RP-61": (r"create_logout_url",),
-    "RP-62": (r"SECRET_KEY.*=.*os\.environ\.get", r"secrets\.token_hex\(\) if"),
+    "RP-62": (
+        r"SECRET_KEY.*=.*os\.environ\.get",
+        r"or secrets\.token_hex\(\)",
+        r"secrets\.token_hex\(\) if",
+        r'^if len\(setting\("SECRET_KEY"\)\)',
+    ),
     "RP-63": (r"of_this_request\(", r"^oauth = .*OAuth2Session"),
     "RP-64": (r"UniqueConstraint\(.provider.", r"filter_by\(provider=provider"),
     "RP-65": (r"filter_by\(provider=provider",),
     "RP-66": (r"filter_by\(provider=provider", r"return str\(subject\)", r"provider_user_id=str"),
     "RP-67": (r"^linking = session\.pop", r"belongs to another account", r"^if len\(logins\) == 1"),
-    "RP-68": (r"^@app\.errorhandler\(HTTPException\)", r"getLogger\(", r"^if os.*INSECURE_TRANSPORT"),
+    "RP-68": (r"^@app\.errorhandler\(HTTPException\)", r"getLogger\(", r"^if .*INSECURE_TRANSPORT"),
 }
