@@ -165,8 +165,8 @@ def secrets_in(trace):
         sent, headers = message["request"]["form"], message["request"]["headers"]
         found |= {sent[name]: name for name in ("code", "code_verifier", "client_secret") if sent.get(name)}
         found |= dict.fromkeys(headers.get("Authorization", "").split()[1:], "Authorization")
-        replied = message["reply"]["json"] if isinstance(message["reply"].get("json"), dict) else {}
-        found |= {str(value): name for name, value in replied.items() if name.endswith("token") and value}
+        received = message["reply"]["json"] if isinstance(message["reply"].get("json"), dict) else {}
+        found |= {str(value): name for name, value in received.items() if name.endswith("token") and value}
     return {value: name for value, name in found.items() if len(value) > 8}
 
 
