@@ -3,13 +3,16 @@
 import json
 import re
 import sqlite3
+import sys
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
 from itsdangerous import base64_decode
+from support.odd_endpoint import odd_endpoint
 
+from fake_provider import free_port
 from tools.check.apps import PRACTICE_PROVIDER
 from tools.check.visitor import ELSEWHERE, Visitor, with_parameters
 from tools.places import ROOT
@@ -26,6 +29,20 @@ def app(start_app, provider):
         database.execute('DELETE FROM "user"')
         database.commit()
     return started
+
+
+@pytest.fixture
+def new_visitor():
+    """A function that opens a browser for an app; it is closed at the end of the test."""
+    opened = []
+
+    def open_one(app):
+        opened.append(Visitor(app))
+        return opened[-1]
+
+    yield open_one
+    for visitor in opened:
+        visitor.close()
 
 
 def log_in(browser, words, person):
@@ -180,9 +197,9 @@ def test_the_same_unverified_email_is_another_account(app, browser, new_browser)
 EMAILS = {
     "the primary last": ([("a@x", False, True), ("b@x", True, True)], "b@x"),
     "the primary first": ([("b@x", True, True), ("a@x", False, True)], "b@x"),
-    "the primary unverified": ([("b@x", True, False), ("a@x", False, True)], "none that is confirmed"),
-    "flags as strings": ([("b@x", "true", "true")], "none that is confirmed"),
-    "none": ([], "none that is confirmed"),
+    "the primary unverified": ([("b@x", True, False), ("a@x", False, True)], "none that is verified"),
+    "flags as strings": ([("b@x", "true", "true")], "none that is verified"),
+    "none": ([], "none that is verified"),
 }
 
 
@@ -202,7 +219,7 @@ def test_shows_the_primary_verified_email(browser, provider, emails, shown):
     assert f"E-mail: {shown}" in browser.text
 
 
-@pytest.mark.parametrize("change", [{"status": 404}, {"body": "{}"}, {"body": '["a@x"]'}, {"drop": True}], ids=str)
+@pytest.mark.parametrize("change", [{"status": 500}, {"body": "{}"}, {"body": '["a@x"]'}, {"drop": True}], ids=str)
 def test_refuses_broken_emails(app, browser, provider, change):
     """A list of e-mail addresses that cannot be read ends the login, and creates no account."""
     provider.inject_fault("emails", **change)
@@ -217,6 +234,18 @@ def test_refuses_broken_emails(app, browser, provider, change):
     assert browser.is_logged_in_as("Ada Lovelace")
 
 
+@pytest.mark.parametrize("status", [403, 404])
+def test_logs_in_without_email_if_github_lists_none(app, browser, provider, status):
+    """Without the scope, or as a GitHub App, the app gets no e-mail addresses, and logs the user in without one."""
+    provider.inject_fault("emails", status=status, body='{"message": "Resource not accessible by integration"}')
+    log_in(browser, GITHUB, "Ada Lovelace")
+    browser.visit("/")
+
+    assert browser.is_logged_in_as("Ada Lovelace")
+    assert accounts(app) == [("github", "4000001", "Ada Lovelace", "")]
+    assert f"/github/api/user/emails returned status {status}" in app.log
+
+
 @pytest.mark.parametrize(("verified", "shown"), [(True, True), ("true", True), ("false", False), (None, False)])
 def test_shows_googles_email_if_it_is_verified(browser, provider, verified, shown):
     """`email_verified` is a Boolean or a string, and only true is accepted."""
@@ -225,7 +254,7 @@ def test_shows_googles_email_if_it_is_verified(browser, provider, verified, show
     browser.visit("/")
 
     assert ("E-mail: ada@example.com" in browser.text) is shown
-    assert ("E-mail: none that is confirmed" in browser.text) is not shown
+    assert ("E-mail: none that is verified" in browser.text) is not shown
 
 
 def test_falls_back_to_the_user_name(browser, provider):
@@ -305,13 +334,66 @@ def test_a_missing_table_shows_a_page(app, browser):
     assert browser.can_click("Try again")
 
 
-def test_stops_without_a_database(make_app):
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg"])
+def test_stops_without_a_database(make_app, scheme):
     """A usual PostgreSQL URL is passed to psycopg, and the error names the setting and no password."""
     with pytest.raises(RuntimeError) as start:
-        make_app("raw_requests", DATABASE_URL="postgresql://user:secret-of-postgres@127.0.0.1:9/none")
+        make_app("raw_requests", DATABASE_URL=f"{scheme}://user:secret-of-postgres@127.0.0.1:9/none")
 
-    assert "The database does not answer: check DATABASE_URL. (psycopg.OperationalError)" in str(start.value)
+    assert "The database does not respond: check DATABASE_URL. (psycopg.OperationalError)" in str(start.value)
     assert "secret-of-postgres" not in str(start.value)
+
+
+UNUSABLE_DATABASES = [
+    "db.sqlite",
+    "localhost",
+    "nosuch://user:secret-of-database@localhost/none",
+    "mssql+nosuch://user:secret-of-database@localhost/none",
+    "oracle+cx_oracle://user:secret-of-database@localhost/none",
+    "postgresql://user:secret-of-database@localhost:port/none",
+]
+
+
+@pytest.mark.parametrize("url", UNUSABLE_DATABASES)
+def test_explains_an_unusable_database_url(make_app, url):
+    """A URL that cannot be parsed, or a database without a driver here, leads to one sentence without the password."""
+    with pytest.raises(RuntimeError, match="DATABASE_URL cannot be used: .* Write postgresql://") as start:
+        make_app("raw_requests", DATABASE_URL=url)
+
+    assert "Traceback" not in str(start.value)
+    assert "secret-of-database" not in str(start.value)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        'CREATE TABLE "user" (id INTEGER PRIMARY KEY, username TEXT, email TEXT)',
+        'CREATE TABLE "user" (id INTEGER PRIMARY KEY, provider TEXT, name TEXT, email TEXT)',
+    ],
+    ids=["of another app", "of an older version"],
+)
+def test_explains_an_old_table(make_app, tmp_path, table):
+    """create_all does not change a table that exists: the app says which columns are missing, and what to do."""
+    with closing(sqlite3.connect(tmp_path / "old.sqlite")) as database:
+        database.execute(table)
+        database.commit()
+    with pytest.raises(RuntimeError, match="The table user in this database lacks .*subject: it is of another app"):
+        make_app("raw_requests", DATABASE_URL=f"sqlite:///{tmp_path / 'old.sqlite'}")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+@pytest.mark.parametrize("exists", [False, True], ids=["new", "from an older version"])
+def test_the_database_is_private(make_app, exists):
+    """The database has personal data: other users of the machine can read neither the folder nor the file."""
+    app = make_app("raw_requests")
+    folder, file = app.home / "instance", app.home / "instance" / "db.sqlite"
+    if exists:
+        app.stop()
+        folder.chmod(0o755)
+        app.start()
+
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert file.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_deleted_account_is_logged_out(app, browser, new_browser):
@@ -386,7 +468,148 @@ def test_sends_no_password_from_netrc(make_app, tmp_path, provider):
     assert not [header for header in sent if header and header.startswith("Basic")]
 
 
+# A proxy
+
+
+def test_uses_the_proxy_of_its_environment(make_app, new_visitor):
+    """Behind a company's proxy the provider can only be reached through it, and ~/.netrc is still kept out."""
+    refusal = b"HTTP/1.1 503 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    with odd_endpoint([refusal]) as proxy:
+        app = make_app("raw_requests", HTTP_PROXY=proxy.url, http_proxy=proxy.url, NO_PROXY="none", no_proxy="none")
+        visitor = new_visitor(app)
+        log_in(visitor, GOOGLE, "Ada Lovelace")
+
+    assert (visitor.title, visitor.status) == ("Login failed", 502)
+    assert proxy.request.startswith(b"POST http://127.0.0.1:")
+    assert "/google/o/oauth2/token returned status 503" in app.log
+
+
+def test_practises_without_the_proxy(make_app, new_visitor):
+    """A proxy cannot reach the fake provider on this machine: the practice settings go around it."""
+    nothing = f"http://127.0.0.1:{free_port()}"
+    browser = new_visitor(make_app("raw_requests", HTTP_PROXY=nothing, http_proxy=nothing))
+    log_in(browser, GOOGLE, "Ada Lovelace")
+
+    assert browser.is_logged_in_as("Ada Lovelace")
+
+
+# What the log says
+
+REFUSALS = {
+    "a wrong secret": {"status": 401, "body": '{"error": "invalid_client", "error_description": "Bad secret"}'},
+    "with status 200": {"status": 200, "body": '{"error": "bad_verification_code", "error_description": "It expired"}'},
+    "with a token": {
+        "status": 400,
+        "body": '{"error": "invalid_grant", "access_token": "gho_0123456789abcdef0123", "refresh_token": "secret-log"}',
+    },
+    "in a header": {"status": 401, "body": "", "headers": {"WWW-Authenticate": 'Bearer error="invalid_token"'}},
+    "over two lines": {"status": 400, "body": '{"error": "one\\ntwo\\u2028three", "error_description": "x"}'},
+    "without end": {"status": 400, "body": f'{{"error": "invalid_grant", "error_description": "{"long " * 9_000}"}}'},
+}
+
+
+@pytest.mark.parametrize("change", REFUSALS.values(), ids=REFUSALS)
+@pytest.mark.parametrize(("words", "path"), [(GOOGLE, "/google/o/oauth2/token"), (GITHUB, "/github/login/oauth/")])
+def test_logs_the_reason_of_a_refusal(app, browser, provider, words, path, change):
+    """The log has the URL, the status and the provider's reason, in one line, and no token; the page has none of it."""
+    logged = len(app.log)
+    provider.inject_fault("token", **change)
+    log_in(browser, words, "Ada Lovelace")
+    (line,) = [line for line in app.log[logged:].splitlines() if "refused the request" in line]
+
+    assert (browser.title, browser.status) == ("Login failed", 400)
+    assert "did not accept the code, or does not know this app" in browser.text
+    assert path in line and f"returned status {change['status']}: " in line
+    reason = re.search(
+        r'"error": "(\w+)|(error=)', change["body"] + change.get("headers", {}).get("WWW-Authenticate", "")
+    )
+    assert (reason[1] or reason[2]) in line
+    assert len(line) < 800
+    assert "gho_" not in app.log and "secret-log" not in app.log
+    assert "invalid" not in browser.text
+
+
+def test_logs_why_the_user_was_sent_back(app, browser):
+    """The provider's error is logged before the issuer is compared, and the two issuers when they differ."""
+    browser.visit("/")
+    callback_url = browser.arrive_at_provider_as("Ada Lovelace", first=GITHUB, stop_before=app.url + "/callback")
+    reason = {"error": "invalid_request", "error_description": "Missing nonce\nFAKE LINE"}
+    browser.visit(with_parameters(callback_url, code=None, iss="https://evil.example", **reason))
+
+    assert "The response came from another provider." in browser.text
+    assert r"GitHub refused the login: 'invalid_request: Missing nonce\nFAKE LINE'" in app.log
+    assert re.search(
+        "came from the issuer 'https://evil.example', expected was 'http://.*/github/login/oauth'", app.log
+    )
+    assert "\nFAKE LINE" not in app.log
+
+
+UNUSABLE_TOKENS = {
+    "a line break": '{"access_token": "gho_secret\\r\\nX-Other: b", "token_type": "bearer"}',
+    "not ASCII": '{"access_token": "gho_secret-\u20ac", "token_type": "bearer"}',
+    "an empty token": '{"access_token": "", "token_type": "bearer"}',
+    "a number": '{"access_token": 7, "token_type": "bearer"}',
+    "another type": '{"access_token": "gho_secret", "token_type": "mac"}',
+}
+
+
+@pytest.mark.parametrize("body", UNUSABLE_TOKENS.values(), ids=UNUSABLE_TOKENS)
+def test_logs_no_unusable_token(app, browser, provider, body):
+    """A token that fits into no header is refused before it is sent, and is not part of the log."""
+    provider.trace()
+    provider.inject_fault("token", body=body)
+    log_in(browser, GITHUB, "Ada Lovelace")
+
+    assert (browser.title, browser.status) == ("Login failed", 502)
+    assert not [message for message in provider.trace() if message["endpoint"] == "user"]
+    assert "gho_secret" not in app.log
+
+
+def test_hides_the_values_of_a_database_error(app, browser):
+    """The log says what is wrong with the database, without the user's name and e-mail address."""
+    logged = len(app.log)
+    with closing(sqlite3.connect(app.home / "instance" / "db.sqlite")) as database:
+        database.execute("BEGIN EXCLUSIVE")
+        log_in(browser, GOOGLE, "Ada Lovelace")
+        database.rollback()
+
+    assert "database is locked" in app.log[logged:]
+    assert "Ada" not in app.log[logged:] and "database is locked" not in browser.text
+
+
 # Settings
+
+
+def test_a_provider_without_iss_takes_an_empty_setting(make_app, new_visitor, provider):
+    """An empty issuer means that the provider sends no iss, and then a response with one is refused."""
+    browser = new_visitor(make_app("raw_requests", GITHUB_ISSUER=""))
+    browser.visit("/")
+    callback_url = browser.arrive_at_provider_as(
+        "Ada Lovelace", first=GITHUB, stop_before=browser.app.url + "/callback"
+    )
+    browser.visit(callback_url)
+    refused = browser.title
+    browser.visit("/")
+    callback_url = browser.arrive_at_provider_as(
+        "Ada Lovelace", first=GITHUB, stop_before=browser.app.url + "/callback"
+    )
+    browser.visit(with_parameters(callback_url, iss=None))
+
+    assert refused == "Login failed"
+    assert browser.is_logged_in_as("Ada Lovelace")
+
+
+@pytest.mark.parametrize("name", ["GOOGLE_URL", "GOOGLE_API_URL", "GITHUB_URL", "GITHUB_API_URL"])
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [("http://provider.example", "write an https URL"), ("provider.example", "write a whole URL")],
+    ids=["plain http", "no scheme"],
+)
+def test_stops_at_an_unsafe_provider_url(make_app, name, url, sentence):
+    """Of a public app, code, secret and token are not sent over plain http, except to this machine."""
+    public = {"URL": "https://app.example.com", "SECRET_KEY": "k" * 32}
+    with pytest.raises(RuntimeError, match=f"{name} is '{url}': {sentence}"):
+        make_app("raw_requests", **{**public, name: url})
 
 
 @pytest.mark.parametrize(
@@ -418,9 +641,9 @@ def test_a_third_provider_takes_one_row(make_app, provider):
     )
     row = row.replace(PRACTICE_PROVIDER, provider.url)
     row = row.replace("ID FROM THE CONSOLE", client_id).replace("SECRET FROM THE CONSOLE", client_secret)
-    table = 'app.config["OAUTH2_PROVIDERS"] = {\n'
-    code = (app.home / "app.py").read_text("utf-8")
-    (app.home / "app.py").write_text(code.replace(table, table + row), "utf-8")
+    table = "OAUTH2_PROVIDERS = {\n"
+    code = (app.home / "providers.py").read_text("utf-8")
+    (app.home / "providers.py").write_text(code.replace(table, table + row), "utf-8")
     app.start()
     browser = Visitor(app)
     log_in(browser, "Log in with SimpleLogin", "Ada Lovelace")

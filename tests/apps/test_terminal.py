@@ -35,7 +35,7 @@ class Terminal:
     """`python terminal.py`, with methods for what a user reads and types."""
 
     def __init__(self, settings, folder):
-        for name in ("terminal.py", ".env.example"):
+        for name in ("terminal.py", "settings.py", ".env.example"):
             (folder / name).write_bytes((FOLDER / name).read_bytes())
         self._settings, self._folder = settings, folder
         self._process = None
@@ -123,8 +123,8 @@ def test_sends_state_and_pkce(terminal, settings):
 WRONG_CALLBACKS = {
     "another state": ({"state": "wrong"}, "does not belong to this login"),
     "no state": ({"state": None}, "does not belong to this login"),
-    "another issuer": ({"iss": "https://evil.example"}, "comes from another provider"),
-    "no issuer": ({"iss": None}, "comes from another provider"),
+    "another issuer": ({"iss": "https://evil.example"}, "came from another provider"),
+    "no issuer": ({"iss": None}, "came from another provider"),
     "an error": ({"error": "access_denied", "code": None}, "You did not allow"),
     "no code": ({"code": None}, "There is no code in it"),
 }
@@ -158,7 +158,7 @@ def test_explains_a_pasted_authorization_url(terminal):
     """A user who pastes the URL that the script has printed learns which one to copy."""
     said, status = terminal.paste(terminal.authorization_url())
 
-    assert "copy the address after you have clicked Allow" in said
+    assert "copy the URL after you have clicked Allow" in said
     assert status == 1
 
 
@@ -219,7 +219,7 @@ def test_follows_no_redirect(terminal, provider, endpoint, path):
     provider.inject_fault(endpoint, status=307, headers={"Location": f"{provider.url}/github/{path}"})
     said, status = terminal.paste(callback_url)
 
-    assert "an answer that cannot be used" in said
+    assert "an unexpected response" in said
     assert status == 1
 
 
@@ -230,7 +230,7 @@ def test_has_a_timeout(terminal, provider):
     began = time.monotonic()
     said, status = terminal.paste(callback_url)
 
-    assert "Nobody answers" in said
+    assert "There is no response from" in said
     assert status == 1
     assert time.monotonic() - began < 12
 
@@ -257,7 +257,7 @@ def test_explains_that_no_provider_runs(terminal, settings):
     terminal.authorization_url()
     said, status = terminal.paste("any")
 
-    assert "Nobody answers at http://127.0.0.1:9" in said
+    assert "There is no response from http://127.0.0.1:9 (ConnectionError)" in said
     assert status == 1
 
 
@@ -265,4 +265,4 @@ def test_explains_a_closed_prompt(terminal):
     """Ctrl-D ends the script with a sentence."""
     terminal.authorization_url()
 
-    assert terminal.close() == ("Nobody was logged in.", 1)
+    assert terminal.close() == ("The login was not finished.", 1)
