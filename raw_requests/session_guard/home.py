@@ -1,4 +1,4 @@
-"""The pages that are for people who are logged in: the guard is on the blueprint, so a new page cannot forget it."""
+"""The pages for users who are logged in: the guard is on the blueprint, so that no page is forgotten."""
 
 from flask import Blueprint, render_template, session
 from oauth import check_session

@@ -1,80 +1,110 @@
-"""The settings, from the environment alone: SESSION is for Flask and Flask-Session, OAUTH for the login.
+"""The settings, from the environment or `.env`, parsed before they are used: OAUTH is for the login, and a wrong one
+stops the app with a sentence.
 
-As in the article, the rest of the app reads these two and never the environment.
+As in the article, the rest of the app reads these names and never the environment.
 """
 
 import os
+import re
 import secrets
 import sys
-from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from cachelib import FileSystemCache
-from cachelib.serializers import JSONSerializer
 from dotenv import load_dotenv
-from redis import Redis
 
 here = Path(__file__).parent
-load_dotenv(here / ".env") or load_dotenv(here / ".env.example")
+try:  # one file, never both: practice values must not fill the gaps between real ones
+    load_dotenv(here / (".env" if (here / ".env").exists() else ".env.example"), encoding="utf-8-sig")
+except (OSError, ValueError):
+    sys.exit(".env cannot be read: save it as plain text in UTF-8.")
+
+
+def optional(name):
+    return os.environ.get(name, "").strip()  # an empty setting is the same as a missing one
 
 
 def setting(name):
-    return os.environ.get(name) or sys.exit(f"{name} is missing: set it in .env, as .env.example shows.")
+    return optional(name) or sys.exit(f"{name} is missing: set it in .env, as .env.example shows.")
 
 
-PORT = int(os.environ.get("PORT", 5000))
-URL = os.environ.get("URL") or f"http://localhost:{PORT}"
-HOST = urlsplit(URL).hostname
-# Signs nothing here, since the cookie is a random number; what you add to the app may need it, and then it is secret.
-SECRET_KEY = os.environ.get("SECRET_KEY") or (
-    secrets.token_hex() if HOST in ("localhost", "127.0.0.1") else setting("SECRET_KEY")
-)
+PORT = optional("PORT") or "5000"
+URL = (optional("URL") or f"http://localhost:{PORT}").lower().rstrip("/")
 
 OAUTH = {
-    "PROVIDER_NAME": os.environ.get("PROVIDER_NAME") or "GitHub",
+    "PROVIDER_NAME": optional("PROVIDER_NAME") or "GitHub",
     "CLIENT_ID": setting("CLIENT_ID"),
     "CLIENT_SECRET": setting("CLIENT_SECRET"),
     "AUTHORIZE_URL": setting("AUTHORIZE_URL"),
     "TOKEN_URL": setting("TOKEN_URL"),
     "USER_URL": setting("USER_URL"),
-    "REDIRECT_URL": os.environ.get("REDIRECT_URL") or f"{URL}/oauth/callback",
-    "ISSUER": os.environ.get("ISSUER") or None,  # for a provider that sends iss
-    "SCOPE": os.environ.get("SCOPE", "user:email"),
-    "PROMPT": os.environ.get("PROMPT", ""),
-    "USER_ID_FIELD": os.environ.get("USER_ID_FIELD") or "id",
-    "USERNAME_FIELD": os.environ.get("USERNAME_FIELD") or "login",
-    "TOKEN_AUTH": os.environ.get("TOKEN_AUTH") or "body",
+    "REDIRECT_URL": optional("REDIRECT_URL") or f"{URL}/oauth/callback",
+    "ISSUER": optional("ISSUER") or None,  # for a provider that sends iss
+    # The prefix: other programs set SCOPE and PROMPT, and every Windows cmd.exe exports PROMPT.
+    "SCOPE": optional("OAUTH_SCOPE"),
+    "PROMPT": optional("OAUTH_PROMPT"),
+    "USER_ID_FIELD": optional("USER_ID_FIELD") or "id",
+    "USERNAME_FIELD": optional("USERNAME_FIELD") or "login",
+    "CLIENT_AUTH": (optional("TOKEN_AUTH") or "body").lower(),
 }
 
 
-class SessionFiles(FileSystemCache):
-    serializer = JSONSerializer()  # not pickle, the default: who writes a pickle into the folder runs code in the app
-
-    def set(self, *args, **options):
-        # CacheLib goes on when it cannot write, and then no login ever finds its state again.
-        if not super().set(*args, **options):
-            raise OSError("the session could not be written")
-        return True
+# What makes it safe: settings
 
 
-SESSION = {
-    # All apps on localhost share their cookies, whatever the port. __Host-: no neighbour of our host can set this one.
-    "SESSION_COOKIE_NAME": ("__Host-" if URL.startswith("https") else "") + "session_guard",
-    "SESSION_COOKIE_SAMESITE": "Lax",  # another site's page cannot post our log-out form
-    "SESSION_COOKIE_SECURE": URL.startswith("https"),
-    "SESSION_ID_LENGTH": 32,  # bytes: nobody guesses one
-    "SESSION_KEY_PREFIX": "session_guard:",  # or the cookie of another app with the same Redis would be good here
-    "SESSION_PERMANENT": False,  # the cookie ends with the browser,
-    "PERMANENT_SESSION_LIFETIME": timedelta(hours=12),  # and the session on the server after this time
-    # Stored only when it changes: else a request that is still running writes back what a log out has just removed.
-    "SESSION_REFRESH_EACH_REQUEST": False,
-}
-if os.environ.get("REDIS_URL"):
-    SESSION["SESSION_TYPE"] = "redis"
-    SESSION["SESSION_REDIS"] = Redis.from_url(os.environ["REDIS_URL"], socket_timeout=5)
-else:
-    folder = here / "flask_session"
-    folder.mkdir(mode=0o700, exist_ok=True)  # the files say who is logged in: for the app's own user alone
-    SESSION["SESSION_TYPE"] = "cachelib"
-    SESSION["SESSION_CACHELIB"] = SessionFiles(str(folder), threshold=1000)  # above it the oldest go
+def check_port():
+    """Stop the app with a sentence if PORT cannot be used."""
+    if not re.fullmatch("[1-9][0-9]{0,4}", PORT) or int(PORT) > 65535:
+        sys.exit(f"PORT is {PORT!r}: write a number from 1 to 65535, such as 5000.")
+
+
+def is_url(text):
+    """Tell whether a text is a whole http or https URL."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:  # the port is not a number, or too large
+        return False
+    host = re.fullmatch(r"([\w-]{1,63}\.)*[\w-]{1,63}|::1", parts.hostname or "", re.ASCII)
+    return bool(parts.scheme in ("http", "https") and host and port != 0 and not re.search(r"[\s@#]", text))
+
+
+def check_own_url():
+    """Stop the app if URL cannot be used: the redirect URI and the cookies would be wrong."""
+    if not is_url(URL) or not re.fullmatch("https?://[a-z0-9._-]+(:[1-9][0-9]*)?", URL):
+        sys.exit(f"URL is {URL!r}: write scheme, host and port, such as https://your.host or http://localhost:5000.")
+
+
+def check_provider_url(name, url):
+    """Stop the app if a URL of the provider cannot be used, or if code, secret and token would not be encrypted."""
+    if not is_url(url):
+        sys.exit(f"{name} is {url!r}: write a whole URL, such as https://provider.example/path.")
+    near = on_this_machine or urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
+    if urlsplit(url).scheme == "http" and not near:
+        sys.exit(f"{name} is {url!r}: write an https URL. Plain http is for practice on this machine.")
+
+
+def check_token_auth():
+    """Stop the app if TOKEN_AUTH is misspelled: the secret would be sent where the provider does not look for it."""
+    if OAUTH["CLIENT_AUTH"] not in ("body", "basic"):
+        sys.exit(f"TOKEN_AUTH is {OAUTH['CLIENT_AUTH']!r}: write body or basic.")
+
+
+def secret_key():
+    """Return the key that signs the logins in progress: anyone who has it can change the page that a login ends at."""
+    if on_this_machine:
+        return optional("SECRET_KEY") or secrets.token_hex()  # random for practice
+    if len(setting("SECRET_KEY")) < 32:  # it could be guessed
+        sys.exit('SECRET_KEY is too short: python -c "import secrets; print(secrets.token_hex())" prints a good one.')
+    return setting("SECRET_KEY")
+
+
+check_port()
+check_own_url()
+https = URL.startswith("https")
+on_this_machine = urlsplit(URL).hostname in ("localhost", "127.0.0.1")
+origin = URL.removesuffix(":443" if https else ":80")  # as browsers write it
+for name in ("AUTHORIZE_URL", "TOKEN_URL", "USER_URL", "REDIRECT_URL"):
+    check_provider_url(name, OAUTH[name])
+check_token_auth()
+SECRET_KEY = secret_key()

@@ -30,7 +30,7 @@ PROVIDERS = {
         "TOKEN_URL": "{url}/simplelogin/oauth2/token",
         "USER_URL": "{url}/simplelogin/oauth2/userinfo",
         "ISSUER": "",
-        "SCOPE": "",
+        "OAUTH_SCOPE": "",
         "USERNAME_FIELD": "name",
     },
     "google": {
@@ -39,7 +39,7 @@ PROVIDERS = {
         "TOKEN_URL": "{url}/google/o/oauth2/token",
         "USER_URL": "{url}/google/oauth2/v3/userinfo",
         "ISSUER": "{url}/google",
-        "SCOPE": "email profile",
+        "OAUTH_SCOPE": "email profile",
         "USER_ID_FIELD": "sub",
         "USERNAME_FIELD": "name",
         "TOKEN_AUTH": "basic",
@@ -112,7 +112,7 @@ def app(request, provider):
 
 def session_files(app):
     """Return the files of sessions, without the one in which CacheLib counts them."""
-    files = sorted((app.home / "flask_session").iterdir())
+    files = sorted((app.home / "flask_session" / "sessions").iterdir())
     return [file for file in files if file.read_bytes()[4:].startswith(b"{")]
 
 
@@ -120,7 +120,7 @@ def session_files(app):
 def files_app(start_app, provider):
     """The app, started without settings, and without a session in its folder."""
     started = start_app("raw_requests/session_guard")
-    for file in (started.home / "flask_session").iterdir():
+    for file in (started.home / "flask_session" / "sessions").iterdir():
         file.unlink()
     started.sessions = lambda: session_files(started)
     return started
@@ -250,24 +250,26 @@ def test_a_failed_login_uses_up_its_state(files_app, open_browser, provider):
 
 
 def test_changes_the_session_id_at_login(app, open_browser):
-    """Session fixation: a session id from before the login is unusable after it."""
-    browser = open_browser(app)
-    callback_url = browser.ask_as("Ada Lovelace")
-    before = browser.cookies[COOKIE]
-    browser.visit(callback_url)
+    """Session fixation: a session of the attacker in the victim's browser is not the session of the victim's login."""
+    attacker, victim = open_browser(app), open_browser(app)
+    attacker.log_in_as("Mallory Archer")
+    callback_url = victim.ask_as("Ada Lovelace")
+    victim.cookies.set(COOKIE, attacker.cookies[COOKIE], domain="localhost.local", path="/")
+    victim.visit(callback_url)
 
-    assert open_browser(app, before).is_anonymous()
-    assert open_browser(app, browser.cookies[COOKIE]).is_logged_in_as("Ada Lovelace")
+    assert victim.is_logged_in_as("Ada Lovelace")
+    assert attacker.is_anonymous()
     assert len(app.sessions()) == 1
 
 
 def test_accepts_only_its_own_session_ids(app, open_browser):
     """Session fixation: an id that the app has not issued is replaced."""
     browser = open_browser(app, "chosen-by-an-attacker")
-    browser.visit("/private")
+    browser.log_in_as("Ada Lovelace")
 
     assert len(browser.cookies[COOKIE]) == 43
     assert len(app.sessions()) == 1
+    assert open_browser(app, "chosen-by-an-attacker").is_anonymous()
 
 
 def test_log_out_ends_the_session_on_the_server(app, open_browser):
@@ -344,10 +346,10 @@ def test_a_session_expires_after_12_hours(files_app, open_browser):
 
 
 def test_keeps_a_bounded_number_of_sessions(make_app, open_browser):
-    """Visits without a login leave files; above 1,000 the expired ones are deleted, and no user is logged out."""
+    """Above 1,000 sessions the expired ones are deleted, and no user is logged out."""
     app = make_app()
-    folder = app.home / "flask_session"
-    folder.mkdir()
+    folder = app.home / "flask_session" / "sessions"
+    folder.mkdir(parents=True)
     for number in range(1100):
         ends = int(time.time()) + (3600 if number % 2 else -3600)
         (folder / f"old-{number}").write_bytes(struct.pack("I", ends) + b"{}")
@@ -356,6 +358,20 @@ def test_keeps_a_bounded_number_of_sessions(make_app, open_browser):
     browser.log_in_as("Ada Lovelace")
 
     assert 550 <= len(session_files(app)) <= 552
+    assert browser.is_logged_in_as("Ada Lovelace")
+
+
+def test_anonymous_visits_take_no_room(app, open_browser):
+    """Visits without a login leave nothing in the store, where they would push out users who are logged in."""
+    browser = open_browser(app)
+    browser.log_in_as("Ada Lovelace")
+    before = app.sessions()
+    with requests.Session() as stranger:
+        for number in range(30):
+            stranger.get(f"{app.url}/private?{number}", allow_redirects=False, timeout=5)
+            stranger.get(f"{app.url}/oauth/callback?code=1&state={number}", timeout=5)
+
+    assert app.sessions() == before
     assert browser.is_logged_in_as("Ada Lovelace")
 
 
@@ -389,10 +405,11 @@ def test_the_cookie_is_secure_over_https(make_app, url, secure):
 def test_a_missing_folder_shows_a_page(files_app, open_browser):
     """When no session can be written the app says so, and once it can, the login works."""
     browser = open_browser(files_app)
+    callback_url = browser.ask_as("Ada Lovelace")
     shutil.rmtree(files_app.home / "flask_session")
-    browser.visit("/private")
+    browser.visit(callback_url)
     status, text = browser.status, browser.text
-    (files_app.home / "flask_session").mkdir(mode=0o700)
+    (files_app.home / "flask_session" / "sessions").mkdir(mode=0o700)
     browser.log_in_as("Ada Lovelace")
 
     assert (status, "Traceback" in text) == (503, False)
@@ -439,7 +456,7 @@ def test_supports_another_provider_by_settings(make_app, open_browser, provider,
 @pytest.mark.parametrize(("setting", "sent"), [(None, "user:email"), ("read:user", "read:user"), ("", None)])
 def test_requests_the_scope_of_its_settings(make_app, open_browser, setting, sent):
     """The scope is GitHub's unless the settings have another; an empty one is left out."""
-    app = make_app(**({} if setting is None else {"SCOPE": setting}))
+    app = make_app(**({} if setting is None else {"OAUTH_SCOPE": setting}))
     app.start()
 
     assert open_browser(app).authorization_request().get("scope") == sent
@@ -447,7 +464,7 @@ def test_requests_the_scope_of_its_settings(make_app, open_browser, setting, sen
 
 def test_sends_prompt_only_if_it_is_set(make_app, files_app, open_browser):
     """GitHub supports one value of prompt, which is not the article's, so none is the default."""
-    app = make_app(PROMPT="select_account")
+    app = make_app(OAUTH_PROMPT="select_account")
     app.start()
 
     assert open_browser(app).authorization_request()["prompt"] == "select_account"
