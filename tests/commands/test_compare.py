@@ -222,7 +222,7 @@ def test_the_gallery_shows_the_same_number_of_lines(folder):
 def test_other_parts_than_the_login_are_counted_apart(monkeypatch):
     """Definitions that ways.toml names are left out of the login; a missing one is an error."""
     counted = measure.lines("raw_requests")
-    monkeypatch.setitem(measure.WAYS, "raw_requests", {"more": ["app.py:User", "app.py:gone"]})
+    monkeypatch.setitem(measure.WAYS, "raw_requests", {"more": ["models.py:User", "app.py:gone"]})
 
     assert counted["code"] > counted["login"] > counted["code"] / 2
     with pytest.raises(ValueError, match="gone"):
