@@ -8,12 +8,14 @@ import sys
 import threading
 import time
 from base64 import b64decode
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from urllib.parse import unquote_plus, urlsplit
 
 import pytest
 import requests
 from conftest import needs
+from itsdangerous import URLSafeSerializer
 from redis import Redis, RedisError
 from support.odd_endpoint import odd_endpoint
 from support.visitors import visitors_with_cookie
@@ -122,6 +124,7 @@ def files_app(start_app, provider):
     started = start_app("raw_requests/session_guard")
     for file in (started.home / "flask_session" / "sessions").iterdir():
         file.unlink()
+    shutil.rmtree(started.home / "flask_session" / "used_states", ignore_errors=True)
     started.sessions = lambda: session_files(started)
     return started
 
@@ -246,6 +249,187 @@ def test_a_failed_login_uses_up_its_state(files_app, open_browser, provider):
     assert browser.is_logged_in_as("Ada Lovelace")
 
 
+# Logins in progress
+
+
+def open_tabs(app, number, at_once):
+    """Open this many tabs of the private page in one browser, and return its cookies and the authorization URLs."""
+    with requests.Session() as browser:
+        if at_once:  # no tab has the cookies of another
+            with ThreadPoolExecutor(number) as threads:
+                pages = list(threads.map(lambda tab: open_tab(app, tab, {}), range(number)))
+            for page in pages:
+                browser.cookies.update(page.cookies)
+        else:
+            pages = [open_tab(app, tab, browser) for tab in range(number)]
+        return browser.cookies.copy(), [page.headers["Location"] for page in pages]
+
+
+def open_tab(app, tab, browser):
+    """Open the private page with the number of the tab, in this browser or without cookies."""
+    client = browser or requests
+    return client.get(f"{app.url}/private?tab={tab}", allow_redirects=False, timeout=5)
+
+
+def allow(url, person="ada"):
+    """Allow as this person at the provider, and return the callback URL."""
+    with requests.Session() as at_provider:
+        at_provider.post(url, {"person": person}, timeout=5)
+        return at_provider.post(url, {"decision": "allow"}, timeout=5, allow_redirects=False).headers["Location"]
+
+
+@pytest.mark.parametrize("at_once", [True, False], ids=["restored at once", "one after the other"])
+@pytest.mark.parametrize("backwards", [False, True], ids=["first to last", "last to first"])
+def test_five_tabs_end_at_their_pages(app, at_once, backwards):
+    """Five tabs that a browser restores each start a login, and each ends at the page of its tab."""
+    cookies, authorization_urls = open_tabs(app, 5, at_once)
+    tabs = list(enumerate(authorization_urls))
+    with requests.Session() as browser:
+        browser.cookies.update(cookies)
+        for tab, authorization_url in reversed(tabs) if backwards else tabs:
+            page = browser.get(allow(authorization_url), timeout=5)
+
+            assert page.url == f"{app.url}/private?tab={tab}"
+            assert "Logged in as Ada Lovelace" in page.text
+        assert [cookie.name for cookie in browser.cookies] == [COOKIE]
+
+
+def test_the_sixth_login_replaces_the_oldest(files_app):
+    """A browser keeps five logins in progress, so that its cookies stay small."""
+    cookies, authorization_urls = open_tabs(files_app, 7, at_once=False)
+    refused = [requests.get(allow(url), cookies=cookies, timeout=5).status_code for url in authorization_urls[:2]]
+    logged_in = [requests.get(allow(url), cookies=cookies, timeout=5).url for url in authorization_urls[2:]]
+
+    assert len(cookies) == 5
+    assert refused == [400, 400]
+    assert logged_in == [f"{files_app.url}/private?tab={tab}" for tab in range(2, 7)]
+
+
+def test_a_wrong_state_ends_no_login(files_app, open_browser, provider):
+    """Login CSRF: a forged response is refused, and all five logins still succeed."""
+    cookies, authorization_urls = open_tabs(files_app, 5, at_once=True)
+    with requests.Session() as browser:
+        browser.cookies.update(cookies)
+        for state in ("wrong", "", None, parameters(authorization_urls[0])["state"][:-1]):
+            forged = with_parameters(f"{files_app.url}/oauth/callback?code=stolen", state=state)
+            page = browser.get(forged, timeout=5)
+
+            assert page.status_code == 400
+            assert "This login was not started in this browser" in page.text
+        assert not requests_to(provider, "token")
+        assert browser.cookies == cookies
+        statuses = [browser.get(allow(url), timeout=5).status_code for url in authorization_urls]
+    assert statuses == [200] * 5
+
+
+def test_a_kept_cookie_replays_no_login(app, provider):
+    """Replay: the browser deletes the cookie of a login, and a copy of it is unusable, even with a new code."""
+    cookies, (authorization_url,) = open_tabs(app, 1, at_once=False)
+    first = requests.get(allow(authorization_url), cookies=cookies, timeout=5)
+    second = requests.get(allow(authorization_url, "grace"), cookies=cookies, timeout=5)
+
+    assert first.url == f"{app.url}/private?tab=0"
+    assert second.status_code == 400
+    assert len(requests_to(provider, "token")) == 1
+
+
+def test_two_callbacks_at_once_send_the_code_once(app, provider):
+    """The state is used up in one operation: the code is sent once, and one of the two requests logs in."""
+    cookies, (authorization_url,) = open_tabs(app, 1, at_once=False)
+    callback_url = allow(authorization_url)
+    provider.inject_fault("token", delay=0.5)  # both requests arrive before the first login ends
+    with ThreadPoolExecutor(4) as threads:
+        pages = threads.map(lambda _: requests.get(callback_url, cookies=cookies, timeout=9), range(4))
+        statuses = sorted(page.status_code for page in pages)
+
+    assert statuses == [200, 400, 400, 400]
+    assert len(requests_to(provider, "token")) == 1
+
+
+KEY = "k" * 32
+
+
+@pytest.fixture
+def login_cookie(make_app):
+    """A function that starts the app with a known key, and returns it with the callback URL and login of a visit."""
+
+    def start():
+        app = make_app(SECRET_KEY=KEY)
+        app.start()
+        cookies, (authorization_url,) = open_tabs(app, 1, at_once=False)
+        ((name, value),) = cookies.items()
+        return app, allow(authorization_url), name, URLSafeSerializer(KEY, salt="login").loads(value)
+
+    return start
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(3500, 200), (3700, 400), (86_400, 400)])
+def test_a_login_has_an_hour(login_cookie, provider, seconds, status):
+    """A login in progress expires, also if the browser still has its cookie."""
+    app, callback_url, name, login = login_cookie()
+    older = URLSafeSerializer(KEY, salt="login").dumps({**login, "started": login["started"] - seconds})
+    page = requests.get(callback_url, cookies={name: older}, timeout=5)
+
+    assert page.status_code == status
+    assert len(requests_to(provider, "token")) == (status == 200)
+
+
+@pytest.mark.parametrize("signed_with", [KEY, "another key", None], ids=["the key", "another key", "no signature"])
+def test_a_login_cookie_is_signed(login_cookie, signed_with):
+    """Nobody without the key can write a login, with another page, into a browser."""
+    app, callback_url, name, login = login_cookie()
+    changed = {**login, "page": "private?tab=changed"}
+    value = URLSafeSerializer(signed_with or "", salt="login").dumps(changed)
+    page = requests.get(callback_url, cookies={name: value if signed_with else value.partition(".")[0]}, timeout=5)
+
+    assert page.status_code == (200 if signed_with == KEY else 400)
+    assert page.url.endswith("tab=changed") is (signed_with == KEY)
+
+
+@pytest.mark.parametrize(("length", "is_kept"), [(600, True), (5_000, False)])
+def test_forgets_a_long_page(files_app, open_browser, length, is_kept):
+    """Five logins fit into the cookies of one request: a long URL is not kept, and its login ends at the home page."""
+    browser = open_browser(files_app)
+    page = f"{files_app.url}/private?q={'x' * length}"
+    browser.visit(page)
+    size = sum(len(cookie.name) + len(cookie.value) for cookie in browser.cookies if cookie.name.startswith(COOKIE))
+    go_through_login(browser)
+
+    assert size < 1_600
+    assert browser.url == (page if is_kept else f"{files_app.url}/")
+    assert browser.is_logged_in_as("Ada Lovelace")
+
+
+@pytest.mark.parametrize("destination", ["image", "iframe", "frame", "script", "style", "empty", "object", "video"])
+@pytest.mark.parametrize("path", ["/private", "/private/unknown?x=1"])
+def test_only_a_navigation_starts_a_login(files_app, provider, path, destination):
+    """A picture or frame of another site starts no login; the same request as a page of its own does."""
+    url = files_app.url + path if "unknown" not in path else f"{files_app.url}/private?x=1"
+    embedded, page = (
+        requests.get(url, headers={"Sec-Fetch-Dest": name}, allow_redirects=False, timeout=5)
+        for name in (destination, "document")
+    )
+
+    assert (embedded.status_code, "Set-Cookie" in embedded.headers) == (403, False)
+    assert "You are not logged in." in embedded.text
+    assert (page.status_code, "Set-Cookie" in page.headers) == (302, True)
+
+
+@pytest.mark.parametrize("path", ["/private", "/oauth/callback"])
+@pytest.mark.parametrize("purpose", ["prefetch", "prefetch;prerender"])
+def test_a_prefetch_changes_nothing(files_app, path, purpose):
+    """A browser that guesses the next link gets an empty response, and HEAD a 405; a login in progress goes on."""
+    cookies, (authorization_url,) = open_tabs(files_app, 1, at_once=False)
+    callback_url = allow(authorization_url)
+    url = callback_url if "callback" in path else files_app.url + path
+    guess = requests.get(url, headers={"Sec-Purpose": purpose}, cookies=cookies, allow_redirects=False, timeout=5)
+    head = requests.head(url, cookies=cookies, timeout=5)
+
+    assert (guess.status_code, guess.text, head.status_code) == (204, "", 405)
+    assert "Set-Cookie" not in guess.headers and "Set-Cookie" not in head.headers
+    assert requests.get(callback_url, cookies=cookies, timeout=5).url == f"{files_app.url}/private?tab=0"
+
+
 # Sessions on the server
 
 
@@ -326,9 +510,37 @@ def test_session_files_are_private_json(files_app, open_browser):
     open_browser(files_app).log_in_as("Ada Lovelace")
     folder = files_app.home / "flask_session"
     (file,) = session_files(files_app)
+    (state,) = (folder / "used_states").glob("*/*")
 
-    assert folder.stat().st_mode & 0o077 == file.stat().st_mode & 0o077 == 0
+    assert [path.stat().st_mode & 0o777 for path in (folder, file.parent, file)] == [0o700, 0o700, 0o600]
+    assert state.parent.parent.stat().st_mode & 0o777 == 0o700
     assert file.read_bytes()[4:].startswith(b"{")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+def test_makes_an_older_folder_private(make_app):
+    """A folder that others could read, since an older version or from a copy, is closed at the start."""
+    app = make_app()
+    (app.home / "flask_session" / "sessions").mkdir(parents=True)
+    for folder in (app.home / "flask_session", app.home / "flask_session" / "sessions"):
+        folder.chmod(0o755)
+    app.start()
+
+    assert (app.home / "flask_session").stat().st_mode & 0o777 == 0o700
+    assert (app.home / "flask_session" / "sessions").stat().st_mode & 0o777 == 0o700
+
+
+def test_forgets_used_states(files_app, open_browser):
+    """A used state is remembered as long as its login could last, and the folders of older ones are deleted."""
+    used = files_app.home / "flask_session" / "used_states"
+    hours = int(time.time() // 3600)
+    for hour in (hours - 3, hours - 2, hours - 1):
+        (used / str(hour)).mkdir(parents=True, exist_ok=True)
+        (used / str(hour) / "state").touch()
+    open_browser(files_app).log_in_as("Ada Lovelace")
+
+    assert {str(hours - 1), str(hours)} <= {folder.name for folder in used.iterdir()}
+    assert not (used / str(hours - 3)).exists() and not (used / str(hours - 2)).exists()
 
 
 def test_a_session_expires_after_12_hours(files_app, open_browser):
@@ -483,6 +695,82 @@ def test_refuses_a_response_of_another_issuer(files_app, open_browser, provider,
     assert browser.is_logged_in_as("Ada Lovelace")
 
 
+# Settings
+
+
+@pytest.mark.parametrize("name", ["AUTHORIZE_URL", "TOKEN_URL", "USER_URL"])
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [("http://provider.example/x", "write an https URL"), ("provider.example/x", "write a whole URL")],
+    ids=["plain http", "no scheme"],
+)
+def test_stops_at_an_unsafe_provider_url(make_app, name, url, sentence):
+    """Of a public app, code, secret and token are not sent over plain http, except to this machine."""
+    app = make_app(URL="https://app.example.com", SECRET_KEY="k" * 32, **{name: url})
+
+    with pytest.raises(RuntimeError, match=f"{name} is '{url}': {sentence}"):
+        app.start()
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"TOKEN_AUTH": "header"}, "TOKEN_AUTH is 'header': write body or basic."),
+        ({"REDIS_URL": "localhost:6379"}, "REDIS_URL cannot be used: write redis://"),
+        ({"REDIS_URL": "redis://:secret-of-redis@localhost:port"}, "REDIS_URL cannot be used: write redis://"),
+        ({"CLIENT_ID": " "}, "CLIENT_ID is missing: set it in .env"),
+    ],
+)
+def test_explains_a_wrong_setting(make_app, settings, sentence):
+    """A setting that cannot be used stops the app with one sentence, without a traceback or a password."""
+    app = make_app(**settings)
+    with pytest.raises(RuntimeError, match=re.escape(sentence)) as start:
+        app.start()
+
+    assert "Traceback" not in str(start.value) and "secret-of-redis" not in str(start.value)
+
+
+def test_ignores_settings_of_other_programs(make_app, open_browser):
+    """Windows' command prompt exports PROMPT, and other programs set SCOPE: neither reaches the provider."""
+    app = make_app(PROMPT="$P$G", SCOPE="repo")
+    app.start()
+    request = open_browser(app).authorization_request()
+
+    assert ("prompt" in request, request["scope"]) == (False, "user:email")
+
+
+def test_keeps_the_query_of_the_authorization_endpoint(make_app, open_browser, provider):
+    """RFC 6749 section 3.1: the URL of the authorization endpoint may have a query, and it is retained."""
+    app = make_app(AUTHORIZE_URL=f"{provider.url}/github/login/oauth/authorize?policy=a")
+    app.start()
+    request = open_browser(app).authorization_request()
+
+    assert (request["policy"], request["response_type"]) == ("a", "code")
+
+
+def test_uses_the_proxy_of_its_environment(make_app, open_browser):
+    """Behind a company's proxy the provider can only be reached through it, with the same deadline."""
+    with odd_endpoint([b"HTTP/1.1 503 No\r\n", *[b"X-More: 1\r\n"] * 30], 1.0) as proxy:
+        app = make_app(HTTP_PROXY=proxy.url, http_proxy=proxy.url, NO_PROXY="none", no_proxy="none")
+        app.start()
+        browser = open_browser(app)
+        browser.log_in_as("Ada Lovelace")
+
+    assert (browser.title, browser.status) == ("Login failed", 504)
+    assert proxy.request.startswith(b"POST http://127.0.0.1:")
+
+
+def test_practises_without_the_proxy(make_app, open_browser):
+    """A proxy cannot reach the fake provider on this machine: the practice settings go around it."""
+    nothing = f"http://127.0.0.1:{free_port()}"
+    app = make_app(HTTP_PROXY=nothing, http_proxy=nothing)
+    app.start()
+    browser = open_browser(app)
+    browser.log_in_as("Ada Lovelace")
+
+    assert browser.is_logged_in_as("Ada Lovelace")
+
+
 # Secrets
 
 
@@ -548,21 +836,117 @@ def test_follows_no_redirect_with_the_secret(files_app, open_browser, provider):
 # Unusable responses
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
-ENDLESS = {"a byte a second": ([HEAD, *[b" "] * 30], 1.0, 504), "no end": ([HEAD, *[b" " * 100_000] * 300], 0.0, 502)}
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+DRIPPED = {  # the pieces, and the pause between two of them
+    "a body": ([HEAD, *[b" "] * 30], 1.0),
+    "headers": ([b"HTTP/1.1 200 OK\r\n", *[b"X-More: 1\r\n"] * 30], 1.0),
+    "one header": ([b"HTTP/1.1 200 OK\r\nX-More: ", *[b"x"] * 30], 1.0),
+    "a status line": ([b"HTTP/1.1 200 O", *[b"K"] * 30], 1.0),
+    "100 Continue": ([b"HTTP/1.1 100 Continue\r\n\r\n"] * 30, 1.0),
+    "100 Continue without a pause": ([b"HTTP/1.1 100 Continue\r\n\r\n" * 100] * 1_000_000, 0.0),
+    "chunks": ([CHUNKED, *[b"1\r\n \r\n"] * 30], 1.0),
+    "a chunk extension": ([CHUNKED + b"2;x=", *[b"x"] * 30], 1.0),
+    "trailers": ([CHUNKED + b"2\r\n{}\r\n0\r\n", *[b"X-More: 1\r\n"] * 30], 1.0),
+}
 
 
-@pytest.mark.parametrize(("pieces", "pause", "status"), ENDLESS.values(), ids=ENDLESS)
-def test_aborts_an_endless_response(make_app, open_browser, pieces, pause, status):
-    """A response may take 5 seconds and have 1,000,000 bytes, whichever comes first."""
+@pytest.mark.parametrize("endpoint_name", ["TOKEN_URL", "USER_URL"])
+@pytest.mark.parametrize(("pieces", "pause"), DRIPPED.values(), ids=DRIPPED)
+def test_a_response_has_five_seconds(make_app, open_browser, pieces, pause, endpoint_name):
+    """Denial of service: the time of a response ends after five seconds, whatever the provider sends slowly."""
     with odd_endpoint(pieces, pause) as endpoint:
+        app = make_app(**{endpoint_name: endpoint.url})
+        app.start()
+        browser = open_browser(app)
+        callback_url = browser.ask_as("Ada Lovelace")
+        began = time.monotonic()
+        browser.visit(callback_url)
+        took = time.monotonic() - began
+
+    assert (browser.title, browser.status) == ("Login failed", 504)
+    assert "GitHub took too long to respond." in browser.text
+    assert 4.5 < took < 8
+    assert endpoint.requests == 1
+
+
+def test_a_response_has_a_maximum_size(make_app, open_browser):
+    """Denial of service: a response without end is not read into the memory."""
+    with odd_endpoint([HEAD, *[b" " * 100_000] * 300]) as endpoint:
         app = make_app(TOKEN_URL=endpoint.url)
         app.start()
         browser = open_browser(app)
         browser.log_in_as("Ada Lovelace")
 
-    assert (browser.title, browser.status) == ("Login failed", status)
-    assert endpoint.requests == 1
-    assert endpoint.pieces < len(pieces)
+    assert (browser.title, browser.status) == ("Login failed", 502)
+    assert endpoint.pieces < 300
+    assert "sent more than 1000000 bytes" in app.log
+
+
+# What the log says
+
+
+REFUSALS = {
+    "a wrong secret": (
+        401,
+        '{"error": "invalid_client", "error_description": "Bad secret"}',
+        "invalid_client: Bad secret",
+    ),
+    "status 200": (200, '{"error": "bad_verification_code"}', "bad_verification_code"),
+    "a token in it": (400, '{"error": "invalid_grant", "access_token": "gho_0123456789abcdef0123"}', "invalid_grant"),
+    "two lines": (400, '{"error": "one\\ntwo"}', r"one\ntwo"),
+    "no JSON": (401, "<h1>No</h1>", "no JSON"),
+}
+
+
+@pytest.mark.parametrize(("status", "body", "reason"), REFUSALS.values(), ids=REFUSALS)
+def test_logs_the_reason_of_a_refusal(files_app, open_browser, provider, status, body, reason):
+    """The log has the URL, the status and the provider's reason, in one line and without a token; the page has none."""
+    logged = len(files_app.log)
+    provider.inject_fault("token", status=status, body=body)
+    browser = open_browser(files_app)
+    browser.log_in_as("Ada Lovelace")
+    # After a warning of CacheLib, Python's logging writes each line twice.
+    (line,) = set(re.findall("GitHub refused the request: (.*)", files_app.log[logged:]))
+
+    assert (browser.title, browser.status) == ("Login failed", 400)
+    assert "GitHub did not accept the code, or does not know this app." in browser.text
+    assert f"/github/login/oauth/access_token returned status {status}: {reason}" in line
+    assert "gho_" not in files_app.log
+
+
+def test_logs_a_wrong_url(make_app, open_browser, provider):
+    """A status 404 alone does not say which setting is wrong: the URL is in the log."""
+    app = make_app(USER_URL=f"{provider.url}/github/api/nobody")
+    app.start()
+    browser = open_browser(app)
+    browser.log_in_as("Ada Lovelace")
+
+    assert (browser.title, browser.status) == ("Login failed", 502)
+    assert f"{provider.url}/github/api/nobody returned status 404" in app.log
+
+
+def test_logs_why_the_user_was_sent_back(files_app, open_browser):
+    """The provider's error is logged before the issuer is compared, and the two issuers when they differ."""
+    browser = open_browser(files_app)
+    reason = {"error": "invalid_request", "error_description": "Missing nonce\nFAKE LINE"}
+    browser.visit(with_parameters(browser.ask_as("Ada Lovelace"), code=None, iss="https://evil.example", **reason))
+
+    assert "The response came from another provider." in browser.text
+    assert r"GitHub refused the login: 'invalid_request: Missing nonce\nFAKE LINE'" in files_app.log
+    assert re.search("issuer 'https://evil.example', expected was 'http://.*/github/login/oauth'", files_app.log)
+    assert "\nFAKE LINE" not in files_app.log
+
+
+def test_logs_no_token_of_a_broken_response(files_app, open_browser, provider):
+    """A response that is no UTF-8, cut off or of another type can hold a token, and none of it is in the log."""
+    bodies = ['{"access_token": "gho_secret", "x": "\\ud800', '["gho_secret"]', '{"access_token": "gho_secret"}']
+    browser = open_browser(files_app)
+    for body in bodies:
+        provider.inject_fault("token", body=body)
+        browser.log_in_as("Ada Lovelace")
+
+        assert (browser.title, browser.status) == ("Login failed", 502)
+    assert "gho_secret" not in files_app.log
 
 
 def test_reads_an_error_with_status_200(files_app, open_browser):
