@@ -150,7 +150,8 @@ class AuthorizationInteraction:
         offline = requested.requests_refresh_token and (is_allowed_now or not self.dialect.offline_only_after_consent)
         tells_auth_time = openid is not None and (openid.always_sends_auth_time or requested.max_age is not None)
         auth_time = session.at if tells_auth_time else None
-        return self.state.grants.issue_code(self.dialect, requested, session.person, auth_time, offline)
+        owner = self.browser_session.consent_owner(session.person)
+        return self.state.grants.issue_code(self.dialect, requested, session.person, auth_time, offline, owner)
 
     def authorization_response(self, parameters: dict[str, str]) -> Response:
         """Redirect the browser to the app with these parameters (RFC 6749 section 4.1.2, RFC 9207 section 2)."""

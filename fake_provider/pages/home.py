@@ -29,7 +29,7 @@ def home_pages(state: State) -> Blueprint:
 
     @routes.post(dialect_page)
     def change(name: str) -> Response:
-        """Sign out, or revoke the consent for an app."""
+        """Sign out, or revoke the consent for an app and its tokens."""
         browser_session = BrowserSession(state, session, name)
         if "forget" in request.form:
             browser_session.forget_consent(request.form["forget"])

@@ -19,6 +19,7 @@ class Grant:
     nonce: str | None = None  # of the authorization request; the ID token repeats it
     auth_time: float | None = None  # when the person signed in, in seconds; None: not in the ID token
     has_refresh_token: bool = False
+    consent_owner: str = ""  # the name under which the consent is stored
 
 
 @dataclass(frozen=True, slots=True)

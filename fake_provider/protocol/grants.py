@@ -50,11 +50,12 @@ class Grants:
         person: str,
         auth_time: float | None = None,
         has_refresh_token: bool = False,
+        consent_owner: str = "",
     ) -> str:
         """Return a new authorization code for what this person has allowed (RFC 6749 section 4.1.2).
 
         `auth_time` is when the person signed in, in seconds, for the ID token. `has_refresh_token` says whether the
-        token response for this code has a refresh token.
+        token response for this code has a refresh token, `consent_owner` under which name the consent is stored.
         """
         code = secrets.token_urlsafe(24)
         grant = Grant(
@@ -68,6 +69,7 @@ class Grants:
             nonce=request.nonce,
             auth_time=auth_time,
             has_refresh_token=has_refresh_token,
+            consent_owner=consent_owner,
         )
         with self._lock:
             self._codes.put(code, AuthorizationCode(grant), dialect.code_lifetime)
@@ -159,6 +161,23 @@ class Grants:
                 self._tokens.pop(token)
             else:
                 self._refresh_tokens.revoke_family(found.family)
+
+    def revoke_consent(self, dialect: str, owner: str, client_id: str) -> None:
+        """Revoke all codes and tokens that this consent has led to (RFC 6749 section 10.3)."""
+
+        def goes_back_to_it(grant: Grant) -> bool:
+            return (grant.dialect, grant.consent_owner, grant.client_id) == (dialect, owner, client_id)
+
+        with self._lock:
+            for code in self._codes:
+                found = self._codes.get(code)
+                if found is not None and goes_back_to_it(found.grant):
+                    self._codes.pop(code)
+            for token in self._tokens:
+                issued = self._tokens.get(token)
+                if issued is not None and goes_back_to_it(issued.grant):
+                    self._tokens.pop(token)
+            self._refresh_tokens.revoke_all(goes_back_to_it)
 
     def clear(self) -> None:
         """Remove all codes and tokens."""

@@ -72,6 +72,13 @@ class RefreshTokens:
         """Revoke all tokens of a family: refresh tokens and access tokens."""
         self._revoked.put(family, True, MAX_LIFETIME)
 
+    def revoke_all(self, is_revoked: Callable[[Grant], bool]) -> None:
+        """Revoke the families of all refresh tokens whose grant `is_revoked` chooses."""
+        for name in self._tokens:
+            token = self._tokens.get(name)
+            if token is not None and is_revoked(token.grant):
+                self.revoke_family(token.family)
+
     def is_revoked(self, family: str) -> bool:
         """Return whether the tokens of this family were revoked."""
         return self._revoked.get(family) is not None

@@ -64,7 +64,7 @@ class BrowserSession:
     def finish_request(self, requested: AuthorizationRequest, person: str, is_allowed_now: bool) -> None:
         """Remember the consent that was given on the page, and let the same request show its pages again."""
         if is_allowed_now:
-            owner = self._consent_owner(person)
+            owner = self.consent_owner(person)
             self.state.consents.remember(self.dialect, owner, requested.client.client_id, requested.scopes)
         person, since, request_id = self.browser.get(self.dialect, SIGNED_OUT)
         if request_id:
@@ -76,10 +76,18 @@ class BrowserSession:
         return person is not None and self._has_allowed(person.key, client_id, ())
 
     def forget_consent(self, client_id: str) -> None:
-        """Forget what the person who is signed in has allowed this app."""
+        """Forget what the person who is signed in has allowed this app, and revoke the tokens that it got for it."""
         person = self.person
         if person is not None:
-            self.state.consents.forget(self.dialect, self._consent_owner(person.key), client_id)
+            owner = self.consent_owner(person.key)
+            self.state.consents.forget(self.dialect, owner, client_id)
+            self.state.grants.revoke_consent(self.dialect, owner, client_id)
+
+    def consent_owner(self, person: str) -> str:
+        """Return the name under which consents are stored: in a class one person is used in many browsers."""
+        if self.state.classroom is None:
+            return person
+        return f"{person} {self.browser.setdefault('browser', secrets.token_hex(8))}"
 
     def _signed_in(self) -> SignInSession | None:
         person, since, request_id = self.browser.get(self.dialect, SIGNED_OUT)
@@ -88,13 +96,7 @@ class BrowserSession:
         return SignInSession(person, since, bool(request_id) and request_id == self._request_id())
 
     def _has_allowed(self, person: str, client_id: str, scopes: tuple[str, ...]) -> bool:
-        return self.state.consents.cover(self.dialect, self._consent_owner(person), client_id, scopes)
-
-    def _consent_owner(self, person: str) -> str:
-        """Return the name under which consents are stored: in a class one person is used in many browsers."""
-        if self.state.classroom is None:
-            return person
-        return f"{person} {self.browser.setdefault('browser', secrets.token_hex(8))}"
+        return self.state.consents.cover(self.dialect, self.consent_owner(person), client_id, scopes)
 
     def _request_id(self) -> str:
         return hashlib.sha256(self.query).hexdigest()[:16]

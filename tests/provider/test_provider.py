@@ -75,6 +75,18 @@ def test_forgets_a_consent(simplelogin):
     assert "Allow" in simplelogin.session.get(url, timeout=5, allow_redirects=False).text
 
 
+def test_forgetting_a_consent_revokes_its_tokens(simplelogin):
+    """After Forget the app's access tokens and codes are refused, and another person's tokens are not."""
+    others, token, code = simplelogin.access_token("grace"), simplelogin.access_token(), simplelogin.code()
+    before = simplelogin.profile(token).status_code
+    simplelogin.session.post(f"{simplelogin.url}/", {"forget": CLIENT_ID}, timeout=5)
+
+    assert [before, simplelogin.profile(token).status_code] == [200, 401]
+    assert simplelogin.token_response(code).json()["error"] == "invalid_grant"
+    assert simplelogin.profile(others).ok
+    assert simplelogin.profile(simplelogin.access_token()).ok
+
+
 def test_asks_for_consent_to_more_scopes(simplelogin):
     """A consent to one scope is no consent to two."""
     simplelogin.code(scope="name")

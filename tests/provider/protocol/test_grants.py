@@ -54,6 +54,20 @@ def refusal(grants, issued, /, client=CLIENT, **changes):
     return error.value.code
 
 
+def refresh_form(token):
+    """Return a valid token request for this refresh token."""
+    return {"grant_type": "refresh_token", "refresh_token": token}
+
+
+def is_refused(attempt):
+    """Tell whether this call raises OAuthError."""
+    try:
+        attempt()
+    except OAuthError:
+        return True
+    return False
+
+
 def test_exchanges_a_code_for_a_token(grants):
     """The control of the tests below: the same request without an error gets an access token."""
     token = grants.exchange(DIALECT, CLIENT, form(grants.issue_code(DIALECT, REQUEST, "ada")))
@@ -153,6 +167,37 @@ def test_an_access_token_expires(grants, clock):
 
     with pytest.raises(OAuthError, match="invalid_token"):
         grants.find(DIALECT, token.token)
+
+
+REFRESHING = replace(DIALECT, offline_parameter=("scope", "offline_access"))
+
+
+@pytest.mark.parametrize(
+    ("dialect", "owner", "client_id", "is_revoked"),
+    [
+        ("simplelogin", "ada", "app", True),
+        ("github", "ada", "app", False),
+        ("simplelogin", "ada 2", "app", False),
+        ("simplelogin", "ada", "other", False),
+    ],
+)
+def test_revokes_what_a_consent_led_to(grants, dialect, owner, client_id, is_revoked):
+    """Codes, access tokens and refresh tokens of one consent are revoked; those of another dialect, owner or app stay.
+
+    In a class the same person has a consent of their own in each browser.
+    """
+    codes = [
+        grants.issue_code(REFRESHING, REQUEST, "ada", has_refresh_token=True, consent_owner="ada") for _ in range(2)
+    ]
+    issued = grants.exchange(REFRESHING, CLIENT, form(codes[0]))
+    grants.revoke_consent(dialect, owner, client_id)
+
+    attempts = [
+        lambda: grants.find(REFRESHING, issued.token),
+        lambda: grants.exchange(REFRESHING, CLIENT, refresh_form(issued.refresh_token)),
+        lambda: grants.exchange(REFRESHING, CLIENT, form(codes[1])),
+    ]
+    assert [is_refused(attempt) for attempt in attempts] == [is_revoked] * 3
 
 
 def test_removes_the_oldest_token_beyond_the_bound(grants):
