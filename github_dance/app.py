@@ -1,62 +1,32 @@
-"""Article 2: Flask-Dance dances, Flask-Login remembers who is there, SQLAlchemy keeps accounts with many logins.
+"""Article 2: Flask-Dance logs in, Flask-Login remembers the user, SQLAlchemy stores accounts with several logins.
 
 New since raw_requests: a library sends the messages and gives signals, and one account can have two logins.
 """
 
 import os
+import re
 import secrets
 import sys
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from flask import Flask, abort, flash, jsonify, redirect, render_template, request, session, url_for
 from flask_bootstrap import Bootstrap5
-from flask_login import current_user, login_required, logout_user
-from models import OAuth, User, db, login_manager
-from oauth import PROVIDERS, explain, setting, text
+from flask_login import current_user, login_required, login_user, logout_user
+from models import OAuth, User, create_tables, db, end_sessions, login_manager, reason
+from oauth import PORT, PROVIDERS, URL, clean_text, optional, provider_error, setting
 from oauthlib.oauth2 import TokenExpiredError
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
-from werkzeug.exceptions import HTTPException, ServiceUnavailable
-
-PORT = int(os.environ.get("PORT", 5000))
-URL = os.environ.get("URL") or f"http://localhost:{PORT}"
-on_this_machine = urlsplit(URL).hostname in ("localhost", "127.0.0.1")
-if os.environ.get("OAUTHLIB_INSECURE_TRANSPORT") and not (
-    on_this_machine
-    or all(urlsplit(p["blueprint"].token_url).hostname in ("localhost", "127.0.0.1") for p in PROVIDERS.values())
-):  # code and secret would go out for all to read
-    sys.exit("OAUTHLIB_INSECURE_TRANSPORT is for practice on this machine: leave it empty in .env.")
+from werkzeug.exceptions import HTTPException, SecurityError, ServiceUnavailable
 
 app = Flask(__name__)
-app.config.update(
-    URL=URL,
-    # Signs the session cookie: whoever knows it can be anybody. So it is not in the code, and random for practice.
-    SECRET_KEY=os.environ.get("SECRET_KEY") or (secrets.token_hex() if on_this_machine else setting("SECRET_KEY")),
-    # All apps on localhost share their cookies, whatever the port. __Host-: no neighbour of our host can set this one.
-    SESSION_COOKIE_NAME=("__Host-" if URL.startswith("https") else "") + "github_dance",
-    SESSION_COOKIE_SAMESITE="Lax",  # another site's page cannot post our forms
-    SESSION_COOKIE_SECURE=URL.startswith("https"),
-    PERMANENT_SESSION_LIFETIME=12 * 3600,  # seconds; what is older is not read, and neither is a copy of it
-    TRUSTED_HOSTS=[urlsplit(URL).hostname],  # our address is ours to say, not the Host header's
-    # psycopg is the name of PostgreSQL's driver; addresses are mostly written without it.
-    SQLALCHEMY_DATABASE_URI=(os.environ.get("DATABASE_URL") or "sqlite:///users.db").replace(
-        "postgresql://", "postgresql+psycopg://", 1
-    ),
-    SQLALCHEMY_ENGINE_OPTIONS={"pool_pre_ping": True},  # a server that was started anew is asked again
-    BOOTSTRAP_SERVE_LOCAL=True,  # no other site learns who comes here
-)
 for provider in PROVIDERS.values():
     app.register_blueprint(provider["blueprint"], url_prefix="/login")
-
 Bootstrap5(app)
-db.init_app(app)
-# No current_user in every page: the page that says that the database is gone would ask it who is there.
-login_manager.init_app(app, add_context_processor=False)
 
-try:
-    with app.app_context():
-        db.create_all()
-except SQLAlchemyError as error:
-    raise SystemExit(f"The database does not answer: check DATABASE_URL. {error}") from None
+
+# The login
 
 
 @app.get("/ping")
@@ -75,14 +45,14 @@ def homepage():
 @app.get("/twitter", defaults={"provider": "twitter"})
 def login(provider):
     start = redirect(url_for(f"{provider}.login"))
-    if not current_user.is_authenticated:  # the token below is that of the user who asks, and of nobody else
+    if not current_user.is_authenticated:  # the access token below is that of the current user, and of no other
         return start
     facts = PROVIDERS[provider]
     if not facts["blueprint"].session.authorized:
         return redirect(url_for("homepage"))  # where the button is that links this login
     try:
-        username = text(facts["profile"](facts["blueprint"].session)[facts["username"]])
-    except TokenExpiredError:
+        username = clean_text(facts["profile"](facts["blueprint"].session)[facts["username"]])
+    except TokenExpiredError:  # or it was revoked
         return start
     return render_template("page.html", title=facts["title"], sentence=f"You are @{username} on {facts['title']}")
 
@@ -91,27 +61,27 @@ def login(provider):
 @login_required
 def link(provider):
     PROVIDERS.get(provider) or abort(404)
-    session["link"] = [provider, current_user.get_id()]  # who wants what; oauth.py takes it along
+    session["link"] = [provider, current_user.get_id()]  # who links what: keep_link_request in oauth.py
     return redirect(url_for(f"{provider}.login"))
 
 
 @app.post("/unlink/<provider>")
 @login_required
 def unlink(provider):
-    # Takes the account's lock until the commit: two windows at once would each leave the other's login, and so none.
-    db.session.execute(db.update(User).filter_by(id=current_user.id).values(id=User.id))
-    logins = db.session.scalars(db.select(OAuth).filter_by(user_id=current_user.id)).all()
+    user = db.session.get(User, current_user.id)
+    end_sessions(user)
+    logins = db.session.scalars(db.select(OAuth).filter_by(user_id=user.id)).all()
     unlinked = [login for login in logins if login.provider == provider] or abort(404)
     if len(logins) == 1:
-        abort(409, "This is your only login: without it you could not come in again.")
+        abort(409, "This is your only login: without it you could not log in again.")
     db.session.delete(unlinked[0])
     db.session.commit()
+    login_user(user)  # this session goes on
     return redirect(url_for("homepage"))
 
 
-@app.post("/logout")
+@app.post("/logout")  # not GET: an image on another site could send that
 def logout():
-    # A form on another site comes here without the cookie. Clearing what is empty would delete it all the same.
     if current_user.is_authenticated:
         logout_user()
         session.clear()
@@ -119,30 +89,159 @@ def logout():
     return redirect(url_for("homepage"))
 
 
-@app.errorhandler(Exception)
-def problem(error):
-    provider = request.blueprint if request.blueprint in PROVIDERS else (request.view_args or {}).get("provider")
-    if isinstance(error, SQLAlchemyError):
-        app.logger.error("The database: %r", error)  # %s would add the statement's values, and one is a token
-        error = ServiceUnavailable("The database does not answer.")
-    elif not isinstance(error, HTTPException):
-        if provider not in PROVIDERS:
-            raise error  # a mistake of our own
-        error = explain(error, provider)
-    title = "Login failed" if request.blueprint in PROVIDERS else error.name
-    button = "Use the button Log out." if request.path == "/logout" else "Use the button."
-    sentences = {401: "Log in first, then use the button.", 405: button}
-    sentence = sentences.get(error.code, error.description)
-    return render_template("page.html", title=title, sentence=sentence, url=URL), error.code
+# What makes it safe: settings
+
+
+def check_port():
+    """Stop the app with a sentence if PORT cannot be used."""
+    if not re.fullmatch("[1-9][0-9]{0,4}", PORT) or int(PORT) > 65535:
+        sys.exit(f"PORT is {PORT!r}: write a number from 1 to 65535, such as 5000.")
+
+
+def is_url(text):
+    """Tell whether a text is a whole http or https URL."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:  # the port is not a number, or too large
+        return False
+    host = re.fullmatch(r"([\w-]{1,63}\.)*[\w-]{1,63}|::1", parts.hostname or "", re.ASCII)
+    return bool(parts.scheme in ("http", "https") and host and port != 0 and not re.search(r"[\s@#]", text))
+
+
+def check_own_url():
+    """Stop the app if URL cannot be used: the redirect URI and the cookies would be wrong."""
+    if not is_url(URL) or not re.fullmatch("https?://[a-z0-9._-]+(:[1-9][0-9]*)?", URL):
+        sys.exit(f"URL is {URL!r}: write scheme, host and port, such as https://your.host or http://localhost:5000.")
+
+
+def check_provider_url(name, url):
+    """Stop the app if a URL of the provider cannot be used, or if code, secret and token would not be encrypted."""
+    if not is_url(url):
+        sys.exit(f"{name} is {url!r}: write a whole URL, such as https://provider.example/path.")
+    near = on_this_machine or urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
+    if urlsplit(url).scheme == "http" and not (near and optional("OAUTHLIB_INSECURE_TRANSPORT")):
+        sys.exit(f"{name} has to be an https URL. Plain http needs OAUTHLIB_INSECURE_TRANSPORT=1, and is for practice.")
+
+
+def secret_key():
+    """Return the key that signs the session cookie: anyone who has it can forge a session for any user."""
+    if on_this_machine:
+        return optional("SECRET_KEY") or secrets.token_hex()  # random for practice
+    if len(setting("SECRET_KEY")) < 32:  # it could be guessed
+        sys.exit('SECRET_KEY is too short: python -c "import secrets; print(secrets.token_hex())" prints a good one.')
+    return setting("SECRET_KEY")
+
+
+def database_url():
+    """Return DATABASE_URL in SQLAlchemy's form, or stop the app; hosts of databases mostly write postgres://."""
+    url = re.sub("^postgres(ql)?://", "postgresql+psycopg://", optional("DATABASE_URL") or "sqlite:///users.db")
+    try:
+        make_url(url).get_dialect().import_dbapi()
+    except (SQLAlchemyError, ImportError, ValueError) as error:  # their messages can have the password
+        kind = url.partition(":")[0]
+        sys.exit(
+            f"DATABASE_URL cannot be used ({kind}: {type(error).__name__}): "
+            "write postgresql://name:password@host/database, or leave it empty for a file of SQLite."
+        )
+    return url
+
+
+check_port()
+check_own_url()
+https = URL.startswith("https")
+on_this_machine = urlsplit(URL).hostname in ("localhost", "127.0.0.1")
+for name in ("GITHUB_URL", "GITHUB_API_URL", "TWITTER_URL", "TWITTER_API_URL"):
+    check_provider_url(name, setting(name))
+
+
+# What makes it safe: cookies, files, requests, headers, logs
+
+app.config.update(
+    SECRET_KEY=secret_key(),
+    # Cookies ignore the port, so every app on localhost needs its own name. __Host-: no subdomain can overwrite it.
+    SESSION_COOKIE_NAME=("__Host-" if https else "") + "github_dance",
+    SESSION_COOKIE_SAMESITE="Lax",  # not sent with a form of another site
+    SESSION_COOKIE_SECURE=https,
+    PERMANENT_SESSION_LIFETIME=12 * 3600,  # seconds; an older cookie, or a copy of it, is ignored
+    TRUSTED_HOSTS=[urlsplit(URL).hostname],  # never build our own URL from the Host header
+    SQLALCHEMY_DATABASE_URI=database_url(),
+    SQLALCHEMY_ENGINE_OPTIONS={"pool_pre_ping": True},  # reconnect after a restart of the database
+    BOOTSTRAP_SERVE_LOCAL=True,  # no other site learns who visits this one
+)
+origin = URL.removesuffix(":443" if https else ":80")  # as browsers write it
+
+
+def keep_files_private():
+    """Other users of this machine could read the access tokens in the database: folder and file are the app's alone."""
+    os.umask(0o077)
+    folder = Path(app.instance_path)
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)  # both may be there since an older version
+    for file in folder.glob("users.db*"):
+        file.chmod(0o600)
+
+
+keep_files_private()
+db.init_app(app)
+# No current_user in every template: the page that says that the database is unavailable would query it again.
+login_manager.init_app(app, add_context_processor=False)
+with app.app_context():
+    create_tables()
+
+
+@app.before_request
+def check_request():
+    """Refuse what the user has not sent with a click, before it changes anything."""
+    if on_this_machine and not https and request.host_url != origin + "/":
+        abort(400, f"You opened {request.host_url}, but the settings say {URL}/: set PORT or URL, and restart the app.")
+    if request.method == "POST" and not is_same_origin():
+        abort(403, "This form was sent by another site.")
+    if request.endpoint == "login" or request.blueprint in PROVIDERS:
+        if request.method == "HEAD":
+            abort(405)
+        if "prefetch" in request.headers.get("Sec-Purpose", ""):  # the browser guesses which link comes next
+            return "", 204
+
+
+def is_same_origin():
+    """CSRF: SameSite allows other ports of this host and sibling subdomains (OWASP CSRF Prevention)."""
+    if "Sec-Fetch-Site" in request.headers:
+        return request.headers["Sec-Fetch-Site"] == "same-origin"
+    return request.headers.get("Origin", "null") in ("null", origin)  # null: ours, with Referrer-Policy no-referrer
 
 
 @app.after_request
 def keep_private(response):
-    if request.blueprint != "bootstrap":  # whose files are the same for everybody
-        response.headers["Cache-Control"] = "no-store"  # after a log out the back button shows nothing
-    response.headers["Referrer-Policy"] = "no-referrer"  # the code in our address goes to no other site
+    if request.blueprint != "bootstrap" and request.endpoint != "static":  # the same files for every user
+        response.headers["Cache-Control"] = "no-store"  # the browser keeps no copy, also not for the Back button
+    response.headers["Referrer-Policy"] = "no-referrer"  # other sites do not see our URLs, and a code in them
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    # Cross-site scripting: no script runs. Clickjacking: no other site shows our pages in a frame. No form-action:
+    # Chromium would block the button Link, whose form ends at the provider by a redirect.
+    response.headers["Content-Security-Policy"] = (
+        "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )
     return response
 
 
+@app.errorhandler(Exception)
+def problem(error):
+    provider = request.blueprint if request.blueprint in PROVIDERS else (request.view_args or {}).get("provider")
+    if isinstance(error, SQLAlchemyError):
+        app.logger.error("The database: %s", reason(error))
+        error = ServiceUnavailable("The database is not available. Please try again later.")
+    elif not isinstance(error, HTTPException):
+        if provider not in PROVIDERS:
+            raise error  # a mistake of our own
+        error = provider_error(error, provider)
+    title = "Login failed" if request.blueprint in PROVIDERS else error.name
+    button = "Use the button Log out." if request.path == "/logout" else "Use the button."
+    sentences = {401: "Log in first, then use the button.", 405: button}
+    sentence = sentences.get(error.code, error.description)
+    url = URL if isinstance(error, SecurityError) else ""  # opened by another name of this machine
+    return render_template("page.html", title=title, sentence=sentence, url=url), error.code
+
+
 if __name__ == "__main__":
-    app.run(host="localhost", port=PORT)
+    app.run(host="localhost", port=int(PORT))

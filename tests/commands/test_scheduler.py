@@ -18,8 +18,8 @@ from support.scheduler import RunRecord, share
         ),
         ("tests/browser/test_accessibility.py::test_one[dark-390-okta_oidc]", "browser/test_accessibility"),
         ("tests/test_attacks.py::test_one[facebook-RP-01]", "test_attacks"),
-        ("tests/apps/test_github_dance.py::test_one[postgres-None]", "apps/test_github_dance postgres"),
-        ("tests/apps/test_github_dance.py::test_one", "apps/test_github_dance"),
+        ("tests/apps/github_dance/test_pages.py::test_one[postgres-None]", "apps/github_dance postgres"),
+        ("tests/apps/github_dance/test_threads.py::test_one", "apps/github_dance"),
         ("tests/commands/test_notebooks.py::test_one[7]", "tests/commands/test_notebooks.py::test_one"),
     ],
 )

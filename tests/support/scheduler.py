@@ -14,13 +14,13 @@ from xdist.scheduler import LoadScopeScheduling
 from tools.apps import app_folders
 
 SPLIT_BY_APP = ("test_login", "browser/test_login_in_browser")  # their fixtures are cheap
-SPLIT_BY_DATABASE = ("apps/test_github_dance",)  # each database has an app of its own
+SPLIT_BY_DATABASE = ("apps/github_dance",)  # a folder of files that share an app for each database
 DATABASES = ("sqlite", "postgres")
 SPLIT_BY_TEST = ("commands/test_notebooks",)  # only the parameters of one test share a fixture
 # The slowest files, which start first so that no worker waits for one at the end.
 SLOWEST = (
     *("test_attacks", "foreign/test_foreign_apps", "commands/test_broken_logins", "apps/test_properties"),
-    *("commands/test_going_live", "apps/test_github_dance", "commands/test_notebooks"),
+    *("commands/test_going_live", "apps/github_dance", "commands/test_notebooks"),
     *("browser/test_login_in_browser", "browser/test_accessibility", "commands/test_check", "commands/test_compare"),
 )
 APPS = sorted(app_folders(), key=len, reverse=True)
@@ -71,8 +71,10 @@ def share(nodeid: str) -> str:
 
 
 def name_of(path: str) -> str:
-    """Return the path of a file of tests below `tests/`, without `.py`."""
-    return path.rpartition("tests/")[2].removesuffix(".py")
+    """Return the path of a file of tests below `tests/`, without `.py`, or of its folder if the files share an app."""
+    name = path.rpartition("tests/")[2].removesuffix(".py")
+    folder = name.rpartition("/")[0]
+    return folder if folder in SPLIT_BY_DATABASE else name
 
 
 def position(file: str) -> int:

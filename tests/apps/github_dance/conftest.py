@@ -1,0 +1,100 @@
+"""The fixtures of the github_dance tests: the app with each of two databases, and browsers for it."""
+
+import sqlite3
+import sys
+from contextlib import closing
+
+import psycopg
+import pytest
+from conftest import needs
+from support.flask_dance_logins import FOLDER, execute
+
+from tools.check.apps import prepare
+from tools.check.visitor import Visitor
+from tools.going_live.postgres import initdb_names, run_postgres
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """The URL of a PostgreSQL server for these tests."""
+    with run_postgres(needs("postgres", *initdb_names())) as url:
+        yield url
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgres"])
+def running_app(request, running_provider, tmp_path_factory):
+    """The app with each database in turn; `connect()` opens the database, and the statements `empty` empty it."""
+    settings = {"DATABASE_URL": "sqlite:///users.db?timeout=2"}  # seconds that it waits for a lock
+    if request.param == "postgres":
+        url = request.getfixturevalue("postgres")
+        settings["DATABASE_URL"] = f"{url}/postgres?connect_timeout=5&options=-c%20lock_timeout=1s"
+    app = prepare(FOLDER, running_provider, tmp_path_factory.mktemp(request.param), **settings)
+    app.start()
+    if request.param == "postgres":
+        app.connect = lambda: closing(psycopg.connect(f"{url}/postgres"))
+        app.lock, app.lock_writing = "LOCK TABLE flask_dance_oauth", "LOCK TABLE flask_dance_oauth IN SHARE MODE"
+        app.empty = ['TRUNCATE flask_dance_oauth, "user" RESTART IDENTITY']
+    else:
+        app.connect = lambda: closing(sqlite3.connect(app.home / "instance" / "users.db"))
+        app.lock, app.lock_writing = "BEGIN EXCLUSIVE", "BEGIN IMMEDIATE"
+        app.empty = ["DELETE FROM flask_dance_oauth", 'DELETE FROM "user"', "DELETE FROM sqlite_sequence"]
+    yield app
+    app.stop()
+
+
+@pytest.fixture
+def shared_app(running_app, provider):
+    """The app, with an empty database."""
+    for statement in running_app.empty:
+        execute(running_app, statement)
+    return running_app
+
+
+# Forces a race: the first two requests that come to this SQL statement wait for each other before they send it.
+MEETING = """
+import os, re, threading
+import app
+from models import db
+from sqlalchemy import event
+barrier = threading.Barrier(2, timeout=float(os.environ["MEETING_TIMEOUT"]))
+turns = iter(range(2))
+def meet(connection, cursor, statement, *_):
+    if re.match(os.environ["MEETING_STATEMENT"], statement) and next(turns, None) is not None:
+        try:
+            barrier.wait()
+        except threading.BrokenBarrierError:
+            pass
+with app.app.app_context():
+    event.listen(db.engine, "before_cursor_execute", meet)
+app.app.run(host="localhost", port=int(app.PORT))
+"""
+
+
+@pytest.fixture
+def let_two_requests_meet(shared_app):
+    """A function that restarts the app so that two requests meet before a statement, or go on after the timeout."""
+
+    def restart(statement, timeout):
+        shared_app.environment.update(MEETING_STATEMENT=statement, MEETING_TIMEOUT=str(timeout))
+        shared_app.stop()
+        shared_app.start(sys.executable, "-c", MEETING)
+
+    yield restart
+    shared_app.stop()
+    for name in ("MEETING_STATEMENT", "MEETING_TIMEOUT"):
+        shared_app.environment.pop(name, None)
+    shared_app.start()
+
+
+@pytest.fixture
+def new_browser(shared_app):
+    """A function that opens one more browser for the app."""
+    opened = []
+
+    def open_one():
+        opened.append(Visitor(shared_app))
+        return opened[-1]
+
+    yield open_one
+    for visitor in opened:
+        visitor.close()
