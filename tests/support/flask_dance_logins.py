@@ -7,6 +7,7 @@ import requests
 
 TITLES = {"github": "GitHub", "twitter": "X"}
 PROVIDERS = pytest.mark.parametrize("name", TITLES)  # the names of the blueprints
+ONE_DATABASE = pytest.mark.parametrize("running_app", ["sqlite"], indirect=True, scope="session")
 PROFILES = {"github": "user", "twitter": "me"}
 FOLDER = "github_dance"
 

@@ -2,9 +2,11 @@
 
 import pytest
 import requests
-from support.flask_dance_logins import PROVIDERS, TITLES, log_in, redirect_of
+from support.flask_dance_logins import ONE_DATABASE, PROVIDERS, TITLES, log_in, redirect_of
 
 from tools.check.apps import parameters
+
+pytestmark = ONE_DATABASE
 
 
 def test_ping_returns_pong(shared_app):
