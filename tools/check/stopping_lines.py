@@ -5,8 +5,8 @@ Each pattern must match a line of an app that passes the row; tests/commands/tes
 
 from __future__ import annotations
 
-STATE = r'^(if \S+ not in session or|return "state" in session and) request\.args\.get\("state"\)'
-BACK = (r"# the Back button, a bookmark", r"^if key not in session and current_user")
+STATE = r'^(if \S+ not in session or|return \S+ in session and) request\.args\.get\("state"\)'
+BACK = (r"# the Back button, a bookmark",)
 PKCE = (r'code_challenge_method="S256"', r'"code_challenge_method": "S256"', r"use_pkce ?= ?True")
 STATUS = r"^if (reply|response)\.status_code [!=]= 200"
 
@@ -23,8 +23,8 @@ STOPPING_LINES: dict[str, tuple[str, ...]] = {
     "RP-11": (r'@\w+\.post\("/logout"\)', r'SESSION_COOKIE_SAMESITE.*"Lax"', r"not is_same_origin\(\)"),
     "RP-12": (*BACK, r"session\.pop\(.*(state|asked)", r"^state = session\.pop"),
     "RP-13": PKCE,
-    "RP-14": (r'^if "error" in request\.args or', r"^def refused"),
-    "RP-15": (r'^if "error" in request\.args or',),
+    "RP-14": (r'^if "error" in request\.args or', r"^def check_refusal"),
+    "RP-15": (r"^if \"error\" in request\.args or", r"^if not request\.args\.get\(.code"),
     "RP-16": (r"len\(values\) > 1",),
     "RP-18": (r'headers\["Referrer-Policy"\]', r'headers\["Cache-Control"\]'),
     "RP-19": (r"TRUSTED_HOSTS", r"^REDIRECT_URI = URL", r"OIDC_OVERWRITE_REDIRECT_URI="),
@@ -73,10 +73,10 @@ STOPPING_LINES: dict[str, tuple[str, ...]] = {
         r"secrets\.token_hex\(\) if",
         r'^if len\(setting\("SECRET_KEY"\)\)',
     ),
-    "RP-63": (r"of_this_request\(", r"^oauth = .*OAuth2Session"),
+    "RP-63": (r"request_scoped\(", r"^oauth = .*OAuth2Session"),
     "RP-64": (r"UniqueConstraint\(.provider.", r"filter_by\(provider=provider"),
     "RP-65": (r"filter_by\(provider=provider",),
-    "RP-66": (r"filter_by\(provider=provider", r"return str\(subject\)", r"provider_user_id=str"),
-    "RP-67": (r"^linking = session\.pop", r"belongs to another account", r"^if len\(logins\) == 1"),
+    "RP-66": (r"filter_by\(provider=provider", r"return str\(subject\)", r"provider_user_id.: str"),
+    "RP-67": (r"^requested = session\.pop", r"belongs to another account", r"^if len\(logins\) == 1"),
     "RP-68": (r"^@app\.errorhandler\(HTTPException\)", r"getLogger\(", r"^if .*INSECURE_TRANSPORT"),
 }
