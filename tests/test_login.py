@@ -18,7 +18,7 @@ from support.differences import expect_usual
 
 from fake_provider.state.browsers import COOKIE as PROVIDER_COOKIE
 from tools.check.apps import parameters, prepare, wait_for
-from tools.check.visitor import ELSEWHERE, Visitor, with_parameters
+from tools.check.visitor import ELSEWHERE, with_parameters
 
 PROVIDER_AT_FAULT = (502, 504)  # statuses of a refused login that is not the user's fault
 ALLOWED_REFERRER_POLICIES = ("no-referrer", "same-origin", "strict-origin")
