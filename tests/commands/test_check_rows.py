@@ -32,7 +32,8 @@ REFUSALS = f"{STATE_ROWS}, {CODE_ROWS}, RP-18 a b, RP-29 a, RP-32 j, RP-41 a, RP
 RIGHT = {  # an app that is right, by the options in which it differs, and the rows that it passes
     "as our own": (
         {},
-        f"{STATE_ROWS}, {CODE_ROWS}, {TOKEN_ROWS}, {USER_ROWS}, RP-18 a b, RP-20 b c, RP-21, RP-57, RP-58, RP-62, RP-68",
+        f"{STATE_ROWS}, {CODE_ROWS}, {TOKEN_ROWS}, {USER_ROWS}, "
+        "RP-18 a b, RP-20 b c, RP-21, RP-57, RP-58, RP-62, RP-68",
     ),
     "a wrong state ends the login": ({"wrong_state": "ends the login"}, STATE_ROWS),
     "a page with status 200": ({"refuses": "page with status 200"}, REFUSALS),
