@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import count
 from pathlib import Path
 from threading import BoundedSemaphore, Lock
 from typing import TYPE_CHECKING, Any
@@ -39,7 +38,7 @@ from .login_links import (
     next_links,
 )
 from .relay import Collector, Relay
-from .shown_name import Identity, ShownName, claims_of, identities, is_same, members_of
+from .shown_name import KINDS, Identity, Logins, ShownName, claims_of, is_same, members_of
 
 if TYPE_CHECKING:
     from .facts import AppFacts
@@ -85,7 +84,7 @@ class CheckedApp:
     facts: AppFacts | None = None
     _browsers: WeakSet[Browser] = field(default_factory=WeakSet, init=False)
     _lock: Lock = field(default_factory=Lock, init=False)
-    _numbers: Iterator[int] = field(default_factory=count, init=False)
+    _logins: Logins = field(default_factory=Logins, init=False)
 
     def __repr__(self) -> str:
         return f"<CheckedApp {self.name}>"
@@ -304,7 +303,7 @@ class CheckedApp:
     @cached_property
     def shown_name(self) -> ShownName:
         """How the app's page names a user. Raises LoginFailed when it does not."""
-        return probes.shown_name_of(self, (GRACE, ADA))
+        return probes.shown_name_of(self, GRACE)
 
     def logged_in_name(self, browser: Browser) -> str | None:
         """Return the name of the user whom the app's page shows as logged in, or None for an anonymous visitor.
@@ -327,9 +326,13 @@ class CheckedApp:
         """Return the full name of the user whom the page shows like this, by the browser's own login if it fits."""
         kind = self.shown_name.kind
 
-        def names(identities: list[Identity]) -> list[str]:
+        def names(identities: list[Identity], kind: str = self.shown_name.kind) -> list[str]:
             fitting = [one for one in identities if any(is_same(shown, value, kind) for value in one.all_of(kind))]
             return [one.name for one in reversed(fitting) if one.name]
+
+        def names_of_any_kind(identities: list[Identity]) -> list[str]:
+            """Return the names by other kinds: an app may show the user name of those who have no e-mail address."""
+            return [name for other in KINDS if other != kind for name in names(identities, other)]
 
         with self._lock:
             others = {code for other in self._browsers if other is not browser for code in other.codes[-1:]}
@@ -337,12 +340,16 @@ class CheckedApp:
         foreign = names([one for one in known if one.code in others and one.code not in browser.codes])
         if own and any(name != own[0] for name in foreign):
             raise NotApplicable(f"its page shows the {kind} alone, which is the same for two users of this attack")
-        found = [*own, *foreign, *names(known), *names(self._people_as_identities())]
+        of_browser = [one for one in known if one.code in browser.codes]
+        everyone = [*self._people_as_identities(), *known]
+        found = own or names_of_any_kind(of_browser) or foreign or names(everyone) or names_of_any_kind(everyone)
         return found[0] if found else shown
 
     def identities(self) -> list[Identity]:
         """Return what the provider has told the app about the users who have logged in, oldest first."""
-        return identities(self.provider.trace(dialect=self.dialect))
+        dialect = self.dialect
+        with self._lock:
+            return self._logins.read(self.provider.trace(dialect=dialect, after=self._logins.newest))
 
     def _people_as_identities(self) -> list[Identity]:
         found = [Identity(person["name"]) for person in self._people]
@@ -369,11 +376,8 @@ class CheckedApp:
     def add_person(self, name: str, **more: Any) -> str:
         """Add a person at the provider, and return the name."""
         self.person_keys[name] = self.provider.add_person(name, **more)["key"]
+        self.emails[name] = more.get("email") or ""
         return name
-
-    def next_number(self) -> int:
-        """Return a number that no other call has returned, for the name of a person."""
-        return next(self._numbers)
 
     def inject_fault(self, endpoint: str, **change: Any) -> None:
         """Change the next response of an endpoint; `profile` is the endpoint that the app gets the profile from."""

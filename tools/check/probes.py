@@ -6,8 +6,11 @@ CheckedApp calls each probe once, when its result is first needed.
 from __future__ import annotations
 
 import re
+import secrets
 import time
+from dataclasses import dataclass
 from itertools import combinations
+from string import ascii_lowercase
 from typing import TYPE_CHECKING, Any
 
 from .browser import Browser, Cookie, Page, TimedOut, TooManyRedirects
@@ -21,46 +24,58 @@ if TYPE_CHECKING:
 
 LOG_OUT = re.compile(r"^\W*(log|sign) ?-?(out|off)\b", re.I)
 LOGGED_IN = "Logged in as"
-UNUSABLE = "unusable"
 TOKEN_LIFETIME = 1.0  # seconds, to see whether the app refreshes an expired token
 
 
 # How a user is named
 
 
-def shown_name_of(checked: CheckedApp, persons: tuple[str, str]) -> ShownName:
-    """Return how the app names a user. Raises LoginFailed with a sentence when no page does."""
-    visits = []
-    for person in persons:
-        browser = checked.new_browser()
-        landing = checked.log_in(browser, person)
-        home = checked.open_user_page(browser)
-        identity = identity_of(checked, browser, person)
-        if not visits and (found := _as_in_this_repository(home, person)) is not None:
-            return found
-        visits.append((browser, landing, home, identity))
+@dataclass
+class Visit:
+    """A login, and the pages after it: the one that it ended at, and the one that should name the user."""
+
+    browser: Browser
+    landing: Page
+    home: Page
+    identity: Identity
+
+
+def shown_name_of(checked: CheckedApp, person: str) -> ShownName:
+    """Return how the app names a user. Raises LoginFailed with a sentence when no page does.
+
+    This person logs in, and then a new one, whose user name and e-mail address have nothing in common.
+    """
+    first = _visit(checked, person)
+    if (found := _as_in_this_repository(first.home, person)) is not None:
+        return found
     given = checked.given
     if given.user_shown_as and given.words_before_user:
         return ShownName(given.user_shown_as, given.words_before_user, "", given.user_page)
-    places = [(given.user_page, [home.parsed.joined for _, _, home, _ in visits])]
-    landings = {landing.url.partition("?")[0] for _, landing, _, _ in visits}
-    if not given.user_page and len(landings) == 1 and checked.is_of_app(landings := landings.pop()):
+    visits = [first, _visit(checked, _new_person(checked))]
+    places = [(given.user_page, [visit.home.parsed.joined for visit in visits])]
+    landings = {without_query(visit.landing.url) for visit in visits}
+    if not given.user_page and len(landings) == 1 and checked.is_of_app(landing := landings.pop()):
         # opened once more, since a message such as "Welcome" may be on it only once
-        places.append((landings, [browser.open(landings).parsed.joined for browser, *_ in visits]))
+        places.append((landing, [visit.browser.open(landing).parsed.joined for visit in visits]))
     for path, texts in places:
-        stranger = checked.new_browser().open(path or checked.home_url, stop_at=checked.leaves_app)
-        pages = [(text, identity) for text, (*_, identity) in zip(texts, visits, strict=True)]
+        stranger = checked.new_browser().open(checked.absolute(path) or checked.home_url, stop_at=checked.leaves_app)
+        pages = [(text, visit.identity) for text, visit in zip(texts, visits, strict=True)]
         found = find_shown_name(pages, "" if stranger.location else stranger.parsed.joined)
         if found is not None:
             found.path = path
             return found
-    _, landing, home, _ = visits[0]
-    hint = ", although it offers to log out" if log_out_links(home) else ""
+    hint = ", although it offers to log out" if log_out_links(first.home) else ""
     raise LoginFailed(
-        f"A login as {persons[0]} ended at {without_query(landing.url)} with the status {landing.status}, and "
-        f'{home.url} does not name her{hint}. Expected is {WANTED}, as in "{LOGGED_IN} {persons[0]}"; the page says: '
-        f"{home.text[:150]}"
+        f"A login as {person} ended at {without_query(first.landing.url)} with the status {first.landing.status}, and "
+        f"{first.home.url} does not name the user{hint}. Expected is {WANTED}, as in "
+        f'"{LOGGED_IN} {person}"; the page says: {first.home.text[:150]}'
     )
+
+
+def _visit(checked: CheckedApp, person: str) -> Visit:
+    browser = checked.new_browser()
+    landing = checked.log_in(browser, person)
+    return Visit(browser, landing, checked.open_user_page(browser), identity_of(checked, browser, person))
 
 
 def without_query(url: str) -> str:
@@ -85,14 +100,23 @@ def identity_of(checked: CheckedApp, browser: Browser, person: str) -> Identity:
 
 
 def reads_id_token(checked: CheckedApp) -> bool:
-    """Tell whether the ID token decides who is logged in, or whether anyone is.
+    """Tell whether the ID token decides who is logged in.
 
-    The app ignores it when a login works in which it is unusable, and its names are of no effect.
+    The app does not read it when other names in it are of no effect, and neither are the subject and e-mail address of
+    another user. It may still refuse one that it cannot parse.
     """
     if "id_token" not in checked.token_response:
         return False
-    claims = _changed_names(checked.id_token_claims)
-    return _changes_login(checked, "token", [{"set": {"id_token": UNUSABLE}}, {"id_token": {"claims": claims}}])
+    names = _changed_names(checked.id_token_claims)
+    if _changes_login(checked, "token", [{"id_token": {"claims": names}}]):
+        return True
+    first = checked.new_browser()
+    person = _new_person(checked)
+    checked.log_in(first, person)
+    known = identity_of(checked, first, person)
+    claims = {"sub": known.values["subject"][0], "email": known.values["e-mail address"][0], "email_verified": True}
+    change = {"id_token": {"claims": {name: claims[name] for name in claims if name in checked.id_token_claims}}}
+    return _changes_login(checked, "token", [change]) or checked.logged_in_name(first) != person
 
 
 def reads_userinfo(checked: CheckedApp) -> bool:
@@ -118,7 +142,7 @@ def _changes_login(checked: CheckedApp, endpoint: str, changes: list[dict[str, A
     Each login is of a new person, because an app may keep the name of a person that it knows.
     """
     for change in changes:
-        person = checked.add_person(f"Nora Probe {checked.next_number()}")
+        person = _new_person(checked)
         browser = checked.new_browser()
         try:
             response = checked.authorization_response(browser, person)
@@ -135,6 +159,12 @@ def _changes_login(checked: CheckedApp, endpoint: str, changes: list[dict[str, A
     return False
 
 
+def _new_person(checked: CheckedApp) -> str:
+    """Add a person with a name and an e-mail address of their own, and return the name."""
+    first = "Nora" + "".join(secrets.choice(ascii_lowercase) for _ in range(8))
+    return checked.add_person(f"{first} Probe", email=f"{first.lower()}@example.com")
+
+
 def refreshes(checked: CheckedApp) -> bool:
     """Tell whether the app sends its refresh token when the access token has expired and the user's page is opened."""
     lifetime = checked.token_response.get("expires_in")
@@ -144,7 +174,7 @@ def refreshes(checked: CheckedApp) -> bool:
     try:
         browser = checked.new_browser()
         before = checked.newest_number()
-        person = checked.add_person(f"Nora Probe {checked.next_number()}")  # some providers send it once to each user
+        person = _new_person(checked)  # some providers send a refresh token once to each user
         checked.log_in(browser, person)
         tokens = [one["reply"] for one in checked.provider.trace(after=before) if one["endpoint"] == "token"]
         if not any("refresh_token" in members_of(response) for response in tokens):

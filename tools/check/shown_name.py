@@ -42,7 +42,7 @@ class Identity:
             for kind, names in KINDS.items():
                 found = [str(members[name]) for name in names if isinstance(members.get(name), (str, int))]
                 self.values.setdefault(kind, []).extend(found)
-        self.name = self.name or next(iter(self.values.get("full name", [])), "")
+        self.name = next(reversed(self.values.get("full name", [])), self.name)  # a profile comes after the ID token
 
     def all_of(self, kind: str) -> list[str]:
         """Return the values of this kind. An app may also make a user name of an e-mail address or of a name."""
@@ -138,23 +138,27 @@ def _common_prefix(first: str, second: str) -> str:
     return first[: min(len(first), len(second)) if length is None else length]
 
 
-def identities(messages: Iterable[dict[str, Any]]) -> list[Identity]:
-    """Return who has logged in by these messages of the provider's trace, oldest first."""
-    found: dict[str, Identity] = {}  # by code
-    tokens: dict[str, Identity] = {}
-    for message in messages:
-        if message["channel"] != "back":
-            continue
-        sent, response = message["request"], message["reply"]
-        if message["endpoint"] == "token":
-            body = members_of(response)
-            identity = found.setdefault(str(sent["form"].get("code", "")), Identity())
-            identity.code = str(sent["form"].get("code", ""))
-            tokens[str(body.get("access_token"))] = identity
-            identity.add(claims_of(body.get("id_token")))
-        elif (token := token_of(sent)) in tokens:
-            tokens[token].add(response["json"])
-    return list(found.values())
+class Logins:
+    """Who has logged in, by the messages of the provider's trace; each message is read once."""
+
+    def __init__(self) -> None:
+        self.newest = 0  # the number of the last message that has been read
+        self._by_code: dict[str, Identity] = {}
+        self._by_token: dict[str, Identity] = {}
+
+    def read(self, messages: Iterable[dict[str, Any]]) -> list[Identity]:
+        """Read these messages, which are newer than those before, and return all identities, oldest first."""
+        for message in messages:
+            self.newest = max(self.newest, message["number"])
+            sent, response = message["request"], message["reply"]
+            if message["channel"] == "back" and message["endpoint"] == "token":
+                body, code = members_of(response), str(sent["form"].get("code", ""))
+                identity = self._by_code.setdefault(code, Identity(code=code))
+                self._by_token[str(body.get("access_token"))] = identity
+                identity.add(claims_of(body.get("id_token")))
+            elif message["channel"] == "back" and (token := token_of(sent)) in self._by_token:
+                self._by_token[token].add(response["json"])
+        return list(self._by_code.values())
 
 
 def members_of(response: dict[str, Any]) -> dict[str, Any]:
