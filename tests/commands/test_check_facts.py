@@ -241,6 +241,8 @@ def test_a_login_at_two_hosts_is_a_finding(facts_of):
         ("ID token", False, True),
         ("both", True, True),
         ("ID token, else userinfo", False, True),
+        ("userinfo, parsed", True, False),
+        ("account by subject", True, True),
     ],
 )
 def test_finds_the_messages_that_it_reads(facts_of, reads, userinfo, id_token):

@@ -35,7 +35,9 @@ class Habits:
     anonymous: str = LINK
     user_page: str = "<p>Logged in as {shown}</p>"
     shows: str = "name"  # the member of the profile that the page shows
-    reads: str = "userinfo"  # or "ID token", "both", "ID token, else userinfo"
+    reads: str = (
+        "userinfo"  # or "ID token", "both", "ID token, else userinfo", "userinfo, parsed", "account by subject"
+    )
     log_out: str = LOG_OUT_BUTTON
     session: str = "server"  # or a name of CODECS
     key: str = "dev"
@@ -70,7 +72,7 @@ class TinyApp:
         self.google = f"http://{habits.provider_host}:{provider.port}/google"
         self.back = f"{provider.url}/google"
         self.kept: dict[str, dict[str, Any]] = {}  # the sessions on the server
-        self.count = 0
+        self.accounts: dict[str, str] = {}  # names by the subject of the ID token
         self.app = Flask(__name__)
         self.app.add_url_rule("/", view_func=self.respond, defaults={"path": ""}, methods=["GET", "POST"])
         self.app.add_url_rule("/<path:path>", view_func=self.respond, methods=["GET", "POST"])
@@ -100,12 +102,13 @@ class TinyApp:
             if request.method == "GET" and "page" in self.habits.log_out:
                 return LOG_OUT_BUTTON.replace("{prefix}", self.habits.prefix)
             session.pop("user", None)
+            session.pop("subject", None)
             return redirect(f"{self.habits.prefix}/")
         return self.home(path, session)
 
     def home(self, path: str, session: dict[str, Any]) -> Any:
         """Return the home page, or the one that the login ends at."""
-        user = session.get("user")
+        user = self.accounts.get(session.get("subject", ""), session.get("user"))
         if user is None and self.habits.is_home_guarded:
             return redirect(self.authorization_request(session))
         if user is None or (path == "/" and self.habits.lands_at != "/"):
@@ -162,6 +165,9 @@ class TinyApp:
             return "Login failed", 502
         if not self.habits.keeps_id:
             session["new id"] = True
+        if self.habits.reads == "account by subject":
+            session["subject"] = claims_of(tokens["id_token"])["sub"]
+            self.accounts[session["subject"]] = user["name"]
         session["user"], session["refresh"] = user[self.habits.shows], tokens.get("refresh_token")
         return redirect(f"{self.habits.prefix}{self.habits.lands_at}")
 
@@ -171,12 +177,13 @@ class TinyApp:
         claims: dict[str, Any] = {}
         if reads == "both" or "ID token" in reads:
             try:
-                payload = tokens["id_token"].split(".")[1]
-                claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+                claims = claims_of(tokens["id_token"])
             except (ValueError, KeyError, IndexError):
                 if "else" not in reads:
                     raise
-        if reads == "both" or ("userinfo" in reads and not claims):
+        if "parsed" in reads:
+            claims_of(tokens["id_token"])
+        if reads in ("both", "account by subject") or ("userinfo" in reads and not claims):
             headers = {"Authorization": f"Bearer {tokens['access_token']}"}
             response = requests.get(f"{self.back}/v1/userinfo", headers=headers, timeout=5, allow_redirects=False)
             response.raise_for_status()
@@ -211,6 +218,12 @@ class TinyApp:
         for name, value in cookies.items():
             response.headers.add("Set-Cookie", f"{name}={value}; {self.habits.cookie_flags}")
         return response
+
+
+def claims_of(id_token: str) -> dict[str, Any]:
+    """Return the claims of an ID token, not verified. Raises ValueError or IndexError for what is none."""
+    payload = id_token.split(".")[1]
+    return json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
 
 
 @dataclass
