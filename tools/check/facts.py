@@ -136,9 +136,11 @@ def find_facts(checked: CheckedApp) -> AppFacts:
         return facts
     seen: set[tuple[str, str, str]] = set()
     for link in links:
-        one = replace(checked, login=link, provider_name=_provider_name(link, links), facts=facts)
+        link.provider_name = _provider_name(link, links, [login.provider_name for login in facts.logins])
+        one = replace(checked, login=link, provider_name=link.provider_name, facts=facts)
         request = _find_login(one, link)
-        login = (request.partition("?")[0], parameters(request).get("client_id", ""), one.provider_name)
+        sent = parameters(request)
+        login = (request.partition("?")[0], sent.get("client_id", ""), sent.get("redirect_uri", ""))
         if request and login in seen:
             continue  # a second link to the same login
         seen.add(login)
@@ -177,6 +179,7 @@ def _find_provider_of(one: CheckedApp, link: LoginLink, request: str) -> None:
     if not one.is_at_provider(request):
         found = provider_at(request, one.given)
         if found is None:
+            link.is_elsewhere = True
             raise LoginFailed(f"it redirects to {here} for the login, and that is not the fake provider.")
         one.provider = found
     link.provider, link.dialect = here, parts.path.split("/")[1] if parts.path else ""
@@ -215,10 +218,14 @@ def _notes(checked: CheckedApp) -> Iterator[str]:
         yield f"https: {how_verified(parts.hostname or '', checked.given.certificate or None)}."
 
 
-def _provider_name(link: LoginLink, links: list[LoginLink]) -> str:
-    """Return the provider's name in the words of the link; empty for an app with one link."""
+def _provider_name(link: LoginLink, links: list[LoginLink], taken: list[str]) -> str:
+    """Return the provider's name in the words of the link, with a number if it is taken; empty for the only link."""
+    if len(links) == 1:
+        return ""
     found = re.search(r"\b(?:with|via|using) (.+)$", link.words, re.I)
-    return "" if len(links) == 1 else (found.group(1) if found else link.words)
+    name = found.group(1) if found else link.words
+    names = [name, *(f"{name} {number}" for number in range(2, len(links) + 1))]
+    return next(free for free in names if free not in taken)
 
 
 def _sentence(error: BaseException, checked: CheckedApp) -> str:

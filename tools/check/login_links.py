@@ -49,6 +49,7 @@ class LoginLink:
     method: str = "GET"
     page: str = ""
     fields: dict[str, str] = field(default_factory=dict)
+    provider_name: str = ""  # as the words name it; empty for an app with one link
     provider: str = ""  # the URL of the provider, as the authorization request has it
     dialect: str = ""
     reads_userinfo: bool | None = None
@@ -57,6 +58,7 @@ class LoginLink:
     user_shown_as: str = ""
     findings: list[str] = field(default_factory=list)  # what is wrong with its authorization request, in sentences
     problem: str = ""  # why no login with this link works; empty when one works
+    is_elsewhere: bool = False  # whether it leads to a provider that is not the fake one, which is not attacked
 
     def is_like(self, other: LoginLink) -> bool:
         """Tell whether the other is the same link, on the same page opened once more."""
