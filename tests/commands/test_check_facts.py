@@ -11,10 +11,12 @@ from fake_provider import RunningProvider, free_port
 from tools.check.browser import Browser
 from tools.check.checked_app import ADA, GRACE, MALLORY, CheckedApp
 from tools.check.cookies import is_deleted, is_loopback, matches_domain, matches_path, time_of
+from tools.check.engine import Engine
 from tools.check.errors import NotApplicable
 from tools.check.facts import FactsFileError, find_facts, find_provider, read_facts_file
 from tools.check.given_facts import GivenFacts
 from tools.check.page_parser import parse
+from tools.check.selection import parse_selection
 from tools.check.session_cookie import format_of, is_random_id, key_of
 
 BUTTON = '<form method="post" action="{prefix}/login"><input type="hidden" name="token" value="{token}">'
@@ -145,6 +147,20 @@ def test_tries_all_logins(facts_of):
     assert google.problem == ""
     assert "does not redirect to a provider: status 200, Under construction" in x.problem
     assert [checked.provider_name for checked in facts.checked] == ["Google"]
+
+
+def test_attacks_each_login(provider, tmp_path):
+    """The rows are tried with each login; the reason why one does not work is its outcome of RP-01."""
+    elsewhere = "https://accounts.example.com/auth?client_id=x&response_type=code"
+    links = '<a href="/other">Log in with Example</a><a href="/login">Log in with Google</a>'
+    links += '<a href="/broken">Log in with X</a>'
+    pages = {"/other": elsewhere, "/broken": "<p>Under construction</p>"}
+    with tiny_app(provider, anonymous=links, pages=pages) as app, Engine(tmp_path, provider=provider) as engine:
+        result = engine.attack_url(app.url, parse_selection("RP-01, RP-03 a"))
+
+    verdicts = {name: outcome.verdict.value for found in result.outcomes.values() for name, outcome in found.items()}
+    assert verdicts == {"[Google]": "PASS", "[X]": "FAIL", "a absent [Google]": "PASS", "a absent [X]": "N/A"}
+    assert "Under construction" in result.verdicts["RP-01"].sentence
 
 
 def test_says_what_is_looked_for(provider):

@@ -151,9 +151,8 @@ class TinyApp:
     def finish(self, session: dict[str, Any]) -> Any:
         """Respond to the callback."""
         state, verifier = session.pop("state", None), session.pop("verifier", "")
-        if "code" not in request.args or (self.habits.request.get("state", "") is not None and not state):
-            return "Login failed", 400
-        if state != request.args.get("state", state):
+        is_sent = self.habits.request.get("state", "") is not None
+        if "code" not in request.args or (is_sent and (state is None or state != request.args.get("state"))):
             return "Login failed", 400
         code = request.args["code"]
         try:

@@ -23,7 +23,6 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any
 from urllib.parse import urlsplit
 
 from fake_provider import RunningProvider, serve
@@ -44,6 +43,7 @@ from .catalogue import (
     try_variant,
 )
 from .checked_app import CheckedApp
+from .facts import AppFacts, find_facts
 from .instances import Instances, version
 from .relay import Collector, Relay
 from .rows import ROWS
@@ -71,7 +71,7 @@ class AppResult:
 
     outcomes: Found = field(default_factory=dict)  # by row and variant
     verdicts: dict[str, Outcome] = field(default_factory=dict)  # by row
-    facts: Any = None  # an AppFacts, if the facts about the app were found
+    facts: AppFacts | None = None  # None when they were not looked for
     ended: str | None = None  # the sentence with the request that ended the app
 
 
@@ -217,6 +217,10 @@ class Run:
         for name, row, variant in self.slow:
             self.leave_out(name, row, [variant])
 
+    def refuse(self, name: str | None, problem: str) -> None:
+        """Note why no login at this provider works, as the outcome of RP-01."""
+        self._refuse(name, Outcome(Verdict.FAIL, problem))
+
     def can_attack(self, name: str | None, checked: CheckedApp | None) -> bool:
         """Tell whether a login at this provider works; if none does, the reason is noted as the outcome of RP-01."""
         if self.ended is not None or name in self._unusable or checked is None:
@@ -236,7 +240,7 @@ class Run:
         outcome = Outcome(Verdict.NOT_APPLICABLE, reason or (ENDED if self.ended is not None else no_login))
         self._add(name, row.id, {variant.name: outcome for variant in variants})
 
-    def result(self, declared: Mapping[str, set[str]], facts: Any = None) -> AppResult:
+    def result(self, declared: Mapping[str, set[str]], facts: AppFacts | None = None) -> AppResult:
         """Return the outcomes in the order of the table, and the verdict of each row."""
         result = AppResult(facts=facts, ended=self.ended)
         is_strict = bool(self.job.folder) and not self._unusable and self.ended is None
@@ -380,21 +384,34 @@ class Engine:
         self,
         url: str,
         selection: Selection,
-        facts: Any = None,
+        facts: AppFacts | None = None,
         declared: Mapping[str, set[str]] | None = None,
         *,
         on_outcome: OnOutcome = ignore,
     ) -> AppResult:
-        """Attack a running app of which only the URL is known; `provider` is the one that it logs in with."""
+        """Attack a running app of which only the URL is known, all of its logins.
+
+        `provider` is the one that it logs in with. The reason why a login does not work is the outcome of RP-01.
+        """
         assert self.provider is not None, "attack_url needs the provider of the app"
         with ExitStack() as stack:
             collector = Collector()
             stack.callback(collector.stop)
-            checked = CheckedApp(url, self.provider, collector=collector)
-            run = Run(Job("", selection), [None], on_outcome, True)
-            run.work([checked])
+            if facts is None:
+                facts = find_facts(CheckedApp(url, self.provider, collector=collector))
+            logins = [login for login in facts.logins if not login.is_elsewhere]
+            names = [login.provider_name or None for login in logins] or [None]
+            run = Run(Job("", selection), names, on_outcome, True)
+            for login in logins:
+                if login.problem:
+                    run.refuse(login.provider_name or None, login.problem)
+            if not logins:
+                run.refuse(None, facts.problem or facts.logins[0].problem)
+            run.work(facts.checked)
+            by_name = {checked.provider_name or None: checked for checked in facts.checked}
             for name, row, variant in run.slow:
-                run.leave_out(name, row, [variant], NEEDS["own process"] if run.can_attack(name, checked) else "")
+                is_tried = run.can_attack(name, by_name.get(name))
+                run.leave_out(name, row, [variant], NEEDS["own process"] if is_tried else "")
         return run.result(declared or {}, facts)
 
     def _run(self, job: Job, on_outcome: OnOutcome, has_controls: bool) -> AppResult:
