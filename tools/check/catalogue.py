@@ -113,7 +113,7 @@ def try_variant(checked: CheckedApp, row: Row, variant: Variant) -> Outcome:
     def attack() -> None:
         for feature in (*row.needs, *variant.needs):
             if not checked.has_feature(feature):
-                raise NotApplicable(NEEDS[feature])
+                raise NotApplicable(checked.reason_without(feature) or NEEDS[feature])
         before = acts_of(checked)
         if variant.data is None:
             variant.run(checked)
