@@ -126,6 +126,24 @@ def test_tells_how_an_app_has_ended(tmp_path, program, status):
 
 
 @forked_only
+def test_a_template_is_compiled_once(tmp_path):
+    """A forked app renders a template from its text as any app does, and compiles each text once."""
+    program = """
+import flask, jinja2.compiler
+compiled = []
+generate = jinja2.compiler.CodeGenerator.visit_Template
+jinja2.compiler.CodeGenerator.visit_Template = lambda *args: (compiled.append(1), generate(*args))
+with flask.Flask("app").app_context():
+    texts = [flask.render_template_string(text, x="<1>") for text in ("{{ x }}", "{{ x }}!", "{{ x }}")]
+print(texts, len(compiled), flush=True)
+"""
+    (tmp_path / "app.py").write_text(program, "utf-8")
+    fork_server.FORK_SERVERS.start(tmp_path, dict(os.environ), tmp_path / "app.log").wait(10)
+
+    assert (tmp_path / "app.log").read_text("utf-8") == "['&lt;1&gt;', '&lt;1&gt;!', '&lt;1&gt;'] 2\n"
+
+
+@forked_only
 def test_a_killed_suite_leaves_no_app(probe):
     """When the process that started the apps is killed, the fork server and its children end."""
     code = f"""

@@ -163,6 +163,8 @@ def main() -> None:
         for name in LIBRARIES:
             with suppress(ImportError):
                 importlib.import_module(name)
+        with suppress(ImportError):
+            keep_compiled_templates()
     logging.disable(logging.NOTSET)
     gc.collect()
     gc.freeze()  # else a garbage collection in a child copies all memory that it shares with the server
@@ -175,6 +177,19 @@ def main() -> None:
             return run_app(*json.loads(message))
         messages.send(str(pid).encode())
     os.killpg(0, signal.SIGKILL)
+
+
+def keep_compiled_templates() -> None:
+    """Let an app compile each of its templates once: `render_template_string` does it at each call, for most of a page.
+
+    The same text compiles to the same code as long as the environment has the same extensions, which no app changes.
+    """
+    from functools import lru_cache
+
+    from jinja2 import Environment
+
+    compile_template = Environment.compile
+    Environment.compile = lru_cache(200)(compile_template)
 
 
 def run_app(home: str, environment: dict[str, str], log: str, status_file: str) -> None:
