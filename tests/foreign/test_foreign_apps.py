@@ -84,7 +84,7 @@ def test_each_row_has_the_verdict_that_the_app_deserves(folder, checks):
             is_letters = f"{its_verdict} {' '.join(sorted(its_letters))}"
             wrong.append(f"{id} deserves {verdict} {' '.join(sorted(letters))}, and check finds {is_letters}: {reason}")
 
-    assert wrong == []
+    assert not wrong, "\n".join(wrong)
 
 
 @pytest.mark.parametrize("folder", FOREIGN_APPS)
