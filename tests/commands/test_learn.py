@@ -673,7 +673,7 @@ class TestEnvironment:
     def test_every_setting_of_an_app_is_known(self):
         """Every setting that an app reads is removed from the environment of the gallery's apps."""
         code = [file.read_text("utf-8") for folder in app_folders() for file in (ROOT / folder).rglob("*.py")]
-        read = set(re.findall(r"""(?:environ(?:\.get)?|getenv|setting)[\[(]["'](\w+)["']""", "\n".join(code)))
+        read = set(re.findall(r"""(?:environ(?:\.get)?|getenv|setting|optional)[\[(]["'](\w+)["']""", "\n".join(code)))
 
         assert {"PORT", "URL", "SCOPE", "OKTA_CLIENT_SECRET"} <= read
         assert read - settings_of_apps() == set()
