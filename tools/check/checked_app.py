@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from .instances import Instances
 
 ADA, GRACE, MALLORY = "Ada Lovelace", "Grace Hopper", "Mallory Archer"
-PROVIDER_ERRORS = (502, 504)
+PROVIDER_ERRORS = (502, 503, 504)
 SAME_IN_ALL_INSTANCES = (
     "dialect", "client_id", "profiles", "person_keys", "emails", "successful_login", "shown_name", "has_id_token",
     "has_userinfo",
