@@ -65,6 +65,7 @@ from .user_data import (
     named,
     subject_of,
     username_of,
+    with_name,
     with_subject,
     with_username,
 )
@@ -476,7 +477,7 @@ def renamed_user(checked: CheckedApp) -> None:
 
 
 def _becomes(name: str, username: str, subject: str) -> Change:
-    return lambda about: with_subject(with_username(named(about, name), username), like(subject_of(about), subject))
+    return lambda about: with_subject(with_username(with_name(about, name), username), like(subject_of(about), subject))
 
 
 def _assert_not_mixed_up(checked: CheckedApp, people: dict[Any, str]) -> None:
@@ -510,7 +511,7 @@ def account_takeover_by_email(checked: CheckedApp, claims: dict[str, Any]) -> No
     sent = {name: value for name, value in claims.items() if name != "first" and value is not None}
 
     def change(about: Any) -> Any:
-        about = with_subject(named(about, MALLORY), like(subject_of(about), "4000006"))
+        about = with_subject(with_name(about, MALLORY), like(subject_of(about), "4000006"))
         kept = inner(about, lambda own: {name: own[name] for name in own if name != "email_verified"})
         return inner(kept, lambda own: {**own, **sent})
 
@@ -530,7 +531,7 @@ def account_takeover_by_email(checked: CheckedApp, claims: dict[str, Any]) -> No
             checked.log_in(victim, ADA)
         _assert_not_mixed_up(checked, people)
         if further_source(other) is None and checked.logged_in_name(attacker) is not None:
-            assert_logged_in(checked, attacker, page, MALLORY)  # an app may refuse a second account with this address
+            assert_logged_in(checked, attacker, page, MALLORY)  # an app may also refuse this
 
 
 row(
@@ -574,7 +575,7 @@ def similar_subjects(checked: CheckedApp, subjects: tuple[str, str]) -> None:
         raise NotApplicable("its provider's subjects are numbers")
     people = {checked.new_browser(): "Nora First", checked.new_browser(): "Otto Second"}
     for (browser, name), subject in zip(people.items(), subjects, strict=True):
-        page = log_in_with(checked, browser, GRACE, _becomes(name, name.lower().replace(" ", "."), subject))
+        page = log_in_with(checked, browser, GRACE, _with_name_and_subject(name, subject))
         assert_handled(checked, browser, page)
     _assert_not_mixed_up(checked, people)
 
@@ -597,7 +598,7 @@ def subject_as_number_or_text(checked: CheckedApp, subjects: tuple[int, str]) ->
 
 
 def _with_name_and_subject(name: str, subject: Any) -> Change:
-    return lambda about: with_subject(named(about, name), subject)
+    return lambda about: with_subject(with_name(about, name), subject)
 
 
 row(

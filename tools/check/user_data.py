@@ -135,18 +135,18 @@ def subject_of(profile: Any) -> Any:
     return found.get("sub", found.get("id"))
 
 
-def named(profile: Any, name: str) -> Any:
-    """Return the profile with another full name, and with the given name, user name and e-mail address of that name."""
+def with_name(profile: Any, name: str) -> Any:
+    """Return the profile with another name."""
     first, _, last = name.partition(" ")
-    dotted = ".".join(name.lower().split())
     own = {"given_name": first, "family_name": last, "first_name": first, "last_name": last}
-    own |= {"email": f"{dotted}@example.com", **dict.fromkeys(USERNAMES, dotted)}
     return inner(profile, lambda found: {**found, "name": name, **{key: own[key] for key in own if key in found}})
 
 
-def with_email(profile: Any, email: str) -> Any:
-    """Return the profile with another e-mail address."""
-    return inner(profile, lambda own: {**own, "email": email})
+def named(profile: Any, name: str) -> Any:
+    """Return the profile with another name, and with a user name and an e-mail address of that name."""
+    dotted = ".".join(name.lower().split())
+    own = {"email": f"{dotted}@example.com", **dict.fromkeys(USERNAMES, dotted)}
+    return inner(with_name(profile, name), lambda found: {**found, **{key: own[key] for key in own if key in found}})
 
 
 def with_username(profile: Any, username: str) -> Any:
