@@ -104,11 +104,11 @@ def create_tables():
         db.create_all()
         missing = missing_columns()
     except SQLAlchemyError as error:
-        sys.exit(f"The database cannot be used: check DATABASE_URL. {reason(error)}")
+        sys.exit(f"DATABASE_URL is a database that cannot be used: {reason(error).rstrip('.')}.")
     if missing:
         sys.exit(
-            f"The database has tables of another app or of an older version, without {', '.join(missing)}: "
-            f"set DATABASE_URL to an empty database, or delete instance/users.db if you can do without its accounts."
+            f"DATABASE_URL is a database of another app or of an older version, without {', '.join(missing)}: "
+            f"set it to an empty one, or delete instance/users.db if you can do without its accounts."
         )
 
 

@@ -91,7 +91,7 @@ def test_accounts_survive_a_restart(shared_app, browser):
 
 def test_stops_without_a_database(make_app):
     """The app stops at the start with a sentence that names the setting."""
-    with pytest.raises(RuntimeError, match="check DATABASE_URL"):
+    with pytest.raises(RuntimeError, match="DATABASE_URL is a database that cannot be used"):
         make_app(FOLDER, DATABASE_URL="postgresql://user@127.0.0.1:9/none?connect_timeout=2")
 
 
