@@ -45,7 +45,6 @@ from .checked_app import (
     assert_no_crash,
     assert_refused,
     parameters,
-    start,
     with_parameters,
 )
 from .known_keys import KNOWN_KEYS
@@ -368,7 +367,9 @@ def missing_secret_key(checked: CheckedApp) -> None:
         home = shutil.copytree(checked.app.home, Path(where) / "app", ignore=shutil.ignore_patterns("*.log"))
         app = App(checked.folder, f"http://localhost:{port}", home, environment)
         try:
-            start(app)  # it waits until the app responds or has ended
+            checked.start(app)  # it waits until the app responds or has ended
+        except TimeoutError:
+            raise AttackWorked("the app runs at a public URL without SECRET_KEY") from None
         except RuntimeError:
             if app.process.returncode == 0 or "Traceback" in app.log:
                 raise AttackWorked(f"status {app.process.returncode}: {app.log[-200:]}") from None
@@ -766,7 +767,7 @@ def plain_http_provider(checked: CheckedApp) -> None:
         app.home = Path(shutil.copytree(checked.app.home, site / "app", ignore=shutil.ignore_patterns("*.log")))
         stack.callback(app.stop)
         try:
-            start(app)
+            checked.start(app)
         except RuntimeError as error:
             if "Traceback" in str(error):
                 raise Crashed(str(error)[-300:]) from None

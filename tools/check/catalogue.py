@@ -30,6 +30,7 @@ NEEDS = {
     "refresh": "it uses no refresh token",
     "own process": "this cannot be done from outside: the suite has to start the app itself",
 }
+NO_RESPONSE = "no complete response to"
 NOTHING_TRIED = "there is nothing here that this attack could change"
 
 
@@ -147,7 +148,7 @@ def outcome_of(action: Callable[[], object], checked: CheckedApp) -> Outcome:
     except (ConnectionResetError, HTTPException) as error:
         method, url = checked.requests[-1] if checked.requests else ("", "")
         if url.startswith(f"{checked.url}/"):
-            return Outcome(Verdict.CRASH, f"no complete response to {method} {urlsplit(url).path}: {error}")
+            return Outcome(Verdict.CRASH, f"{NO_RESPONSE} {method} {urlsplit(url).path}: {error}")
         return Outcome(Verdict.BROKEN, f"{type(error).__name__}: {error}")
     except Exception as error:  # an error of the case itself says nothing about the app
         return Outcome(Verdict.BROKEN, f"{type(error).__name__}: {error}")

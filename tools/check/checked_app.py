@@ -59,9 +59,8 @@ class CheckedApp:
     `relay`, `app` and `instances` are None when the app was not started by this repository. `instances` start further
     instances of the app. The clock of the app is ahead by the seconds in the file `clock`, if it has one. `others` are
     the CheckedApp objects of the same app's other providers. `requests` are those that browsers sent so far, and
-    `other_acts` counts what else was done: a fault, or a look at the messages of a login.
-    `login` is the link that begins its logins; None: the first that is found. `given` are the facts of the developer's
-    file.
+    `other_acts` counts what else was done: faults, starts, and looks at the messages of a login. `login` is the link
+    that begins its logins; None: the first that is found. `given` are the facts of the developer's file.
     """
 
     url: str
@@ -106,6 +105,11 @@ class CheckedApp:
     def public(self) -> App | None:
         """The instance with the URL https://app.example.com, started at its first use."""
         return self.instances.public if self.instances else None
+
+    def start(self, app: App) -> None:
+        """Start one more instance of the app: also a refusal to start is the result of an attack."""
+        self.other_acts += 1
+        start(app)
 
     @property
     def acts(self) -> int:

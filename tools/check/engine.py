@@ -22,7 +22,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from urllib.parse import urlsplit
 
 from fake_provider import RunningProvider, serve
@@ -31,6 +30,7 @@ from tools.places import ROOT
 from .apps import login_folders, provider_names
 from .catalogue import (
     NEEDS,
+    NO_RESPONSE,
     Outcome,
     Row,
     Variant,
@@ -43,6 +43,7 @@ from .catalogue import (
     try_variant,
 )
 from .checked_app import CheckedApp
+from .errors import AttackWorked, LoginFailed
 from .facts import AppFacts, find_facts
 from .instances import Instances, version
 from .relay import Collector, Relay
@@ -52,6 +53,7 @@ from .selection import Selection, all_rows, is_selected, parse_selection
 NO_LOGIN = "no login works: see RP-01"
 ENDED = "the app has ended"
 MIN_VARIANTS = 25  # that a further lane must find waiting: starting the app there takes as long as these
+MAX_END = 1.0  # seconds from the last response of a process to its end
 LANES = 3  # for all apps: each keeps its app and its provider busy as well
 
 OnOutcome = Callable[[str, str, Outcome], None]  # called with the row, the variant and its outcome, as they come
@@ -109,7 +111,7 @@ class Lane:
 
         Raises RuntimeError with the app's output when it does not start.
         """
-        if not self._is_ready_for(job):
+        if not self.is_ready_for(job):
             if self.instances is not None:
                 self.instances.stop()
             self._number += 1
@@ -119,7 +121,8 @@ class Lane:
             self._checked[is_verbose] = self._make(self.instances, provider_names(job.folder), is_verbose)
         return self._checked[is_verbose]
 
-    def _is_ready_for(self, job: Job) -> bool:
+    def is_ready_for(self, job: Job) -> bool:
+        """Tell whether the app of this job runs here, and its files have not changed."""
         now = self.instances
         return (
             now is not None
@@ -225,10 +228,14 @@ class Run:
         """Tell whether a login at this provider works; if none does, the reason is noted as the outcome of RP-01."""
         if self.ended is not None or name in self._unusable or checked is None:
             return False
-        try:
-            outcome = outcome_of(lambda: checked.successful_login, checked)
-        except Exception as error:
-            outcome = Outcome(Verdict.FAIL, str(error))
+
+        def log_in() -> None:
+            try:
+                checked.successful_login  # noqa: B018 - it is kept
+            except LoginFailed as error:
+                raise AttackWorked(str(error)) from None
+
+        outcome = outcome_of(log_in, checked)
         if outcome.verdict is Verdict.PASS:
             return True
         self._refuse(name, self._or_ended(checked, outcome))
@@ -309,11 +316,14 @@ class Run:
 
 def end_of(checked: CheckedApp, outcome: Outcome) -> str | None:
     """Return the sentence with the request that ended the app; None while it runs."""
-    if checked.app is not None:
-        if not checked.app.has_ended:
-            return None
-    elif outcome.verdict.is_good or is_listening(checked.url):
+    if outcome.verdict.is_good and checked.app is None:
         return None
+    is_reset = outcome.sentence.startswith(NO_RESPONSE)  # a process that ends closes its connections before its port
+    end = time.monotonic() + (MAX_END if is_reset else 0)
+    while checked.app.has_ended is False if checked.app else is_listening(checked.url):
+        if time.monotonic() >= end:
+            return None
+        time.sleep(0.02)
     own = [(method, url) for method, url in checked.requests if url.startswith(f"{checked.url}/")]
     method, url = own[-1] if own else ("", "")
     return f"the app ended at the request {method} {urlsplit(url).path}" if own else "the app ended before any request"
@@ -338,11 +348,11 @@ class Engine:
         self.provider = provider  # of the running app that `attack_url` attacks
         self._stack = ExitStack()
         self._lock = threading.Lock()
-        self._lanes: SimpleQueue[Lane | None] = SimpleQueue()  # free ones; None for one that has not been started
-        for _ in range(lanes):
-            self._lanes.put(None)
-        self._slow_lanes: SimpleQueue[Lane] = SimpleQueue()  # free ones; they share a provider
+        self._is_free = threading.Semaphore(lanes)
+        self._lanes: list[Lane | None] = [None] * lanes  # free ones; None for one that has not been started
+        self._slow_lanes: list[Lane | None] = []  # free ones; they share a provider
         self._slow_provider: RunningProvider | None = None
+        self._slow_lock = threading.Lock()
         self._runs: list[Run] = []  # that have begun
         self._jobs = 0  # that have not begun
         self._numbers = itertools.count()
@@ -416,18 +426,16 @@ class Engine:
 
     def _run(self, job: Job, on_outcome: OnOutcome, has_controls: bool) -> AppResult:
         run = Run(job, job.providers or provider_names(job.folder), on_outcome, has_controls)
-        lane = self._lanes.get()
+        self._is_free.acquire()
+        lane = self._take(self._lanes, job)
         with self._lock:
             self._jobs -= 1
             self._runs.append(run)
         with ThreadPoolExecutor() as pool:
             works = [pool.submit(self._work_slowly, run)] if run.slow else []
             works.append(pool.submit(self._work, run, lane))
-            while self._jobs == 0 and run.number_waiting > MIN_VARIANTS * len(works):
-                try:
-                    works.append(pool.submit(self._work, run, self._lanes.get_nowait()))
-                except Empty:
-                    break
+            while self._jobs == 0 and run.number_waiting > MIN_VARIANTS * len(works) and self._is_free.acquire(False):
+                works.append(pool.submit(self._work, run, self._take(self._lanes, job)))
             for work in works:
                 work.result()
         with self._lock:
@@ -445,7 +453,9 @@ class Engine:
                     waiting = [] if self._jobs else [each for each in self._runs if each.number_waiting > MIN_VARIANTS]
                     next_run = max(waiting, key=lambda each: each.number_waiting, default=None)
         finally:
-            self._lanes.put(lane)
+            with self._lock:
+                self._lanes.append(lane)
+            self._is_free.release()
 
     def _work_in(self, lane: Lane, run: Run) -> None:
         if not run.number_waiting:
@@ -461,19 +471,28 @@ class Engine:
         run.work(checked_apps)
 
     def _work_slowly(self, run: Run) -> None:
-        try:
-            lane = self._slow_lanes.get_nowait()
-        except Empty:
-            with self._lock:
+        lane = self._take(self._slow_lanes, run.job)
+        if lane is None:
+            with self._slow_lock:
                 if self._slow_provider is None:
                     self._slow_provider = self._stack.enter_context(serve())
-                lane = self._new_lane(self._slow_provider)
+            lane = self._new_lane(self._slow_provider)
         try:
             run.work_slowly(lane.checked_apps(run.job, is_verbose=True))
         except (RuntimeError, TimeoutError) as error:
             run.give_up(Outcome(Verdict.FAIL, str(error)))
         finally:
-            self._slow_lanes.put(lane)
+            with self._lock:
+                self._slow_lanes.append(lane)
+
+    def _take(self, lanes: list[Lane | None], job: Job) -> Lane | None:
+        """Take the free lane where this app runs, else one that has not been started, else the one used longest ago."""
+        with self._lock:
+            ready = [lane for lane in lanes if lane is not None and lane.is_ready_for(job)]
+            lane = next(iter(ready), None if None in lanes else next(iter(lanes), None))
+            if lane in lanes:
+                lanes.remove(lane)
+            return lane
 
     def _start_lane(self) -> Lane:
         return self._new_lane(self._stack.enter_context(serve()))
