@@ -91,6 +91,9 @@ def test_an_unchanged_app_keeps_running(engine, starts, change):
     assert verdicts(first) == {"RP-68": Verdict.PASS}
     assert verdicts(second) == {"RP-68": Verdict.FAIL}
 
+    engine.attack(FOLDER, parse_selection("RP-68 d"), source=source)
+    assert len(starts) == 3  # an attack that worked may have left something behind
+
 
 def test_starts_further_instances_when_a_variant_needs_them(engine, starts, change):
     """Only a variant that needs the public or the verbose instance has it started."""

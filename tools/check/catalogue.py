@@ -161,8 +161,7 @@ def control(checked: CheckedApp) -> Outcome:
         if checked.has_faults:
             checked.clear_faults()
         browser = checked.new_browser()
-        checked.log_in(browser, ADA)
-        found = checked.logged_in_name(browser)
+        found = checked.name_after(browser, checked.log_in(browser, ADA))
     except (Crashed, TimedOut, TooManyRedirects) as error:
         return Outcome(Verdict.CRASH, f"afterwards, a login that should work: {error}")
     except Exception as error:

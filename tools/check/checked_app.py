@@ -297,8 +297,12 @@ class CheckedApp:
 
     def open_user_page(self, browser: Browser) -> Page:
         """Open the page that names the user, in most apps the home page, and stay in the app."""
+        return browser.open(self._user_page_url, stop_at=self.leaves_app)
+
+    @property
+    def _user_page_url(self) -> str:
         path = self.given.user_page or ("" if "shown_name" not in vars(self) else self.shown_name.path)
-        return browser.open(self.absolute(path) if path else self.home_url, stop_at=self.leaves_app)
+        return self.absolute(path) if path else self.home_url
 
     def home_page(self, browser: Browser) -> Page:
         """Open the page that names the user. Raises Crashed when it is an error of the app's own."""
@@ -309,16 +313,22 @@ class CheckedApp:
         """How the app's page names a user. Raises LoginFailed when it does not."""
         return probes.shown_name_of(self, GRACE)
 
+    def name_after(self, browser: Browser, page: Page) -> str | None:
+        """Return the name of the logged-in user after this page, which may be the page that names the user already."""
+        is_user_page = page.status == 200 and page.redirects and page.url == self._user_page_url
+        return (self._name_on(page, browser) if is_user_page else None) or self.logged_in_name(browser)
+
     def logged_in_name(self, browser: Browser) -> str | None:
         """Return the name of the user whom the app's page shows as logged in, or None for an anonymous visitor.
 
         Where the page shows an e-mail address or a user name, it is the full name of the user to whom this belongs.
         Raises NotApplicable when it belongs to the users of two browsers of this case.
         """
-        place = self.shown_name
         page = self.home_page(browser)
-        if page.location:
-            return None  # a page for users who are logged in: it begins a login
+        return None if page.location else self._name_on(page, browser)  # a page for users alone begins a login
+
+    def _name_on(self, page: Page, browser: Browser) -> str | None:
+        place = self.shown_name
         text = page.parsed.joined
         if place.kind == "full name" and place.is_marked:
             return place.read(text)
@@ -659,7 +669,7 @@ def assert_refused(checked: CheckedApp, browser: Browser, page: Page, user_befor
 def assert_logged_in(checked: CheckedApp, browser: Browser, page: Page, name: str = ADA) -> None:
     """Assert that the app accepted the login: no crash, and exactly this person is logged in."""
     assert_no_crash(page)
-    found = checked.logged_in_name(browser)
+    found = checked.name_after(browser, page)
     if found is None or not found.startswith(name):
         raise AttackWorked(f"the home page names {found or 'no user'} instead of {name} (status {page.status})")
     checked.acts_at_login = checked.acts

@@ -96,6 +96,7 @@ class Lane:
         self.collector = Collector()
         self.instances: Instances | None = None
         self._where = where
+        self.is_used_up = False  # an attack that worked may have left something behind in the app
         self._number = 0
         self._checked: dict[bool, list[CheckedApp]] = {}  # by whether they are of the verbose instance
 
@@ -116,6 +117,7 @@ class Lane:
                 self.instances.stop()
             self._number += 1
             self._checked = {}
+            self.is_used_up = False
             self.instances = Instances(job.folder, self._where / str(self._number), self.relay, job.source)
         if is_verbose not in self._checked:
             self._checked[is_verbose] = self._make(self.instances, provider_names(job.folder), is_verbose)
@@ -126,6 +128,7 @@ class Lane:
         now = self.instances
         return (
             now is not None
+            and not self.is_used_up
             and (now.folder, now.source, now.version) == (job.folder, job.source, version(job.source / job.folder))
             and not any(checked.app and checked.app.has_ended for each in self._checked.values() for checked in each)
         )
@@ -176,6 +179,13 @@ class Run:
     def number_waiting(self) -> int:
         """How many variants wait for a lane."""
         return sum(len(variants) for _, _, variants in list(self._waiting))
+
+    @property
+    def has_findings(self) -> bool:
+        """Whether an attack has worked so far."""
+        with self._lock:
+            rows = [outcomes for found in self._found.values() for outcomes in found.values()]
+            return any(not outcome.verdict.is_good for outcomes in rows for outcome in outcomes.values())
 
     def work(self, checked_apps: Iterable[CheckedApp]) -> None:
         """Run the rows that wait, one after the other, until there are none."""
@@ -469,6 +479,7 @@ class Engine:
         for checked in checked_apps:
             checked.ignored_until = 0  # the numbers of the messages may begin again
         run.work(checked_apps)
+        lane.is_used_up = run.has_findings
 
     def _work_slowly(self, run: Run) -> None:
         lane = self._take(self._slow_lanes, run.job)
@@ -479,6 +490,7 @@ class Engine:
             lane = self._new_lane(self._slow_provider)
         try:
             run.work_slowly(lane.checked_apps(run.job, is_verbose=True))
+            lane.is_used_up = run.has_findings
         except (RuntimeError, TimeoutError) as error:
             run.give_up(Outcome(Verdict.FAIL, str(error)))
         finally:
