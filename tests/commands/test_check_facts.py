@@ -1,7 +1,9 @@
 """What `check` finds out about an app before the attacks: each kind is shown by a tiny app over HTTP."""
 
+import re
 import socket
 import threading
+from dataclasses import fields
 from http.client import HTTPMessage
 
 import pytest
@@ -18,6 +20,7 @@ from tools.check.given_facts import GivenFacts
 from tools.check.page_parser import parse
 from tools.check.selection import parse_selection
 from tools.check.session_cookie import format_of, is_random_id, key_of
+from tools.places import ROOT
 
 BUTTON = '<form method="post" action="{prefix}/login"><input type="hidden" name="token" value="{token}">'
 
@@ -488,6 +491,17 @@ def test_reads_a_facts_file(tmp_path):
     facts = read_facts_file(file)
 
     assert (facts.login, facts.logout, facts.reads, facts.user_page) == (["/a", "POST /b"], "none", ["ID token"], "/me")
+
+
+def test_the_documentation_has_each_key(tmp_path):
+    """The example of docs/check.md is a valid file, with each key."""
+    page = (ROOT / "docs" / "check.md").read_text("utf-8")
+    text = re.search(r"```toml\n(# facts.toml\n.*?)```", page, re.S).group(1)
+    file = tmp_path / "facts.toml"
+    file.write_text(re.sub(r"certificate = .*", "", text), "utf-8")  # the certificate itself is not there
+
+    read_facts_file(file)
+    assert re.findall(r"^(\w+) =", text, re.M) == [item.name for item in fields(GivenFacts)]
 
 
 @pytest.mark.parametrize(
