@@ -54,7 +54,7 @@ NO_LOGIN = "no login works: see RP-01"
 ENDED = "the app has ended"
 MIN_VARIANTS = 25  # that a further lane must find waiting: starting the app there takes as long as these
 MAX_END = 1.0  # seconds from the last response of a process to its end
-LANES = 3  # for all apps: each keeps its app and its provider busy as well
+LANES = 2  # each keeps its app and its provider busy as well
 
 OnOutcome = Callable[[str, str, Outcome], None]  # called with the row, the variant and its outcome, as they come
 Found = dict[str, dict[str, Outcome]]  # by row and variant
