@@ -1,8 +1,13 @@
 """The rows on small apps: a right one passes, however it is written, and a broken one fails."""
 
+import base64
 import json
+import secrets
+import string
 import subprocess
 import sys
+import time
+import uuid
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,6 +23,7 @@ from tools.check import (  # noqa: F401 - they add the rows
     cases_session,
 )
 from tools.check.apps import wait_for
+from tools.check.cases_request import MIN_BITS, random_bits
 from tools.check.catalogue import ROWS, Verdict, letter, try_variant
 from tools.check.checked_app import CheckedApp
 from tools.check.relay import Collector
@@ -61,6 +67,7 @@ RIGHT = {  # an app that is right, by the options in which it differs, and the r
 
 NOT_CONCERNED = {  # a row that has nothing to try on an app: its options, the variant, and words of the reason
     "no profile for RP-36": ({"reads": "id_token"}, "RP-36 a", "it requests no profile"),
+    "no profile for RP-37": ({"reads": "id_token"}, "RP-37", "RP-51 has the subjects of ID tokens"),
     "no profile for RP-34": ({"reads": "id_token"}, "RP-34 b", "it requests no profile"),
     "no access token for RP-30": ({"reads": "id_token"}, "RP-30 a", "it uses no access token"),
     "no access token for RP-31": ({"reads": "id_token"}, "RP-31 b", "it uses no access token"),
@@ -69,6 +76,8 @@ NOT_CONCERNED = {  # a row that has nothing to try on an app: its options, the v
     "no state for RP-03": ({"sends_state": False}, "RP-03", "it sends no state"),
     "no state for RP-07": ({"sends_state": False}, "RP-07", "it sends no state"),
     "a nonce for RP-22": ({"reads": "id_token", "sends_pkce": False}, "RP-22", "its nonce ties the code"),
+    "one provider for RP-24": ({}, "RP-24 a b c", "a mix-up needs two providers"),
+    "the choice of the client for RP-49": ({"reads": "id_token"}, "RP-49 h i", "the client's choice"),
     "no text in the cookie for RP-62": ({"accounts": True}, "RP-62 c", "its sessions are on the server"),
 }
 BROKEN = {  # an app with a flaw: its options, the variants that fail, and words of the sentence
@@ -84,7 +93,7 @@ BROKEN = {  # an app with a flaw: its options, the variants that fail, and words
     "an error of the app": ({"catches": False}, "RP-14 a, RP-36 a, RP-32 j", "status 500"),
     "an error of the app, with the ID token": (
         {"catches": False, "reads": "id_token"},
-        "RP-32 f j, RP-37 a",
+        "RP-32 f j, RP-51 a",
         "status 500",
     ),
     "accounts by e-mail": ({"accounts": "e-mail"}, "RP-65 d", "is logged in as"),
@@ -174,3 +183,31 @@ def test_a_broken_app_fails(provider, options, chosen, words):
     bad = {key: outcome for key, outcome in found.items() if outcome.verdict in (Verdict.FAIL, Verdict.CRASH)}
     assert {id for id, _ in bad} == {words.split()[0] for words in chosen.split(", ")}, found
     assert all(words in outcome.sentence for outcome in bad.values()), bad
+
+
+def jwt():
+    """Return a state as some libraries send it: a JSON Web Token with a random member."""
+    parts = [b'{"alg":"HS256","typ":"JWT"}', json.dumps({"csrf": secrets.token_urlsafe(16), "next": "/"}).encode()]
+    parts.append(secrets.token_bytes(32))
+    return ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts)
+
+
+@pytest.mark.parametrize(
+    ("make", "is_long", "is_short"),
+    [
+        (lambda: secrets.token_urlsafe(16), True, False),
+        (lambda: str(uuid.uuid4()), True, False),
+        (jwt, True, False),
+        (lambda: "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(16)), False, False),
+        (lambda: secrets.token_hex(4), False, True),
+        (lambda: f"{secrets.randbelow(10**6):06}", False, True),
+        (lambda: f"login-{time.time()}", False, True),
+    ],
+    ids=["128 bits", "a UUID", "a JWT", "16 characters", "32 bits", "six digits", "the time"],
+)
+def test_counts_the_random_bits(make, is_long, is_short):
+    """A state needs 128 random bits, or the 122 of a UUID, and a nonce 64; a constant part of it does not count."""
+    bits = random_bits([make() for _ in range(55)])
+
+    assert (bits >= MIN_BITS["state"]) is is_long
+    assert (bits < MIN_BITS["nonce"]) is is_short

@@ -70,6 +70,11 @@ def assert_not_another_user(checked: CheckedApp, browser: Browser, page: Page, p
         raise AttackWorked(f"the home page names {found}, and named {person} before")
 
 
+def is_of_this_repository(checked: CheckedApp) -> bool:
+    """Tell whether this repository has started the app: its apps do what the specifications leave to the client."""
+    return checked.app is not None
+
+
 def require_state(checked: CheckedApp) -> None:
     """Raise NotApplicable for an app that sends no state."""
     if not checked.response_parameters.get("state"):

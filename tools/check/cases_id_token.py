@@ -22,7 +22,7 @@ from fake_provider import free_port
 
 from . import relay
 from .apps import App
-from .attack_steps import send_attack
+from .attack_steps import is_of_this_repository, send_attack
 from .browser import Browser, Page
 from .cases_responses import EVIL, assert_access_token_unused, with_token_fault
 from .catalogue import row, variants
@@ -353,12 +353,22 @@ row(
         "e nbf in an hour": lambda now: _claims(nbf=now + 3600),
         "f iat in an hour": lambda now: _claims(iat=now + 3600),
         "g iat missing": lambda now: _id_token(remove=["iat"]),
-        "h iat a week ago": lambda now: _claims(iat=now - 7 * 86_400),
-        "i iat ten years ago": lambda now: _claims(iat=now - 10 * 365 * 86_400),
     },
 )
 def wrong_times(checked: CheckedApp, make) -> None:
     _refused(checked, make(int(time.time())))
+
+
+@variants("RP-49", {"h iat a week ago": 7 * 86_400, "i iat ten years ago": 10 * 365 * 86_400})
+def old_id_token(checked: CheckedApp, seconds: int) -> None:
+    change = _claims(iat=int(time.time()) - seconds)
+    with_token_fault(checked, change, assert_refused if is_of_this_repository(checked) else _assert_age_is_choice)
+
+
+def _assert_age_is_choice(checked: CheckedApp, browser: Browser, page: Page) -> None:
+    assert_handled(checked, browser, page)
+    if checked.logged_in_name(browser) is not None:
+        raise NotApplicable("how old an ID token may be is the client's choice (OpenID Connect Core 3.1.3.7, 10)")
 
 
 @variants("RP-49", {"j iat a minute ago": lambda now: _claims(iat=now - 60)})

@@ -19,6 +19,7 @@ from .attack_steps import (
     TEMPLATE,
     assert_can_still_log_in,
     assert_shown_as_text,
+    is_of_this_repository,
     send_attack,
     with_query,
 )
@@ -83,9 +84,18 @@ def wrong_iss(checked: CheckedApp, change) -> None:
     response = checked.authorization_response(browser)
     checked.ignore_earlier_messages()
     changed = with_parameters(response, iss=change(parameters(response)["iss"]))
-    assert_refused(checked, browser, send_attack(checked, browser, changed))
+    page = send_attack(checked, browser, changed)
+    if not is_of_this_repository(checked) and _cannot_be_mixed_up(checked):
+        assert_handled(checked, browser, page)
+        if checked.logged_in_name(browser) is not None:
+            raise NotApplicable("a mix-up needs two providers with one redirect URI (RFC 9700 section 4.4.2)")
+    assert_refused(checked, browser, page)
     assert_no_token_request(checked)
     assert_can_still_log_in(checked, browser)
+
+
+def _cannot_be_mixed_up(checked: CheckedApp) -> bool:
+    return all(other.redirect_uri != checked.redirect_uri for other in checked.others)
 
 
 @variants("RP-24", {"d in an error response": EVIL})
@@ -685,8 +695,9 @@ def unusable_subject(checked: CheckedApp, value: tuple[Any]) -> None:
     def change(about: Any) -> Any:
         return with_subject(about, value[0])
 
-    if checked.profile_endpoints:
-        _refuses_profile(checked, body=json.dumps(change(checked.profile)))
+    if not checked.profile_endpoints:
+        raise NotApplicable("it requests no profile: RP-51 has the subjects of ID tokens")
+    _refuses_profile(checked, body=json.dumps(change(checked.profile)))
     if checked.has_id_token:  # the profile has the same subject: two missing subjects are not equal
         browser = checked.new_browser()
         assert_refused(checked, browser, log_in_with(checked, browser, ADA, change))

@@ -706,7 +706,7 @@ def error_injection(checked: CheckedApp, text: str) -> None:
 def error_injection_by_token_endpoint(checked: CheckedApp, text: str) -> None:
     browser = checked.new_browser()
     response = checked.authorization_response(browser)
-    error = {"error": text, "error_description": "<script>alert(1)</script>" + text}
+    error = dict.fromkeys(("error", "error_description"), f"<script>alert(1)</script>{text}")
     with faults_cleared(checked):
         checked.inject_fault("token", status=400, body=json.dumps(error))
         page = send_attack(checked, browser, response)
