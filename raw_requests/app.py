@@ -13,7 +13,7 @@ from urllib.parse import urlencode, urlsplit
 import requests
 from flask import Flask, abort, flash, redirect, render_template, request, session, url_for
 from flask_login import current_user, login_user, logout_user
-from models import connect, find_or_create
+from models import connect, find_or_create, reason
 from providers import OAUTH2_PROVIDERS
 from settings import PORT, URL, https, on_this_machine, origin, secret_key
 from sqlalchemy.exc import SQLAlchemyError
@@ -183,7 +183,8 @@ def read_json(response):
     if response.status_code == 200 and isinstance(fields, dict | list) and not has_error:
         return fields
     problem = f"{response.url} returned status {response.status_code}: {reason or 'without a reason'}"
-    raise requests.HTTPError(problem) if has_error or response.status_code in (400, 401) else ValueError(problem)
+    is_refusal = response.status_code in (400, 401) or response.status_code == 200 and has_error
+    raise requests.HTTPError(problem) if is_refusal else ValueError(problem)
 
 
 def check_token(token):
@@ -289,7 +290,7 @@ def problem(error):
 
 @app.errorhandler(SQLAlchemyError)
 def database_problem(error):
-    app.logger.error("The database: %r", error)
+    app.logger.error("The database: %s", reason(error))
     title = "Login failed" if request.endpoint == "oauth2_callback" else "Service Unavailable"
     sentence = "The database does not respond. Please try again later."
     return render_template("problem.html", title=title, problem=sentence, url=""), 503

@@ -12,7 +12,7 @@ from flask_login import LoginManager, UserMixin
 from flask_sqlalchemy import SQLAlchemy
 from settings import optional
 from sqlalchemy import inspect, make_url
-from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 db = SQLAlchemy()
 login_manager = LoginManager()
@@ -60,12 +60,8 @@ def connect(app):
     db.init_app(app)
     # No current_user in every template: the page that says that the database does not respond would query it.
     login_manager.init_app(app, add_context_processor=False)
-    try:
-        with app.app_context():
-            db.create_all()
-            check_columns()
-    except SQLAlchemyError as error:
-        sys.exit(f"The database does not respond: check DATABASE_URL. {error}")
+    with app.app_context():
+        create_tables()
 
 
 def keep_files_private(folder):
@@ -83,19 +79,28 @@ def database_url():
             url = url.set(drivername="postgresql+psycopg")
         url.get_dialect().import_dbapi()
         return url
-    except (ArgumentError, ImportError, ValueError):  # no error text: it can hold the password
+    except (SQLAlchemyError, ImportError, ValueError):  # their messages can have the password
         sys.exit(
             "DATABASE_URL cannot be used: it is no URL, or no driver for such a database is installed. "
-            "Write postgresql://name:password@host/database, or leave it empty for SQLite."
+            "Write postgresql://name:password@host/database, or leave it empty for a file of SQLite."
         )
 
 
-def check_columns():
-    """Stop if the table is of another app or of an older version of this one: create_all does not change tables."""
-    found = {column["name"] for column in inspect(db.engine).get_columns(User.__tablename__)}
-    missing = set(User.__table__.columns.keys()) - found
-    if missing:
+def create_tables():
+    """Create the tables, or stop the app if the database cannot be used or has the tables of another app."""
+    try:
+        db.create_all()
+        found = {column["name"] for column in inspect(db.engine).get_columns(User.__tablename__)}
+    except SQLAlchemyError as error:
+        sys.exit(f"DATABASE_URL is a database that cannot be used: {reason(error).rstrip('.')}.")
+    missing = [column.name for column in User.__table__.columns if column.name not in found]
+    if missing:  # create_all changes no existing table
         sys.exit(
-            f"The table {User.__tablename__} in this database lacks {', '.join(sorted(missing))}: it is of "
-            "another app, or of an older version of this one. Set DATABASE_URL to an empty database."
+            f"DATABASE_URL is a database of another app or of an older version, without {', '.join(missing)}: "
+            "set it to an empty one, or delete instance/db.sqlite if you can do without its accounts."
         )
+
+
+def reason(error):
+    """Return the first line of the driver's message: the others, and SQLAlchemy's own, have the users' data."""
+    return f"{type(error).__name__}: {getattr(error, 'orig', None) or error}".splitlines()[0][:300]

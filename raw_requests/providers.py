@@ -3,7 +3,7 @@
 New since step 3: a second provider takes a second row, and no change in app.py.
 """
 
-from settings import optional, provider_url, setting
+from settings import issuer, provider_url, setting
 
 
 def if_verified(profile):
@@ -24,7 +24,7 @@ OAUTH2_PROVIDERS = {
         "client_secret": setting("GOOGLE_CLIENT_SECRET"),
         "authorize_url": provider_url("GOOGLE_URL") + "/o/oauth2/auth",
         "token_url": provider_url("GOOGLE_URL") + "/o/oauth2/token",
-        "issuer": optional("GOOGLE_ISSUER") or None,
+        "issuer": issuer("GOOGLE_ISSUER"),
         "userinfo": {
             "url": provider_url("GOOGLE_API_URL") + "/oauth2/v3/userinfo",
             "subject": lambda profile: profile["sub"],
@@ -43,7 +43,7 @@ OAUTH2_PROVIDERS = {
         "client_secret": setting("GITHUB_CLIENT_SECRET"),
         "authorize_url": provider_url("GITHUB_URL") + "/login/oauth/authorize",
         "token_url": provider_url("GITHUB_URL") + "/login/oauth/access_token",
-        "issuer": optional("GITHUB_ISSUER") or None,  # GitHub sends iss since 2026; if it stops, leave this empty
+        "issuer": issuer("GITHUB_ISSUER"),  # GitHub sends iss since 2026; if it stops, leave this empty
         "userinfo": {
             "url": provider_url("GITHUB_API_URL") + "/user",
             "emails_url": provider_url("GITHUB_API_URL") + "/user/emails",

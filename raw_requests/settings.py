@@ -27,6 +27,18 @@ def setting(name):
     return optional(name) or sys.exit(f"{name} is missing: set it in .env, as .env.example shows.")
 
 
+def provider_url(name):
+    check_provider_url(name, setting(name))
+    return setting(name).rstrip("/")
+
+
+def issuer(name):
+    """Return what the provider sends as iss, or None for a provider without it."""
+    if optional(name):
+        check_provider_url(name, optional(name))
+    return optional(name) or None
+
+
 PORT = optional("PORT") or "5000"
 URL = (optional("URL") or f"http://localhost:{PORT}").lower().rstrip("/")
 
@@ -57,15 +69,13 @@ def check_own_url():
         sys.exit(f"URL is {URL!r}: write scheme, host and port, such as https://your.host or http://localhost:5000.")
 
 
-def provider_url(name):
-    """Return a URL of the provider. Stop the app if code, secret and token would not be encrypted on the way."""
-    url = setting(name).rstrip("/")
+def check_provider_url(name, url):
+    """Stop the app if a URL of the provider cannot be used, or if code, secret and token would not be encrypted."""
     if not is_url(url):
-        sys.exit(f"{name} is {url!r}: write a whole URL, such as https://provider.example.")
+        sys.exit(f"{name} is {url!r}: write a whole URL, such as https://provider.example/path.")
     near = on_this_machine or urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
     if urlsplit(url).scheme == "http" and not near:
         sys.exit(f"{name} is {url!r}: write an https URL. Plain http is for practice on this machine.")
-    return url
 
 
 def secret_key():

@@ -165,7 +165,8 @@ def read_json(response, body):
     if response.status_code == 200 and isinstance(fields, dict) and not has_error:
         return fields
     problem = f"{response.url} returned status {response.status_code}: {reason or 'without a reason'}"
-    raise requests.HTTPError(problem) if has_error or response.status_code in (400, 401) else ValueError(problem)
+    is_refusal = response.status_code in (400, 401) or response.status_code == 200 and has_error
+    raise requests.HTTPError(problem) if is_refusal else ValueError(problem)
 
 
 def check_token(token):

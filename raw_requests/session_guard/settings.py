@@ -106,5 +106,7 @@ on_this_machine = urlsplit(URL).hostname in ("localhost", "127.0.0.1")
 origin = URL.removesuffix(":443" if https else ":80")  # as browsers write it
 for name in ("AUTHORIZE_URL", "TOKEN_URL", "USER_URL", "REDIRECT_URL"):
     check_provider_url(name, OAUTH[name])
+if OAUTH["ISSUER"]:
+    check_provider_url("ISSUER", OAUTH["ISSUER"])
 check_token_auth()
 SECRET_KEY = secret_key()
