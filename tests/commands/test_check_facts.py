@@ -87,7 +87,7 @@ def links_of(provider):
         ('<a href="/help">How to log in with Google</a><a href="/login">Log in with Google</a>', "Log in with Google"),
         ('<a href="#">Log in with Google</a><a href="/login">Log in with Google</a>', "Log in with Google"),
         (
-            '<form action="/password" method="post"><input type="password" name="p"><button>Log in</button></form>'
+            '<form action="/no" method="post"><input type="password" name="p"><button>Log in with it</button></form>'
             '<a href="/login">Sign in with Google</a>',
             "Sign in with Google",
         ),
@@ -321,6 +321,7 @@ def test_finds_whether_it_refreshes(facts_of, offline, refreshes):
         ({"session": "server"}, "server", ""),
         ({"session": "server", "log_out": "", "keeps_id": True}, "server", ""),
         ({"session": "server", "log_out": ""}, "unknown", ""),
+        ({"session": "server", "keeps_copy": True}, "unknown", ""),
         ({"session": "Flask"}, "signed cookie", "Flask"),
         ({"session": "Starlette"}, "signed cookie", "Starlette"),
         ({"session": "cookie-session"}, "signed cookie", "cookie-session"),
@@ -403,6 +404,7 @@ def test_recognises_a_random_id(value, is_random):
         ("<p>Welcome back {shown} (logged in)</p>", "email", "e-mail address"),
         ("<nav><a href=/>Home</a></nav><span>{shown}</span>", "name", "full name"),
         ("<span>{shown}</span>", "email", "e-mail address"),
+        ("<p>Welcome</p><p>{shown}</p>", "name", "full name"),
         ('{{"user": "{shown}", "ok": true}}', "name", "full name"),
         ("<p>Welcome, {shown}</p>", "name", "full name"),
     ],
@@ -457,6 +459,7 @@ def test_a_login_that_is_refused_has_a_reason(facts_of):
     ("log_out", "how"),
     [
         (LOG_OUT_BUTTON, "button"),
+        (f'<a href="/help">Log out?</a>{LOG_OUT_BUTTON}', "button"),
         ('<form method="post" action="/logout"><input type="submit" value="Sign out"></form>', "button"),
         ('<a href="/logout">Logout</a>', "link"),
         ('<a href="/logout" aria-label="Sign out"><svg></svg></a>', "link"),

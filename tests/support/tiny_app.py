@@ -42,6 +42,7 @@ class Habits:
     session: str = "server"  # or a name of CODECS
     key: str = "dev"
     keeps_id: bool = False  # the session id stays the same at a login
+    keeps_copy: bool = False  # a copy of the cookie is still logged in after the logout
     cookie: str = "sid"
     cookie_flags: str = "Path=/; HttpOnly; SameSite=Lax"
     prefix: str = ""
@@ -101,6 +102,9 @@ class TinyApp:
         if path == "/logout":
             if request.method == "GET" and "page" in self.habits.log_out:
                 return LOG_OUT_BUTTON.replace("{prefix}", self.habits.prefix)
+            if self.habits.keeps_copy:
+                session["logs out"] = True
+                return redirect(f"{self.habits.prefix}/")
             session.pop("user", None)
             session.pop("subject", None)
             return redirect(f"{self.habits.prefix}/")
@@ -207,6 +211,8 @@ class TinyApp:
         is_new = session.pop("new id", False)
         if self.habits.session == "server":
             value = request.cookies.get(self.habits.cookie, "")
+            if session.pop("logs out", False):
+                value, session = "", {}
             if is_new or value not in self.kept:
                 self.kept.pop(value, None)
                 value = secrets.token_urlsafe(24)
