@@ -717,7 +717,7 @@ def test_refuses_a_broken_profile(app, browser, provider, profile_endpoint, chan
 
 @pytest.mark.parametrize(
     ("endpoint", "status", "shown"),
-    [("token", 401, range(400, 500)), ("token", 404, [502]), ("profile", 403, range(400, 503))],
+    [("token", 401, range(400, 500)), ("token", 404, [400, 502]), ("profile", 403, range(400, 503))],
     ids=["wrong secret", "wrong URL", "profile refused"],
 )
 def test_logs_why_the_provider_refused_a_request(app, browser, provider, profile_endpoint, endpoint, status, shown):
