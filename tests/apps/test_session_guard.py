@@ -376,7 +376,7 @@ def test_a_login_has_an_hour(login_cookie, provider, seconds, status):
 
 @pytest.mark.parametrize("signed_with", [KEY, "another key", None], ids=["the key", "another key", "no signature"])
 def test_a_login_cookie_is_signed(login_cookie, signed_with):
-    """Nobody without the key can write a login, with another page, into a browser."""
+    """Without the key, an attacker cannot write a login, with another page, into a browser."""
     app, callback_url, name, login = login_cookie()
     changed = {**login, "page": "private?tab=changed"}
     value = URLSafeSerializer(signed_with or "", salt="login").dumps(changed)

@@ -132,7 +132,7 @@ def test_an_app_has_the_files_it_imports():
     names = {folder: [file.name for file in app_files(ROOT / folder, ROOT)] for folder in app_folders()}
 
     assert names["step3_login"] == ["app.py"]
-    assert names["raw_requests/session_guard"][:4] == ["app.py", "deadline.py", "home.py", "logins.py"]
+    assert names["raw_requests/session_guard"][:4] == ["app.py", "home.py", "oauth.py", "sessions.py"]
     assert "terminal.py" not in names["raw_requests"]
 
 
