@@ -27,7 +27,9 @@ from . import fork_server
 
 PRACTICE_PROVIDER = "http://localhost:9000"  # as in the .env.example files
 TIMEOUT = 20  # seconds
-NOT_COPIED = shutil.ignore_patterns(".env", "__pycache__", "instance", "flask_session", "*.sqlite", "*.db")
+NOT_COPIED = shutil.ignore_patterns(
+    *(".env", "__pycache__", "instance", "flask_session", "*.sqlite", "*.db", "*.log", "*.status")
+)
 Result = TypeVar("Result")
 Providers = dict[str, dict[str, list[str | None]]]  # by folder
 FACTS: Providers = tomllib.loads((ROOT / "tools" / "check" / "apps.toml").read_text("utf-8"))

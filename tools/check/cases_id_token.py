@@ -21,7 +21,7 @@ from joserfc.jwk import RSAKey
 from fake_provider import free_port
 
 from . import relay
-from .apps import App
+from .apps import NOT_COPIED, App
 from .attack_steps import is_of_this_repository, send_attack
 from .browser import Browser, Page
 from .cases_responses import EVIL, assert_access_token_unused, with_token_fault
@@ -616,7 +616,7 @@ def restarted_app(
     """Start one more instance of the app, with a relay of its own that changes the discovery document."""
     own = relay.Relay(checked.provider.port)
     home = checked.app.home.with_name(f"{checked.app.home.name}-{own.port}")
-    shutil.copytree(checked.app.home, home, ignore=shutil.ignore_patterns("*.log", "__pycache__", "flask_session"))
+    shutil.copytree(checked.app.home, home, ignore=NOT_COPIED)
     port = free_port()
     settings = {name: value.replace(checked.relay.url, own.url) for name, value in checked.app.environment.items()}
     app = App(checked.folder, f"http://localhost:{port}", home, {**settings, "PORT": str(port)})

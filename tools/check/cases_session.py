@@ -19,7 +19,7 @@ from urllib.parse import quote, unquote, urljoin
 
 from fake_provider import free_port
 
-from .apps import App
+from .apps import NOT_COPIED, App
 from .attack_steps import (
     INJECTED,
     TEMPLATE,
@@ -364,7 +364,7 @@ def missing_secret_key(checked: CheckedApp) -> None:
     environment = {**checked.app.environment, "URL": PUBLIC, "PORT": str(port)}
     environment.pop("SECRET_KEY", None)
     with TemporaryDirectory() as where:
-        home = shutil.copytree(checked.app.home, Path(where) / "app", ignore=shutil.ignore_patterns("*.log"))
+        home = shutil.copytree(checked.app.home, Path(where) / "app", ignore=NOT_COPIED)
         app = App(checked.folder, f"http://localhost:{port}", home, environment)
         try:
             checked.start(app)  # it waits until the app responds or has ended
@@ -764,7 +764,7 @@ def plain_http_provider(checked: CheckedApp) -> None:
         port = free_port()
         settings.update(URL=PUBLIC, SECRET_KEY="k" * 40, PORT=str(port), PYTHONPATH=str(site))
         app = App(checked.folder, f"http://localhost:{port}", site, settings)
-        app.home = Path(shutil.copytree(checked.app.home, site / "app", ignore=shutil.ignore_patterns("*.log")))
+        app.home = Path(shutil.copytree(checked.app.home, site / "app", ignore=NOT_COPIED))
         stack.callback(app.stop)
         try:
             checked.start(app)
