@@ -1,5 +1,6 @@
 """`learn.py check URL`, run as a process against real apps: what it prints and writes, and its exit status."""
 
+import dataclasses
 import json
 import os
 import re
@@ -11,12 +12,15 @@ from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from xml.etree import ElementTree
 
+import certifi
 import pytest
 
 from fake_provider import RunningProvider, free_port, serve
 from tools.apps import App as ListedApp
 from tools.check.accept import read_accept_file
-from tools.check.apps import App, attach, find_logins, prepare
+from tools.check.apps import attach, find_logins, prepare, wait_for
+from tools.check.engine import is_listening
+from tools.check.given_facts import GivenFacts, read_facts_file
 from tools.check.rows import ROWS
 from tools.check.visitor import Visitor
 from tools.learn import check as check_module
@@ -93,19 +97,22 @@ def step3(start):
 
 @pytest.fixture
 def small_app(own_provider, tmp_path):
-    """A function that starts the small app with flaws, and returns its URL."""
+    """A function that starts the small app with what is special about it, and returns its URL."""
     apps = []
 
-    def start(*flaws):
+    def start(*special):
         port = free_port()
-        program = str(ROOT / "tests" / "support" / "small_app.py")
-        apps.append(App("small_app", f"http://localhost:{port}", tmp_path, dict(os.environ)))
-        apps[-1].start(sys.executable, program, str(port), own_provider.url, *flaws)
-        return apps[-1].url
+        command = (sys.executable, str(ROOT / "tests" / "support" / "small_app.py"), str(port), own_provider.url)
+        with (tmp_path / "app.log").open("wb") as log:
+            apps.append(subprocess.Popen([*command, *special], stdout=log, stderr=log))
+        url = f"{'https' if 'https' in special else 'http'}://localhost:{port}"
+        wait_for(lambda: is_listening(url), "the small app")
+        return url
 
     yield start
     for app in apps:
-        app.stop()
+        app.kill()
+        app.wait()
 
 
 @pytest.fixture
@@ -129,6 +136,13 @@ def gallery_of(where, folder, url, state):
     Gallery(where / "gallery.json", [app]).set_state(folder, state)
     with lock.hold(where / "running.lock", pytest.fail):
         yield
+
+
+def example(name):
+    """Return the file of this name in docs/check.md."""
+    pattern = rf"^```toml\n# {re.escape(name)}\n(.*?)^```$"
+    (text,) = re.findall(pattern, PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    return text
 
 
 def read_junit(file):
@@ -203,7 +217,7 @@ def test_what_differs_is_no_finding(run, small_app):
 
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert 'differs  the page of a refused login has the title "Sorry", not "Login failed"' in ended.stdout
-    assert f"In 2 lines: deny shows a page, {WRONG_STATE}" in ended.stdout
+    assert f"In 2 lines: {WRONG_STATE}, deny shows a page" in ended.stdout
     assert "differs  a response that is refused ends the login in progress" in ended.stdout
     assert "PASS     RP-03" in ended.stdout
     assert "failed " not in ended.stdout
@@ -228,7 +242,65 @@ def test_a_line_that_fails_beside_a_row_that_passes_is_explained(run, small_app)
     assert f'--only "RP-03, {WRONG_STATE}"' in ended.stdout
 
 
-def test_an_app_that_ends_is_said_once(run, small_app):
+def test_an_app_that_ends_at_an_attack_is_said_once(run, small_app):
+    """An app that ends at an attack is one finding, with the request that ended it; nothing else is tried."""
+    ended = run(small_app("ends"), "--only", "RP-04, RP-29, RP-60, log out ends the login")
+
+    assert ended.returncode == 1, ended.stdout + ended.stderr
+    assert "PASS     RP-04" in ended.stdout
+    assert re.search(r"CRASH +RP-29 .*\n.*\n +Here: .*the app ended at the request GET /callback", ended.stdout)
+    assert "RP-60: the app has ended" in ended.stdout
+    assert "The specification was not run: the app has ended." in ended.stdout
+    assert "1 finding: RP-29" in ended.stdout
+
+
+LOGIN_LINES = "logs in and shows the user, two browsers have two users, log out ends the login, deny shows a page"
+
+
+@pytest.mark.parametrize("special", ["e-mail", "https"])
+def test_an_app_of_another_kind_is_checked(run, small_app, special):
+    """The words of this repository's apps are not needed, and an app may be behind https with its own certificate."""
+    ended = run(small_app(special), "--only", f"RP-01, RP-03, RP-60 a, RP-63, {LOGIN_LINES}, {WRONG_STATE}")
+
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "4 PASS" in ended.stdout
+    assert "passed   two browsers have two users" in ended.stdout
+    words = {"e-mail": 'named by e-mail address, after "Hello,"', "https": "its certificate was not verified"}
+    assert words[special] in ended.stdout
+
+
+def test_a_facts_file_says_what_cannot_be_found_out(run, small_app, tmp_path):
+    """A login that is not found is a usage error; with a facts file that names it, the app is checked."""
+    (tmp_path / "facts.toml").write_text('login = ["/enter"]', "utf-8")
+    url = small_app("hidden login")
+    without, given = (run(url, "--only", "RP-01", *more) for more in ([], ["--facts", "facts.toml"]))
+
+    assert without.returncode == 2
+    assert "this is how a login is found" in without.stderr
+    assert given.returncode == 0, given.stdout + given.stderr
+    assert "PASS     RP-01" in given.stdout
+
+
+def test_a_wrong_facts_file_is_a_usage_error(run, step3, tmp_path):
+    """A key that is not known ends with exit status 2, and the error names those that are."""
+    (tmp_path / "facts.toml").write_text('logins = ["/enter"]', "utf-8")
+    ended = run(step3, "--only", "RP-01", "--facts", "facts.toml")
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "there is no fact logins. Facts: provider, login" in ended.stderr
+
+
+def test_the_documented_facts_file_is_one(tmp_path):
+    """The example in docs/check.md can be read, and has every key."""
+    text = example("facts.toml").replace("certificate.pem", certifi.where())
+    (tmp_path / "facts.toml").write_text(text, "utf-8")
+    facts = read_facts_file(tmp_path / "facts.toml")
+
+    assert set(tomllib.loads(text)) == {field.name for field in dataclasses.fields(GivenFacts)}
+    assert facts.login == ["/auth/google", "POST /auth/x"]
+
+
+def test_an_app_that_ends_in_the_specification_is_said_once(run, small_app):
     """An app that ends in a line of the specification is a finding, and no further line is tried."""
     broken = ["a page", "an empty body", "a list"]
     lines = [f"refuses a broken token response ({name})" for name in broken]
@@ -417,7 +489,7 @@ def test_a_wrong_accept_file_is_a_usage_error(run, step3, tmp_path, text, words)
 
 def test_the_documented_accept_file_is_one(tmp_path):
     """The example in docs/check.md can be read, and its entries name a row, a variant and a line."""
-    (text,) = re.findall(r"^```toml\n# accept\.toml\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    text = example("accept.toml")
     (tmp_path / "accept.toml").write_text(text, "utf-8")
     entries = read_accept_file(tmp_path / "accept.toml")
 
@@ -488,7 +560,7 @@ def test_reports_a_page_without_a_login_link(run):
         ended = run(url)
 
     assert ended.returncode == 2
-    assert 'There is no link "Log in with' in ended.stderr
+    assert 'There is no link or button "Log in with' in ended.stderr
 
 
 def test_reports_a_provider_that_is_not_the_fake_one(run):

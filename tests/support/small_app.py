@@ -1,4 +1,4 @@
-"""A login in a style of its own, for the tests of `check`. Run it with a port, the provider's URL and flaws.
+"""A login in a style of its own, for the tests of `check`. Run it with a port, the provider's URL, and what is special.
 
     python tests/support/small_app.py 5000 http://localhost:9000 "other words"
 
@@ -8,6 +8,7 @@ Its session is on the server. It lacks many protections; the tests choose the ro
 import base64
 import hashlib
 import os
+import re
 import secrets
 import sys
 from urllib.parse import urlencode
@@ -15,9 +16,8 @@ from urllib.parse import urlencode
 import requests
 from flask import Flask, abort, redirect, request
 
-PORT, PROVIDER, *FLAWS = sys.argv[1:]
-URL = f"http://localhost:{PORT}"
-CREDENTIALS = {"client_id": "fake-step3-login", "client_secret": "fake-secret-of-step3-login"}
+PORT, PROVIDER, *SPECIAL = sys.argv[1:]
+URL = f"{'https' if 'https' in SPECIAL else 'http'}://localhost:{PORT}"
 OTHER_WORDS = "<title>Sorry</title><p>That went wrong.</p>"
 USUAL_WORDS = '<title>Login failed</title><p>Sorry.</p><a href="/login">Try again</a>'
 
@@ -27,14 +27,23 @@ sessions = {}  # by the value of the cookie
 
 @app.get("/")
 def home():
-    name = sessions.get(request.cookies.get("small_app"), {}).get("name")
-    if name is None:
+    user = sessions.get(request.cookies.get("small_app"), {}).get("user")
+    if "e-mail" in SPECIAL:
+        shown = '<a href="/login"><svg></svg> Sign in with <b>SimpleLogin</b></a>'
+        if user:
+            shown = (
+                f'<p>Hello, {user["email"]}!</p><form method="post" action="/logout"><button>Sign out</button></form>'
+            )
+        return f"<title>Small</title>{shown}"
+    if user is None and "hidden login" in SPECIAL:
+        return '<title>Small</title><a href="/enter">Members</a>'
+    if user is None:
         return '<title>Small</title><a href="/login">Log in with SimpleLogin</a>'
-    return (
-        f'<title>Small</title>Logged in as {name}<form method="post" action="/logout"><button>Log out</button></form>'
-    )
+    log_out = '<form method="post" action="/logout"><button>Log out</button></form>'
+    return f"<title>Small</title>Logged in as {user['name']}{log_out}"
 
 
+@app.get("/enter")
 @app.get("/login")
 def login():
     id, verifier, state = secrets.token_urlsafe(32), secrets.token_urlsafe(48), secrets.token_urlsafe(32)
@@ -42,7 +51,7 @@ def login():
     challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
     query = {"response_type": "code", "client_id": CREDENTIALS["client_id"], "redirect_uri": f"{URL}/callback"}
     query |= {"code_challenge": challenge, "code_challenge_method": "S256"}
-    if "no state" not in FLAWS:
+    if "no state" not in SPECIAL:
         query["state"] = state
     return with_session(redirect(f"{PROVIDER}/simplelogin/oauth2/authorize?{urlencode(query)}"), id)
 
@@ -50,10 +59,10 @@ def login():
 @app.get("/callback")
 def callback():
     session = sessions.pop(request.cookies.get("small_app"), {})  # a wrong response ends the login in progress
-    if "no login" in FLAWS or "code" not in request.args:
+    if "no login" in SPECIAL or "code" not in request.args:
         abort(400)
-    expected = request.args.get("state") if "any state" in FLAWS else session.get("state", "")
-    if "no state" not in FLAWS and (not expected or request.args.get("state") != expected):
+    expected = request.args.get("state") if "any state" in SPECIAL else session.get("state", "")
+    if "no state" not in SPECIAL and (not expected or request.args.get("state") != expected):
         abort(400)
     form = {"grant_type": "authorization_code", "code": request.args["code"], "redirect_uri": f"{URL}/callback"}
     form |= {"code_verifier": session.get("verifier", ""), **CREDENTIALS}
@@ -61,12 +70,12 @@ def callback():
     try:
         headers = {"Authorization": f"Bearer {response.json()['access_token']}"}
     except (ValueError, KeyError, TypeError):
-        if "ends" in FLAWS:
+        if "ends" in SPECIAL:
             os._exit(3)
         abort(400)
     profile = requests.get(f"{PROVIDER}/simplelogin/oauth2/userinfo", headers=headers, timeout=5).json()
     id = secrets.token_urlsafe(32)
-    sessions[id] = {"name": profile["name"]}
+    sessions[id] = {"user": profile}
     return with_session(redirect("/"), id)
 
 
@@ -78,7 +87,7 @@ def logout():
 
 @app.errorhandler(400)
 def failed(error):
-    return (OTHER_WORDS if "other words" in FLAWS else USUAL_WORDS), 400
+    return (OTHER_WORDS if "other words" in SPECIAL else USUAL_WORDS), 400
 
 
 def with_session(response, id):
@@ -87,5 +96,13 @@ def with_session(response, id):
     return response
 
 
+def register():
+    """Register this app at the provider, and return its credentials."""
+    form = {"name": "Small app", "redirect_uris": f"{URL}/callback"}
+    page = requests.post(f"{PROVIDER}/simplelogin/developer", form, timeout=5).text
+    return dict(zip(("client_id", "client_secret"), re.findall('readonly value="([^"]+)"', page), strict=True))
+
+
 if __name__ == "__main__":
-    app.run(port=int(PORT), threaded=True)
+    CREDENTIALS = register()
+    app.run(port=int(PORT), threaded=True, ssl_context="adhoc" if "https" in SPECIAL else None)

@@ -31,7 +31,8 @@ class Entry:
 
     def covers(self, row: str, variant: str) -> bool:
         """Tell whether this entry names the variant, or its whole row."""
-        return self.row == row and (self.variants is None or bool(self.variants & {variant, letter(variant)} - {""}))
+        names = {variant, variant.partition(" [")[0], letter(variant)} - {""}  # [X] is one of several providers
+        return self.row == row and (self.variants is None or bool(self.variants & names))
 
 
 def read_accept_file(path: Path) -> list[Entry]:

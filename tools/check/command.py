@@ -142,14 +142,16 @@ def _run_specification(facts: AppFacts, choice: Choice, attacks: AppResult) -> S
     if not choice.has_lines:
         return Specification([])
     if attacks.ended:
-        return Specification([], "the app has ended.")
+        return Specification([], untried="the app has ended.")
     if not facts.checked:
-        return Specification([], "no login works, see RP-01.")
+        return Specification([], untried="no login works, see RP-01.")
     say("Running the specification.")
     with tempfile.TemporaryDirectory(prefix="check-") as where:
         file = Path(where, "facts.json")
         write_facts(facts.checked[0], file)
         found = run_specification(facts.url, choice.lines, ["--app-facts", str(file)])
+    if len(facts.checked) > 1:
+        found.login = facts.checked[0].login_link.words
     if found.ended:
         found.untried = "the app has ended."
     return found

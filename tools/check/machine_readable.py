@@ -38,6 +38,7 @@ def as_json(result: CheckResult) -> dict[str, Any]:
         "rows": [_row(result, id, outcome) for id, outcome in result.attacks.verdicts.items()],
         "specification": {
             "not_run": result.specification.untried or None,
+            "login": result.specification.login or None,
             "lines": [
                 {
                     "line": line.sentence,

@@ -41,9 +41,13 @@ class Line:
 
 @dataclass
 class Specification:
-    """The lines that were run. `untried` says why the others were not, `ended` in which line the app ended."""
+    """The lines that were run. `untried` says why the others were not, `ended` in which line the app ended.
+
+    `login` has the words of the login link, where the app has several and only the first is used.
+    """
 
     lines: list[Line]
+    login: str = ""
     untried: str = ""
     ended: str = ""
 

@@ -28,7 +28,7 @@ def facts_lines(facts: AppFacts) -> list[str]:
 def _specification(result: CheckResult) -> Iterator[str]:
     found = result.specification
     if found.lines:
-        yield "\nWhat every app must do:"
+        yield f"\nWhat every app must do{f', tried by {found.login!r}' if found.login else ''}:"
     by_outcome: dict[LineOutcome, list[Line]] = {outcome: [] for outcome in LineOutcome}
     for line in found.lines:
         by_outcome[line.outcome].append(line)
