@@ -19,7 +19,7 @@ from urllib3.util import connection
 from fake_provider import serve
 from fake_provider.state.accounts import MAX_ADDED_PEOPLE
 from tools.apps import app_folders
-from tools.check.apps import App, CannotBeRestarted, attach, find_logins, find_provider, login_id, prepare
+from tools.check.apps import App, CannotBeRestarted, attach, find_logins, login_id, prepare
 from tools.check.checked_visitor import CheckedVisitor, read_facts
 from tools.check.errors import NotApplicable
 from tools.check.fork_server import FORK_SERVERS
@@ -28,7 +28,6 @@ from tools.learn.processes import clean_environment
 from tools.learn.test import own_tests
 from tools.places import ROOT
 
-FINAL_LINES = pytest.StashKey[list[str]]()
 DISAGREEMENTS = pytest.StashKey[list[str]]()
 RUN_RECORD = RunRecord()
 HOW_TO_GET = {"chromium": "install it with apt-get install chromium-headless-shell, or from google.com/chrome"}
@@ -50,18 +49,17 @@ REQUIRED = set(filter(None, os.environ.get("REQUIRE", "").split(",")))
 def pytest_addoption(parser):
     """Add the options of this suite."""
     group = parser.getgroup("login")
-    group.addoption("--app-url", metavar="URL", type=lambda url: url.rstrip("/"), help="test the app that runs there")
+    group.addoption(
+        "--app-url",
+        metavar="URL",
+        type=lambda url: url.rstrip("/"),
+        help="run the specification on the app that runs there; needs --app-facts",
+    )
     group.addoption(
         "--app-facts",
         metavar="FILE",
         type=Path,
         help="with --app-url: what `learn.py check` has found out about it",
-    )
-    group.addoption(
-        "--app-folder",
-        metavar="FOLDER",
-        choices=app_folders(),
-        help="with --app-url: it is the app of this folder, and what its README declares counts",
     )
     group.addoption(
         "--only-app",
@@ -85,7 +83,6 @@ def _learners(text: str) -> int:
 
 def pytest_configure(config):
     """Give the tests the keys of the stash whose lines are printed at the end."""
-    config.app_url_lines = FINAL_LINES
     config.disagreements = DISAGREEMENTS
 
 
@@ -182,7 +179,7 @@ def pytest_testnodedown(node):
 
 
 def pytest_terminal_summary(terminalreporter, config):
-    """Print where apps disagree; for an app at --app-url, print the results of the specification and the attacks."""
+    """Print where apps disagree, how long a class took, and what was wrong with the distribution over workers."""
     if config.stash.get(DISAGREEMENTS, None):
         terminalreporter.section("Where the apps respond differently to the same request")
         terminalreporter.write_line("\n".join(config.stash[DISAGREEMENTS]))
@@ -194,33 +191,14 @@ def pytest_terminal_summary(terminalreporter, config):
     if RUN_RECORD.problem:
         terminalreporter.section("Distribution over workers", red=True)
         terminalreporter.write_line(RUN_RECORD.problem)
-    url = config.getoption("app_url")
-    if url is None:
-        return
-    terminalreporter.section(f"What every app must do: {url}")
-    reports = [(word, report) for word in ("passed", "failed") for report in terminalreporter.stats.get(word, [])]
-    for word, report in sorted(reports, key=lambda pair: pair[1].nodeid):
-        if "test_login.py" in report.nodeid:
-            sentence = (
-                report.nodeid.partition("::test_")[2].replace("_", " ").replace(f"[{url}", "[").replace("[-", "[")
-            )
-            terminalreporter.write_line(f"{word:<9}{sentence.removesuffix('[]')}")
-    terminalreporter.section(f"The attacks: {url}")
-    terminalreporter.write_line("\n".join(config.stash.get(FINAL_LINES, ["None has been tried."])))
 
 
 @pytest.fixture(scope="session")
 def running_provider(request):
     """The provider, started once for all tests; with --app-url, the one that this app logs in with."""
-    url, facts = request.config.getoption("app_url"), request.config.getoption("app_facts")
+    facts = request.config.getoption("app_facts")
     if facts is not None:
         yield read_facts(facts).provider
-        return
-    if url is not None:
-        try:
-            yield find_provider(url)
-        except ValueError as error:
-            pytest.exit(str(error), 2)
         return
     with serve() as provider:
         yield provider

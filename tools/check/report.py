@@ -1,4 +1,4 @@
-"""The verdicts as docs/security.md, and as lines for a terminal."""
+"""The verdicts as docs/security.md."""
 
 from __future__ import annotations
 
@@ -125,22 +125,3 @@ def verdicts_in(text: str) -> dict[tuple[str, str], str]:
         for name, cell in zip(names[-len(cells[2:]) :], cells[2:], strict=True):
             found[id, name] = cell.partition("]")[0].strip("[")
     return found
-
-
-def lines(result: Result) -> list[str]:
-    """Return the lines for a terminal, with the reason for each verdict that is not good."""
-    found = []
-    reasons: dict[str, list[str]] = {}
-    for (id, _), outcome in result.items():
-        row = ROWS[id]
-        if outcome.verdict is Verdict.NOT_APPLICABLE:
-            reasons.setdefault(outcome.sentence, []).append(id)
-            continue
-        found.append(f"{outcome.verdict.value:<9}{id}  {row.title}")
-        if not outcome.verdict.is_good:
-            found += [f"{'':<9}{row.plain}", f"{'':<9}Here: {outcome.sentence[:400]}", f"{'':<9}See {row.source}."]
-    found += [f"{'N/A':<9}{', '.join(ids)}: {reason}" for reason, ids in reasons.items()]
-    counts = [
-        f"{sum(outcome.verdict is verdict for outcome in result.values())} {verdict.value}" for verdict in Verdict
-    ]
-    return [*found, ", ".join(count for count in counts if not count.startswith("0 "))]
