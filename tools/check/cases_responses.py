@@ -228,7 +228,7 @@ def with_rewritten_token_response(checked: CheckedApp, rewrite: Callable[[dict[s
 
 
 def assert_access_token_unused(checked: CheckedApp, browser: Browser, page: Page) -> None:
-    """Assert that an unusable access token logs nobody in, unless the app uses none: it reads the ID token."""
+    """Assert that an unusable access token logs no user in, unless the app uses none: it reads the ID token."""
     if checked.profile_endpoints:
         assert_refused(checked, browser, page)
         return
