@@ -17,6 +17,7 @@ from .checked_app import (
     NotApplicable,
     assert_logged_in,
     assert_no_crash,
+    with_parameters,
 )
 from .given_facts import request_of
 from .login_links import LoginLink
@@ -73,6 +74,14 @@ def assert_not_another_user(checked: CheckedApp, browser: Browser, page: Page, p
 def is_of_this_repository(checked: CheckedApp) -> bool:
     """Tell whether this repository has started the app: its apps do what the specifications leave to the client."""
     return checked.app is not None
+
+
+def compares_iss(checked: CheckedApp) -> bool:
+    """Tell whether the app refuses an authorization response whose iss is another provider's."""
+    browser = checked.new_browser()
+    response = with_parameters(checked.authorization_response(browser), iss="https://evil.example")
+    send_attack(checked, browser, response)
+    return checked.logged_in_name(browser) is None
 
 
 def require_state(checked: CheckedApp) -> None:
@@ -154,7 +163,7 @@ def assert_shown_as_text(page: Page) -> None:
             raise AttackWorked(f"the page has the attacker's element {tag} {' '.join(events)}".rstrip())
         for name in RUNS_SCRIPTS.get(tag, ()):
             url = re.sub(r"[\s\0]", "", attributes.get(name, "")).lower()
-            if url.startswith(("javascript:", "data:", "vbscript:")) and "alert(1)" in url:
+            if url.startswith(("javascript:alert(1)", "data:text/html")):
                 raise AttackWorked(f"the page has the attacker's script in {name} of {tag}")
             if tag in LOADS_CODE and url.startswith(("//evil.example", "/\\evil.example")):
                 raise AttackWorked(f"the page loads {tag} from the attacker's host")

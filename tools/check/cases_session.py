@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import secrets
 import shutil
 import threading
 import time
@@ -478,7 +479,7 @@ def renamed_user(checked: CheckedApp) -> None:
 
 
 def _becomes(name: str, username: str, subject: str) -> Change:
-    return lambda about: with_subject(with_username(with_name(about, name), username), like(subject_of(about), subject))
+    return lambda about: with_subject(with_username(named(about, name), username), like(subject_of(about), subject))
 
 
 def _assert_not_mixed_up(checked: CheckedApp, people: dict[Any, str]) -> None:
@@ -512,7 +513,7 @@ def account_takeover_by_email(checked: CheckedApp, claims: dict[str, Any]) -> No
     sent = {name: value for name, value in claims.items() if name != "first" and value is not None}
 
     def change(about: Any) -> Any:
-        about = with_subject(with_name(about, MALLORY), like(subject_of(about), "4000006"))
+        about = with_subject(named(about, MALLORY), like(subject_of(about), "4000006"))
         kept = inner(about, lambda own: {name: own[name] for name in own if name != "email_verified"})
         return inner(kept, lambda own: {**own, **sent})
 
@@ -575,8 +576,9 @@ def similar_subjects(checked: CheckedApp, subjects: tuple[str, str]) -> None:
     if isinstance(subject_of(data_about_user(checked)), int):
         raise NotApplicable("its provider's subjects are numbers")
     people = {checked.new_browser(): "Nora First", checked.new_browser(): "Otto Second"}
+    email = f"family-{secrets.token_hex(4)}@example.com"  # of both; no app has an account with it
     for (browser, name), subject in zip(people.items(), subjects, strict=True):
-        page = log_in_with(checked, browser, GRACE, _with_name_and_subject(name, subject))
+        page = log_in_with(checked, browser, GRACE, _with_name_and_subject(name, subject, email))
         assert_handled(checked, browser, page)
     _assert_not_mixed_up(checked, people)
 
@@ -584,12 +586,15 @@ def similar_subjects(checked: CheckedApp, subjects: tuple[str, str]) -> None:
 @variants("RP-66", {"e a number, and the same number as a text": (900_003, "900003")})
 def subject_as_number_or_text(checked: CheckedApp, subjects: tuple[int, str]) -> None:
     _require_all_data(checked)
+    if not isinstance(subject_of(data_about_user(checked)), int):
+        raise NotApplicable("its provider's subjects are texts")
     number, text = subjects
+    email = f"ida-{secrets.token_hex(4)}@example.com"
     first = checked.new_browser()
     names = {}
     for name, subject in (("Ida First", number), ("Ida Second", number), ("Ida Third", text)):
         browser = first if not names else checked.new_browser()
-        page = log_in_with(checked, browser, GRACE, _with_name_and_subject(name, subject))
+        page = log_in_with(checked, browser, GRACE, _with_name_and_subject(name, subject, email))
         assert_handled(checked, browser, page)
         names[name] = checked.logged_in_name(first), checked.logged_in_name(browser)
     if not (names["Ida Second"][0] or "").startswith("Ida Second"):
@@ -598,8 +603,8 @@ def subject_as_number_or_text(checked: CheckedApp, subjects: tuple[int, str]) ->
         raise AttackWorked("the number as a text leads to another account")
 
 
-def _with_name_and_subject(name: str, subject: Any) -> Change:
-    return lambda about: with_subject(with_name(about, name), subject)
+def _with_name_and_subject(name: str, subject: Any, email: str) -> Change:
+    return lambda about: with_subject(inner(with_name(about, name), lambda own: {**own, "email": email}), subject)
 
 
 row(

@@ -7,6 +7,7 @@ the app with `send_callback`, changed or unchanged.
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -388,8 +389,9 @@ class CheckedApp:
         return {person["name"]: person["email"] or "" for person in self._people}
 
     def add_person(self, name: str, **more: Any) -> str:
-        """Add a person at the provider, and return the name."""
-        self.person_keys[name] = self.provider.add_person(name, **more)["key"]
+        """Add a person at the provider, and return the name. Without `email`, it is one that no other name has."""
+        own = {"email": f"person-{zlib.crc32(name.encode())}@example.com"}  # an app may demand one
+        self.person_keys[name] = self.provider.add_person(name, **{**own, **more})["key"]
         self.emails[name] = more.get("email") or ""
         return name
 
