@@ -1,5 +1,6 @@
 """raw_requests/terminal.py at its prompt: the right code or callback URL, and every kind of wrong one."""
 
+import json
 import os
 import subprocess
 import sys
@@ -9,7 +10,9 @@ import pytest
 import requests
 from bs4 import BeautifulSoup
 from dotenv import dotenv_values
+from support.odd_endpoint import odd_endpoint
 
+from fake_provider import free_port
 from tools.check.apps import PRACTICE_PROVIDER, parameters
 from tools.check.visitor import with_parameters
 from tools.places import ROOT
@@ -210,6 +213,82 @@ def test_explains_an_error_of_the_provider(terminal, provider, endpoint, change)
     assert said
     assert "You are" not in said
     assert status == 1
+
+
+REFUSALS = {
+    "a wrong secret": (
+        401,
+        {"error": "invalid_client", "error_description": "Bad secret"},
+        "invalid_client: Bad secret",
+    ),
+    "status 200": (200, {"error": "bad_verification_code"}, "bad_verification_code"),
+    "a token in it": (400, {"error": "invalid_grant", "access_token": "gho_secret"}, "invalid_grant"),
+    "control characters": (400, {"error": "one\n\x1b[2Jtwo"}, "one[2Jtwo"),
+    "another shape": (404, {"message": "Not Found"}, "returned status 404: Not Found"),
+}
+
+
+@pytest.mark.parametrize(("status", "body", "reason"), REFUSALS.values(), ids=REFUSALS)
+def test_prints_the_reason_of_a_refusal(terminal, provider, status, body, reason):
+    """The provider's reason tells a wrong secret from a wrong code, and no token of its response is printed."""
+    callback_url = allow(terminal.authorization_url())
+    provider.inject_fault("token", status=status, body=json.dumps(body))
+    said, exit_status = terminal.paste(callback_url)
+
+    assert reason in said
+    assert "gho_secret" not in said and "\x1b" not in said
+    assert exit_status == 1
+
+
+def test_prints_no_unusable_token(terminal, provider):
+    """A token that fits into no header is not sent, and is not part of the message."""
+    callback_url = allow(terminal.authorization_url())
+    provider.inject_fault("token", body='{"access_token": "gho_secret\\r\\nX-Other: b", "token_type": "bearer"}')
+    said, exit_status = terminal.paste(callback_url)
+
+    assert "an unexpected response" in said
+    assert "gho_secret" not in said
+    assert exit_status == 1
+
+
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "ALL_PROXY"])
+def test_practises_without_the_proxy(terminal, settings, name):
+    """A proxy cannot reach the fake provider on this machine: the practice settings go around it."""
+    settings.update({name: f"http://127.0.0.1:{free_port()}", name.lower(): f"http://127.0.0.1:{free_port()}"})
+
+    assert terminal.paste(allow(terminal.authorization_url())) == ("You are ada on GitHub", 0)
+
+
+def test_uses_the_proxy_of_its_environment(terminal, settings):
+    """Behind a company's proxy the provider can only be reached through it."""
+    with odd_endpoint([b"HTTP/1.1 503 No\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"]) as proxy:
+        settings.update(HTTP_PROXY=proxy.url, http_proxy=proxy.url, NO_PROXY="none", no_proxy="none")
+        said, _ = terminal.paste(allow(terminal.authorization_url()))
+
+    assert "/github/login/oauth/access_token returned status 503" in said
+    assert proxy.request.startswith(b"POST http://127.0.0.1:")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("GITHUB_SECRET", " ", "GITHUB_SECRET is missing: set it in .env, as .env.example shows."),
+        ("GITHUB_URL", "github.com", "GITHUB_URL is 'github.com': write a whole URL"),
+    ],
+)
+def test_explains_a_wrong_setting(terminal, settings, name, value, sentence):
+    """A wrong setting is one sentence before anything is printed."""
+    settings[name] = value
+    with pytest.raises(AssertionError, match=sentence):
+        terminal.authorization_url()
+
+
+def test_a_provider_without_iss_takes_an_empty_setting(terminal, settings):
+    """With an empty issuer no iss is expected, and a callback URL without it is accepted."""
+    settings["GITHUB_ISSUER"] = ""
+    callback_url = allow(terminal.authorization_url())
+
+    assert terminal.paste(with_parameters(callback_url, iss=None)) == ("You are ada on GitHub", 0)
 
 
 @pytest.mark.parametrize(("endpoint", "path"), [("token", "login/oauth/access_token"), ("user", "api/user")])
