@@ -636,7 +636,8 @@ def test_logs_both_issuers(app, browser, provider):
     assert not requests_to(provider, "token")
     if app.folder:
         (line,) = [line for line in log_of(app, since).splitlines() if "https://other.example" in line]
-        assert parameters(callback_url).get("iss", "None") in line
+        known = f"expected was '{provider.url}/"  # an app can know the issuer of a provider that does not send it
+        assert parameters(callback_url).get("iss", "None") in line or known in line
 
 
 def test_logs_a_providers_error_before_the_issuer(app, browser):
