@@ -117,6 +117,15 @@ def test_logs_in_without_an_email(shared_app, browser, provider, status):
     assert f"/user/emails returned status {status}: {message['message']}" in shared_app.log
 
 
+def test_an_error_instead_of_emails_ends_the_login(shared_app, browser, provider):
+    """Only a missing permission is a login without an e-mail address: after an error it would be lost silently."""
+    provider.inject_fault("emails", status=500)
+    log_in(browser, "github", "Ada Lovelace")
+
+    assert page_of(browser) == ("Login failed", 502)
+    assert (names(shared_app), logins(shared_app)) == ([], [])
+
+
 @pytest.mark.parametrize("subject", [None, "", 0, True, [], {}, 1.5, "\ud800", "a\0b", "9" * 256], ids=ascii)
 @PROVIDERS
 def test_refuses_a_profile_without_an_id(shared_app, browser, provider, name, subject):
