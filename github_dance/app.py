@@ -153,8 +153,6 @@ https = URL.startswith("https")
 on_this_machine = urlsplit(URL).hostname in ("localhost", "127.0.0.1")
 for name in ("GITHUB_URL", "GITHUB_API_URL", "TWITTER_URL", "TWITTER_API_URL"):
     check_provider_url(name, setting(name))
-for name in filter(optional, ("GITHUB_ISSUER", "TWITTER_ISSUER")):
-    check_provider_url(name, setting(name))
 
 
 # What makes it safe: cookies, files, requests, headers, logs

@@ -24,7 +24,7 @@ def postgres():
 @pytest.fixture(scope="session", params=["sqlite", "postgres"])
 def running_app(request, running_provider, tmp_path_factory):
     """The app with each database in turn; `connect()` opens the database, and the statements `empty` empty it."""
-    settings = {"DATABASE_URL": "sqlite:///users.db?timeout=2"}  # seconds that it waits for a lock
+    settings = {}
     if request.param == "postgres":
         url = request.getfixturevalue("postgres")
         settings["DATABASE_URL"] = f"{url}/postgres?connect_timeout=5&options=-c%20lock_timeout=1s"
