@@ -496,44 +496,51 @@ row(
     "Somebody types in the victim's address at a provider, proved or not, before or after the victim: two accounts.",
     "OpenID Connect Core 5.7, nOAuth (2023), Pre-hijacking (USENIX Security 2022)",
 )
-EMAIL = "ada@example.com"
 
 
 @variants(
     "RP-65",
     {
-        "a unverified": {"email": EMAIL, "email_verified": False},
-        "b without email_verified": {"email": EMAIL, "email_verified": None},
-        "c email_verified a text": {"email": EMAIL, "email_verified": "true"},
-        "d verified": {"email": EMAIL, "email_verified": True},
-        "f verified, before the victim": {"email": EMAIL, "email_verified": True, "first": True},
+        "a unverified": {"email_verified": False},
+        "b without email_verified": {},
+        "c email_verified a text": {"email_verified": "true"},
+        "d verified": {"email_verified": True},
+        "f verified, before the victim": {"email_verified": True, "first": True},
     },
 )
 def account_takeover_by_email(checked: CheckedApp, claims: dict[str, Any]) -> None:
-    sent = {name: value for name, value in claims.items() if name != "first" and value is not None}
-
-    def change(about: Any) -> Any:
-        about = with_subject(named(about, MALLORY), like(subject_of(about), "4000006"))
-        kept = inner(about, lambda own: {name: own[name] for name in own if name != "email_verified"})
-        return inner(kept, lambda own: {**own, **sent})
-
     for other in (checked, *checked.others):
-        people = {checked.new_browser(): ADA, checked.new_browser(): MALLORY}
-        victim, attacker = people
+        own = secrets.token_hex(4)  # new users, so that no app has an account of theirs
+        email = f"contact-{own}@example.com"
+        person = checked.add_person(f"Vera Rubin {own}", email=email)
+        victim, attacker = checked.new_browser(), checked.new_browser()
         if not claims.get("first"):
-            checked.log_in(victim, ADA)
+            checked.log_in(victim, person)
         response = other.authorization_response(attacker, MALLORY)
         with faults_cleared(other):
-            change_user_data(other, change)
+            change_user_data(other, _claims_email(email, claims))
             if len(other.profile_endpoints) > 1 and isinstance(other.profiles[other.profile_endpoints[1]], list):
-                emails = [{"email": EMAIL, "primary": True, "verified": claims.get("email_verified") is True}]
+                emails = [{"email": email, "primary": True, "verified": claims.get("email_verified") is True}]
                 other.inject_fault(other.profile_endpoints[1], body=json.dumps(emails))
             page = assert_no_crash(send_attack(other, attacker, response))
         if claims.get("first"):
-            checked.log_in(victim, ADA)
-        _assert_not_mixed_up(checked, people)
+            checked.log_in(victim, person)
+        _assert_not_mixed_up(checked, {victim: person, attacker: MALLORY})
         if further_source(other) is None and checked.logged_in_name(attacker) is not None:
             assert_logged_in(checked, attacker, page, MALLORY)  # an app may also refuse this
+
+
+def _claims_email(email: str, claims: dict[str, Any]) -> Change:
+    """Return the change into a new user of the attacker's, with this e-mail address."""
+    number = str(4_000_000_000 + secrets.randbelow(10**9))
+
+    def change(about: Any) -> Any:
+        about = with_subject(named(about, MALLORY), like(subject_of(about), number))
+        kept = inner(about, lambda own: {name: own[name] for name in own if name != "email_verified"})
+        verified = {name: value for name, value in claims.items() if name == "email_verified"}
+        return inner(kept, lambda own: {**own, "email": email, **verified})
+
+    return change
 
 
 row(
