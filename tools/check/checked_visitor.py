@@ -134,9 +134,22 @@ class CheckedVisitor:
         """Tell whether a user can log out."""
         return self.checked.logout != "none"
 
-    def log_out(self) -> None:
-        """Log out as a user does."""
-        self._show(self.checked.log_out(self.browser))
+    def log_out(self, headers: dict[str, str] | None = None) -> None:
+        """Log out as a user does, with further headers; a redirect that leaves the app is not followed."""
+        self._show(self.checked.log_out(self.browser, headers=headers, stop_at=self.checked.leaves_app))
+
+    def request(self, url: str, *, method: str = "GET", headers: dict[str, str] | None = None) -> int:
+        """Send one request, as a program in the browser may do, and return the status. No page is opened."""
+        return self.browser.open(url, method=method, headers=headers, follow=False).status
+
+    def login_url(self) -> str:
+        """Return the URL of the login link. Raises NotApplicable where a login does not begin with a plain link."""
+        return self.checked.login_url
+
+    @property
+    def reads_userinfo(self) -> bool:
+        """Whether a profile decides who is logged in."""
+        return self.checked.login_link.reads_userinfo is not False
 
     def log_out_url(self) -> str:
         """Return the URL that the button or link "Log out" leads to; empty when there is none."""

@@ -63,6 +63,14 @@ class HttpClient:
         """Send a GET request; a redirect is not followed."""
         return self._send(url, None, self.headers)
 
+    def request(self, method: str, url: str) -> Response:
+        """Send a request without a body; `last` stays as it is, and a redirect is not followed."""
+        last = self.last
+        try:
+            return self._send(url, None, self.headers, method)
+        finally:
+            self.last = last
+
     def submit(self, method: str, url: str, fields: list[tuple[str, str]]) -> Response:
         """Send the fields of a form of the open page."""
         if method.upper() == "GET":
@@ -70,8 +78,8 @@ class HttpClient:
         more = {"Content-Type": "application/x-www-form-urlencoded", "Referer": self.last.url}
         return self._send(url, urlencode(fields).encode(), {**self.headers, **more})
 
-    def _send(self, url: str, body: bytes | None, headers: dict[str, str]) -> Response:
-        request = Request(quote(url, safe=SAFE), body, headers)  # noqa: S310 - http and https only, see _connection
+    def _send(self, url: str, body: bytes | None, headers: dict[str, str], method: str | None = None) -> Response:
+        request = Request(quote(url, safe=SAFE), body, headers, method=method)  # noqa: S310 - http and https only, see _connection
         self.cookies.add_cookie_header(request)
         connection = self._connection(request)
         try:

@@ -17,6 +17,7 @@ from xml.etree import ElementTree
 from tools.places import ROOT
 
 FILE = "tests/test_login.py"
+QUIET = ("-p", "no:unraisableexception")  # an app may close connections at any time
 
 
 class LineOutcome(Enum):
@@ -83,7 +84,7 @@ def find_tests(url: str) -> dict[str, str]:
 
 
 def _pytest(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pytest", "-q", "--tb=no", "-p", "no:cacheprovider", *arguments]
+    command = [sys.executable, "-m", "pytest", "-q", "--tb=no", "-p", "no:cacheprovider", *QUIET, *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", errors="replace")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
 
 from mechanicalsoup import Browser, Form
@@ -84,9 +86,21 @@ class Visitor:
         """Tell whether the page has a button "Log out"."""
         return self.can_click("Log out")
 
-    def log_out(self) -> str:
-        """Click "Log out"."""
-        return self.click("Log out")
+    def log_out(self, headers: dict[str, str] | None = None) -> str:
+        """Click "Log out", with further headers; a redirect that leaves the app is not followed."""
+        with self._further_headers(headers):
+            return self.click("Log out", stop_before=ELSEWHERE)
+
+    def request(self, url: str, *, method: str = "GET", headers: dict[str, str] | None = None) -> int:
+        """Send one request, as a program in the browser may do, and return the status. No page is opened."""
+        with self._further_headers(headers):
+            return self.http.request(method, url).status_code
+
+    def login_url(self) -> str:
+        """Open the home page, and return the URL of the login link."""
+        self.visit("/")
+        links = self.page.find_all("a", href=True)
+        return urljoin(self.url, next(link["href"] for link in links if _begins_with(link, self.app.login_words)))
 
     def log_out_url(self) -> str:
         """Return the URL that the button "Log out" leads to; empty when there is none."""
@@ -132,6 +146,15 @@ class Visitor:
         self.visit("/")
         return self.can_click("Log in with") and "Logged in" not in self.text
 
+    @contextmanager
+    def _further_headers(self, headers: dict[str, str] | None) -> Iterator[None]:
+        usual = self.http.headers
+        self.http.headers = {**usual, **(headers or {})}
+        try:
+            yield
+        finally:
+            self.http.headers = usual
+
     def _press(self, form, button, stop_before: str | None) -> str:
         Form(form).choose_submit(button)
         request = Browser.get_request_kwargs(form, self.url)
@@ -164,6 +187,7 @@ class Visitor:
 
     _stopped = ""
     dropped = ()  # names of cookies that were too large: this browser keeps all
+    reads_userinfo = True  # whether a profile decides who is logged in
     session_cookie_names = None  # not known: all of the app's cookies may be the session
 
 
