@@ -17,7 +17,8 @@ import requests
 from conftest import needs
 from itsdangerous import URLSafeSerializer
 from redis import Redis, RedisError
-from support.odd_endpoint import odd_endpoint
+from support.odd_endpoint import DRIPPED, HEAD, odd_endpoint
+from support.tabs import allow, open_tabs
 from support.visitors import visitors_with_cookie
 
 from fake_provider import free_port
@@ -250,32 +251,6 @@ def test_a_failed_login_uses_up_its_state(files_app, open_browser, provider):
 
 
 # Logins in progress
-
-
-def open_tabs(app, number, at_once):
-    """Open this many tabs of the private page in one browser, and return its cookies and the authorization URLs."""
-    with requests.Session() as browser:
-        if at_once:  # no tab has the cookies of another
-            with ThreadPoolExecutor(number) as threads:
-                pages = list(threads.map(lambda tab: open_tab(app, tab, {}), range(number)))
-            for page in pages:
-                browser.cookies.update(page.cookies)
-        else:
-            pages = [open_tab(app, tab, browser) for tab in range(number)]
-        return browser.cookies.copy(), [page.headers["Location"] for page in pages]
-
-
-def open_tab(app, tab, browser):
-    """Open the private page with the number of the tab, in this browser or without cookies."""
-    client = browser or requests
-    return client.get(f"{app.url}/private?tab={tab}", allow_redirects=False, timeout=5)
-
-
-def allow(url, person="ada"):
-    """Allow as this person at the provider, and return the callback URL."""
-    with requests.Session() as at_provider:
-        at_provider.post(url, {"person": person}, timeout=5)
-        return at_provider.post(url, {"decision": "allow"}, timeout=5, allow_redirects=False).headers["Location"]
 
 
 @pytest.mark.parametrize("at_once", [True, False], ids=["restored at once", "one after the other"])
@@ -832,21 +807,6 @@ def test_follows_no_redirect_with_the_secret(files_app, open_browser, provider):
 
 
 # Unusable responses
-
-HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
-CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-DRIPPED = {  # the pieces, and the pause between two of them
-    "a body": ([HEAD, *[b" "] * 30], 1.0),
-    "a body, a byte every four seconds": ([HEAD, *[b" "] * 9], 4.0),
-    "headers": ([b"HTTP/1.1 200 OK\r\n", *[b"X-More: 1\r\n"] * 30], 1.0),
-    "one header": ([b"HTTP/1.1 200 OK\r\nX-More: ", *[b"x"] * 30], 1.0),
-    "a status line": ([b"HTTP/1.1 200 O", *[b"K"] * 30], 1.0),
-    "100 Continue": ([b"HTTP/1.1 100 Continue\r\n\r\n"] * 30, 1.0),
-    "100 Continue without a pause": ([b"HTTP/1.1 100 Continue\r\n\r\n" * 100] * 1_000_000, 0.0),
-    "chunks": ([CHUNKED, *[b"1\r\n \r\n"] * 30], 1.0),
-    "a chunk extension": ([CHUNKED + b"2;x=", *[b"x"] * 30], 1.0),
-    "trailers": ([CHUNKED + b"2\r\n{}\r\n0\r\n", *[b"X-More: 1\r\n"] * 30], 1.0),
-}
 
 
 @pytest.mark.parametrize("endpoint_name", ["TOKEN_URL", "USER_URL"])

@@ -4,6 +4,8 @@ import pytest
 from support.okta_login import COOKIE
 from support.visitors import visitors_with_cookie
 
+from tools.check.apps import prepare
+
 
 @pytest.fixture
 def shared_app(start_app, provider):
@@ -15,6 +17,14 @@ def shared_app(start_app, provider):
 def own_app(make_app):
     """An app for this test only, which has not fetched a discovery document or keys yet."""
     return make_app("okta_oidc")
+
+
+@pytest.fixture
+def unstarted_app(provider, tmp_path):
+    """An app for this test only, which the test starts."""
+    app = prepare("okta_oidc", provider, tmp_path)
+    yield app
+    app.stop()
 
 
 @pytest.fixture

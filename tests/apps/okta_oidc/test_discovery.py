@@ -2,10 +2,11 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 
-from support.odd_endpoint import odd_endpoint
-from support.okta_login import check_refused, log_in_with, requests_to
+import requests
+from support.odd_endpoint import DRIPPED, HEAD, dripping_endpoint, odd_endpoint
+from support.okta_login import check_refused, issuer_of, log_in_with, requests_to
+from support.tabs import allow, open_tabs
 
 ENDPOINTS = ("authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri", "end_session_endpoint")
 DOCUMENTS = {
@@ -95,25 +96,36 @@ def go_to_the_dashboard(browser):
             browser.click(words)
 
 
-HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
-ENDLESS = {
-    "a byte a second": ([HEAD, *[b" "] * 30], 1.0, 504),
-    "a head without a body": ([HEAD, b"{", b"}"], 8.0, 504),
-    "no end": ([HEAD, *[b" " * 100_000] * 300], 0.0, 502),
-}
+SLOW = {**DRIPPED, "a head without a body": ([HEAD, b"{", b"}"], 8.0)}
 
 
-def test_aborts_an_endless_response(make_app, open_browser):
-    """A response may take 5 seconds and have 1,000,000 bytes, whichever comes first."""
-    with ExitStack() as stack, ThreadPoolExecutor() as side_by_side:
-        endpoints = [stack.enter_context(odd_endpoint(pieces, pause)) for pieces, pause, _ in ENDLESS.values()]
-        browsers = [open_browser(make_app("okta_oidc", OKTA_ISSUER=endpoint.url)) for endpoint in endpoints]
-        list(side_by_side.map(go_to_the_dashboard, browsers))
+def test_a_response_has_five_seconds(make_app, provider):
+    """Denial of service: the time of a response ends after five seconds, whatever the provider sends slowly."""
+    with dripping_endpoint(SLOW) as url, ThreadPoolExecutor(len(SLOW)) as side_by_side:
+        app = make_app("okta_oidc", OKTA_ORG_URL=url, OKTA_ISSUER=issuer_of(provider))
+        cookies, authorization_urls = zip(*[open_tabs(app, 1, at_once=False) for _ in SLOW], strict=True)
+        callback_urls = [allow(authorization_url) for (authorization_url,) in authorization_urls]
+        pages = list(side_by_side.map(lambda url, jar: timed_get(url, jar), callback_urls, cookies))
 
-        assert [browser.status for browser in browsers] == [status for _, _, status in ENDLESS.values()]
-        for browser in browsers:
-            check_refused(browser, browser.status)
-    assert [endpoint.requests for endpoint in endpoints] == [1, 1, 1]
-    assert all(
-        endpoint.pieces < len(pieces) for endpoint, (pieces, _, _) in zip(endpoints, ENDLESS.values(), strict=True)
-    )
+    for status, text, took in pages:
+        assert (status, "Okta took too long to respond." in text) == (504, True)
+        assert 4.5 < took < 9
+
+
+def timed_get(url, cookies):
+    """Send a GET request, and return status, text and how long it took."""
+    began = time.monotonic()
+    response = requests.get(url, cookies=cookies, timeout=40)
+    return response.status_code, response.text, time.monotonic() - began
+
+
+def test_a_response_has_a_maximum_size(make_app, open_browser):
+    """Denial of service: a response without end is not read into the memory."""
+    with odd_endpoint([HEAD, *[b" " * 100_000] * 300]) as endpoint:
+        app = make_app("okta_oidc", OKTA_ISSUER=endpoint.url)
+        browser = open_browser(app)
+        browser.visit("/dashboard")
+
+    check_refused(browser, 502)
+    assert (endpoint.requests, endpoint.pieces < 300) == (1, True)
+    assert "sent more than 1000000 bytes" in app.log

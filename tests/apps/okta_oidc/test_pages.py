@@ -30,6 +30,20 @@ def test_shows_the_user_on_the_dashboard(shared_app, browser, provider):
     assert json.loads(user["reply"]["body"])["id"] in browser.text
 
 
+def test_the_dashboard_shows_the_values(browser, provider):
+    """The page has the user's first name, and not only the name of the variable; without one it still reads well."""
+    browser.log_in_as("Ada Lovelace")
+    texts = [browser.text]
+    browser.visit("/")
+    browser.click("Log out")
+    provider.inject_fault("user", dialect="okta", set={"profile": {}})
+    browser.log_in_as("Ada Lovelace")
+    texts.append(browser.text)
+
+    assert "Welcome to the dashboard, Ada!" in texts[0] and "Your first name is Ada:" in texts[0]
+    assert "Welcome to the dashboard!" in texts[1] and "Your first name is not given:" in texts[1]
+
+
 def test_the_navigation_shows_the_user(browser):
     """An anonymous visitor sees a link to log in or sign up; a user sees a name and a button, on every page."""
     browser.visit("/")
@@ -105,9 +119,11 @@ def test_uses_nothing_deprecated(make_app):
 
 
 def test_the_lesson_leads_to_this_app():
-    """Lines that the README's diffs add, and do not remove again, are in the app."""
+    """Lines that the README's diffs add, and do not remove again, are in the app or in what it sets on the library."""
     readme = (ROOT / "okta_oidc" / "README.md").read_text("utf-8")
-    code = (ROOT / "okta_oidc" / "app.py").read_text("utf-8").splitlines()
+    code = [
+        line for name in ("app.py", "oidc.py") for line in (ROOT / "okta_oidc" / name).read_text("utf-8").splitlines()
+    ]
     diffs = re.findall(r"```diff\n(.*?)```", readme, re.DOTALL)
     lines = [line for diff in diffs for line in diff.splitlines()]
     kept = [line[1:] for line in lines if line.startswith("+") and f"-{line[1:]}" not in lines]

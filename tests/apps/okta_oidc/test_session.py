@@ -1,6 +1,7 @@
 """okta_oidc's session on the server, and its log out at app and provider."""
 
 import json
+import shutil
 import sys
 import threading
 import time
@@ -80,14 +81,26 @@ def test_a_restart_keeps_users_logged_in(own_app, open_browser, provider):
 
 
 def test_changes_the_session_id_at_login(shared_app, browser, open_browser):
-    """Session fixation: a session id from before the login is unusable after it."""
+    """Session fixation: a session of the attacker in the victim's browser is not the session of the victim's login."""
+    attacker = open_browser(shared_app)
+    attacker.log_in_as("Mallory Archer")
+    planted = attacker.cookies[COOKIE]
     callback_url = browser.ask_as("Ada Lovelace")
-    planted = browser.cookies[COOKIE]
+    browser.cookies.set(COOKIE, planted, domain="localhost.local", path="/")
     browser.visit(callback_url)
 
     assert browser.cookies[COOKIE] != planted
-    assert open_browser(shared_app, planted).is_anonymous()
-    assert open_browser(shared_app, browser.cookies[COOKIE]).is_logged_in_as("Ada Lovelace")
+    assert attacker.is_anonymous()
+    assert browser.is_logged_in_as("Ada Lovelace")
+
+
+def test_accepts_only_its_own_session_ids(shared_app, open_browser):
+    """Session fixation: an id that the app has not issued is replaced."""
+    browser = open_browser(shared_app, "chosen-by-an-attacker")
+    browser.log_in_as("Ada Lovelace")
+
+    assert len(browser.cookies[COOKIE]) == 43
+    assert open_browser(shared_app, "chosen-by-an-attacker").is_anonymous()
 
 
 def test_stores_no_access_token(shared_app, browser, provider):
@@ -118,11 +131,53 @@ def test_does_not_restore_a_session_after_log_out(shared_app, browser, open_brow
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
 def test_session_files_are_private(shared_app, browser):
-    """Only the app's user can read the folder and its files."""
+    """Only the app's user can read the folders and their files."""
     browser.log_in_as("Ada Lovelace")
     folder = shared_app.home / "flask_session"
+    folders = (folder, folder / "sessions", folder / "used_states")
 
-    assert all(file.stat().st_mode & 0o077 == 0 for file in (folder, *session_files(shared_app)))
+    assert [path.stat().st_mode & 0o777 for path in folders] == [0o700] * 3
+    assert {file.stat().st_mode & 0o077 for file in session_files(shared_app)} == {0}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+def test_makes_an_older_folder_private(unstarted_app):
+    """A folder that others could read, since an older version or from a copy, is closed at the start."""
+    folder = unstarted_app.home / "flask_session"
+    (folder / "sessions").mkdir(parents=True)
+    for old in (folder, folder / "sessions"):
+        old.chmod(0o755)
+    unstarted_app.start()
+
+    assert [path.stat().st_mode & 0o777 for path in (folder, folder / "sessions")] == [0o700, 0o700]
+
+
+def test_a_folder_that_cannot_be_used_stops_the_app(unstarted_app):
+    """Without its folder the app could keep no session: one sentence says so at the start."""
+    (unstarted_app.home / "flask_session").write_text("a file, and no folder")
+    with pytest.raises(RuntimeError, match=r"flask_session cannot be written: .*\."):
+        unstarted_app.start()
+
+    assert "Traceback" not in unstarted_app.log
+
+
+@pytest.mark.parametrize("lost", ["flask_session", "flask_session/sessions", "flask_session/used_states"])
+def test_a_folder_that_is_lost_shows_a_page(own_app, open_browser, lost):
+    """A login whose session or state cannot be stored says so, and not that the login was started elsewhere."""
+    browser = open_browser(own_app)
+    callback_url = browser.ask_as("Ada Lovelace")
+    folder = own_app.home / lost
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.write_text("a file, and no folder")
+    browser.visit(callback_url)
+    seen = browser.status, browser.text
+    folder.unlink()
+    (own_app.home / "flask_session" / "sessions").mkdir(parents=True, exist_ok=True)
+    browser.log_in_as("Ada Lovelace")
+
+    assert seen[0] == 503
+    assert "This app cannot reach its sessions at the moment. Please try again later." in seen[1]
+    assert browser.is_logged_in_as("Ada Lovelace")
 
 
 def test_logs_in_again_when_the_token_expires(shared_app, browser, provider):
