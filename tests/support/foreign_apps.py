@@ -113,8 +113,8 @@ def running(name: str, where: Path) -> Iterator[tuple[RunningApp, RunningProvide
         names = {"python": str(_python_of(environment)), "port": str(port), "provider": provider.url}
         settings = {name: value.format(**names) for name, value in foreign.settings.items()}
         settings |= {"PYTHONUNBUFFERED": "1", "NODE_PATH": str(environment / "node_modules"), "NODE_ENV": "production"}
-        # A folder without certificates: httpx reads all of them for each of its clients, which takes 70 ms.
-        settings["SSL_CERT_DIR"] = str(where)
+        # No certificates: httpx reads all of them for each of its clients, which takes longer than the rest of a login.
+        settings |= {"SSL_CERT_DIR": str(where), "SSL_CERT_FILE": ""}
         *before, command = ([word.format(**names) for word in words] for words in foreign.commands)
         app = RunningApp(name, url, home, {**os.environ, **settings}, command=command)
         for words in before:
