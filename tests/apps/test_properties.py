@@ -19,10 +19,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from tools.check.browser import target_host
-from tools.check.cases_responses import subject_of, with_subject
-from tools.check.checked_app import ADA, GRACE, LOGGED_IN, MALLORY, assert_no_crash, parameters
+from tools.check.checked_app import ADA, GRACE, MALLORY, assert_no_crash, parameters
 from tools.check.engine import all_checked_apps
+from tools.check.probes import LOGGED_IN
 from tools.check.relay import respond_with, send_response
+from tools.check.user_data import subject_of, with_subject
 
 # No deadline: an example is a login over HTTP, whose duration depends on the load of the machine; the browser has a
 # timeout of its own. The examples are the same each time, so that a failure comes from the change that is tested.

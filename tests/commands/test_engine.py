@@ -18,7 +18,9 @@ from tools.places import ROOT
 
 FOLDER = "step3_login"
 BEFORE_REQUEST = "import os, flask\n@app.before_request\ndef before():\n    if {condition}:\n        {action}\n"
-DEBUGGER = "@app.get('/console')\ndef console():\n    return 'debugger'\n"
+DEBUGGER = (
+    "from werkzeug.debug import DebuggedApplication\napp.wsgi_app = DebuggedApplication(app.wsgi_app, evalex=True)\n"
+)
 
 
 @pytest.fixture(scope="module")
