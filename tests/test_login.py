@@ -100,8 +100,11 @@ def check_refused(browser):
     expect_usual(offers_login, 'the page of a refused login has no link "Try again"')
 
 
-def check_refuses(browser, provider, url):
-    """Check that this authorization response logs no user in, and leads to no token request."""
+def check_refuses(browser, provider, url, *, has_right_state=False):
+    """Check that this authorization response logs no user in, and leads to no token request.
+
+    With the right state, a token request that the provider refuses is unusual, but not unsafe.
+    """
     before = len(requests_to(provider, "token"))
     landed = browser.visit(url, stop_before=ELSEWHERE)
     if not landed.startswith(f"{browser.app.url}/"):
@@ -109,7 +112,11 @@ def check_refuses(browser, provider, url):
         check_anonymous(browser)
     else:
         check_refused(browser)
-    check_token_requests(provider, before)
+    if has_right_state:
+        is_asked = len(requests_to(provider, "token")) > before
+        expect_usual(not is_asked, "the app sends a token request after a response that cannot be right")
+    else:
+        check_token_requests(provider, before)
 
 
 def check_token_requests(provider, expected):
@@ -544,7 +551,7 @@ def test_refuses_a_response_without_a_usable_code(app, browser, provider, change
     """A code beside an error is not used, and a response without a code leads to no token request."""
     callback_url = browser.ask_as("Ada Lovelace")
 
-    check_refuses(browser, provider, with_parameters(callback_url, **change))
+    check_refuses(browser, provider, with_parameters(callback_url, **change), has_right_state=True)
     check_new_login(browser)
 
 
@@ -557,7 +564,8 @@ def test_refuses_a_repeated_parameter(app, browser, provider, name, place):
     fields = parse_qsl(urlsplit(callback_url).query)
     fields.insert(0 if place == "first" else len(fields), (name, "another"))
 
-    check_refuses(browser, provider, urlunsplit(urlsplit(callback_url)._replace(query=urlencode(fields))))
+    url = urlunsplit(urlsplit(callback_url)._replace(query=urlencode(fields)))
+    check_refuses(browser, provider, url, has_right_state=name == "code")
     check_new_login(browser)
 
 
