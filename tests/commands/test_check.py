@@ -358,13 +358,15 @@ def test_runs_only_what_is_chosen(run, step3, tmp_path):
 # Reports
 
 
-def test_json_is_alone_on_the_standard_output(run, step3):
-    """--json - writes JSON to the standard output and all else to the other one, also about an app of a gallery."""
-    ended = run(step3, "--only", "RP-60, log out ends the login", "--json", "-")
-    found = json.loads(ended.stdout)
+def test_json_is_alone_on_the_standard_output(run, step3, in_gallery):
+    """--json - writes JSON to the standard output and all else to the other one, also for an app of the gallery."""
+    ended, ours = (run(url, "--only", "RP-60", "--json", "-") for url in (step3, in_gallery("step3_login")))
+    found, declared = json.loads(ended.stdout), json.loads(ours.stdout)
 
     assert (ended.returncode, found["exit_status"], found["findings"]) == (1, 1, ["RP-60"])
     assert "FAIL     RP-60" in ended.stderr
+    assert (ours.returncode, declared["folder"], declared["counts"]) == (0, "step3_login", {"DECLARED": 1})
+    assert "This is step3_login of the running gallery" in ours.stderr
 
 
 def members(value, path=""):
