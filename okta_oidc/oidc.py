@@ -93,22 +93,27 @@ def check_status(response, **options):
 
 
 def discover(okta):
-    """Mix-up: the document names the endpoints, and only the settings say which issuer to trust."""
+    """Fetch the discovery document, once: it names the endpoints, and only the settings say which issuer to trust."""
     if "token_endpoint" in okta.server_metadata:  # fetched before
         return
-    issuer = OKTA_ISSUER.rstrip("/")
-    document = okta.get(f"{issuer}/.well-known/openid-configuration", withhold_token=True).json()
-    if document["issuer"] != OKTA_ISSUER:  # OpenID Connect Discovery section 4.3
+    url = f"{OKTA_ISSUER.rstrip('/')}/.well-known/openid-configuration"
+    metadata = check_document(okta.get(url, withhold_token=True).json())
+    okta.server_metadata = metadata
+
+
+def check_document(document):
+    """Mix-up: a document of another issuer would send our secret to its own endpoints (Discovery section 4.3)."""
+    if document["issuer"] != OKTA_ISSUER:
         raise ValueError(
             f"the discovery document is of the issuer {document['issuer']!r}, expected was {OKTA_ISSUER!r}"
         )
     metadata = {name: document[name] for name in ENDPOINTS}  # and no more: the library takes each member as an option
-    if not all(url.startswith(f"{issuer}/") for url in metadata.values()):
-        raise ValueError("the discovery document has an endpoint at another host, which would get our secret")
+    if not all(url.startswith(f"{OKTA_ISSUER.rstrip('/')}/") for url in metadata.values()):
+        raise ValueError("the discovery document has an endpoint at another host")
     metadata[ISS_SUPPORTED] = bool(document.get(ISS_SUPPORTED))
     # Ours to choose: the document could allow `none` (algorithm confusion, RFC 8725 section 3.1).
     metadata["id_token_signing_alg_values_supported"] = ["RS256"]
-    okta.server_metadata = metadata
+    return metadata
 
 
 def fetch_token(okta, code, login):
@@ -129,21 +134,24 @@ def check_token(token):
 
 
 def check_id_token(okta, token, nonce):
-    """Return the subject of the ID token. The library checks signature, iss, exp, nonce and at_hash; what follows is
-    the rest of OpenID Connect Core section 3.1.3.7.
-    """
+    """Return the subject of the ID token. The library checks its signature, iss, exp, nonce and at_hash."""
     claims = okta.parse_id_token(token, nonce, {"iss": {"value": OKTA_ISSUER}}, leeway=60)
     if claims is None:
         raise ValueError("the token response has no ID token, and a profile is not signed")
-    if claims["aud"] not in (OKTA_CLIENT_ID, [OKTA_CLIENT_ID]):  # token substitution
+    check_claims(claims)
+    return claims["sub"]
+
+
+def check_claims(claims):
+    """Token substitution and replay: the library leaves a part of OpenID Connect Core section 3.1.3.7 to the app."""
+    if claims["aud"] not in (OKTA_CLIENT_ID, [OKTA_CLIENT_ID]):
         raise ValueError("the ID token was issued to another app")
-    if abs(time.time() - claims["iat"]) > 600:  # replay
+    if abs(time.time() - claims["iat"]) > 600:
         raise ValueError("the ID token was not issued in these ten minutes: is the clock of this machine right?")
     if not claims.get("at_hash", True):  # the library does not compare an empty one
         raise ValueError("the ID token has an empty at_hash")
     if not isinstance(claims["sub"], str) or not claims["sub"].isascii() or not 0 < len(claims["sub"]) <= 255:
         raise ValueError("the ID token has no usable subject")
-    return claims["sub"]
 
 
 def check_profile(okta, token, user_id):

@@ -70,12 +70,7 @@ STOPPING_LINES: dict[str, tuple[str, ...]] = {
     "RP-58": (r"SESSION_COOKIE_SAMESITE.*Lax", r"SESSION_COOKIE_SECURE.*https", r"__Host-.*(URL|https)"),
     "RP-60": (r'headers\["Cache-Control"\]', r"^session\.clear\(\)"),
     "RP-61": (r"create_logout_url",),
-    "RP-62": (
-        r"SECRET_KEY.*=.*os\.environ\.get",
-        r"or secrets\.token_hex\(\)",
-        r"secrets\.token_hex\(\) if",
-        r'^if len\(setting\("SECRET_KEY"\)\)',
-    ),
+    "RP-62": (r"or secrets\.token_hex\(\)", r'^if len\(setting\("SECRET_KEY"\)\)'),
     "RP-63": (r"request_scoped\(", r"^oauth = .*OAuth2Session"),
     "RP-64": (r"UniqueConstraint\(.provider.", r"filter_by\(provider=provider"),
     "RP-65": (r"filter_by\(provider=provider",),
