@@ -120,21 +120,21 @@ def change(deployment):
     """A function that changes an app's settings and code and restarts its workers; undone after the test."""
     changed = {}
 
-    def apply(folder, settings=None, edit=lambda text: text):
+    def apply(folder, settings=None, edit=lambda text: text, file="app.py"):
         app = deployment.apps[folder]
-        code = app.home / "app.py"
-        changed.setdefault(folder, (dotenv_values(app.settings), code.read_text("utf-8")))
+        code = app.home / file
+        changed.setdefault((folder, file), (dotenv_values(app.settings), code.read_text("utf-8")))
         wanted = {**dotenv_values(app.settings), **(settings or {})}
         write_settings(app.settings, {name: value for name, value in wanted.items() if value is not None})
         code.write_text(edit(code.read_text("utf-8")), "utf-8")
         deployment.restart_workers(folder)
 
     yield apply
-    for folder, (settings, text) in changed.items():
+    for (folder, file), (settings, text) in changed.items():
         write_settings(deployment.apps[folder].settings, settings)
-        (deployment.apps[folder].home / "app.py").write_text(text, "utf-8")
+        (deployment.apps[folder].home / file).write_text(text, "utf-8")
     if changed:
-        deployment.restart_workers(*changed)
+        deployment.restart_workers(*{folder for folder, _ in changed})
 
 
 def get(deployment, folder, path="/", headers=None):
@@ -339,7 +339,7 @@ def test_new_keys_reach_each_worker(deployment, new_visitor):
 def test_okta_oidc_can_use_redis(deployment, new_visitor, change):
     """With the change in docs/going-live.md its sessions are in Redis too."""
     (block,) = re.findall(r"^```diff\n(.*?)^```", DOCUMENT, re.MULTILINE | re.DOTALL)
-    change("okta_oidc", {"REDIS_URL": deployment.redis}, lambda text: patched(text, block))
+    change("okta_oidc", {"REDIS_URL": deployment.redis}, lambda text: patched(text, block), file="sessions.py")
     visitor = new_visitor("okta_oidc")
     visitor.log_in_as("Ada Lovelace")
 
