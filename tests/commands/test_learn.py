@@ -77,6 +77,7 @@ To run it by hand, use the Python that `learn.py` has set up: begin each new ter
 
 - Linux and macOS: `source .venv/bin/activate`
 - Windows (PowerShell): `$env:PATH = "$PWD\\.venv\\Scripts;$env:PATH"`
+- Windows (Command Prompt): `.venv\\Scripts\\activate`
 """
 
 APP = '''"""Shows one page. It is small.
