@@ -27,6 +27,11 @@ SOURCE = ROOT / "tests" / "foreign"
 ENVIRONMENTS = LEARN / "foreign"
 INSTALL_TIMEOUT = 300  # seconds
 SECRET = "secret-of-the-foreign-app"
+FAILED: dict[str, str] = {}  # why an environment could not be made, by its kind
+
+
+class CannotInstall(Exception):
+    """The packages of an environment cannot be installed."""
 
 
 @dataclass(frozen=True)
@@ -142,9 +147,9 @@ def python_environment() -> Path:
 
     def install(folder: Path) -> None:
         uv = [sys.executable, "-m", "uv", "--quiet"]
-        _run([*uv, "venv", "--python", sys.executable, str(folder)], "registry")
+        _run([*uv, "venv", "--python", sys.executable, str(folder)])
         options = ["--require-hashes", "--only-binary", ":all:", "--python", str(_python_of(folder))]
-        _run([*uv, "pip", "install", *options, "--requirements", str(SOURCE / "requirements.txt")], "registry")
+        _run([*uv, "pip", "install", *options, "--requirements", str(SOURCE / "requirements.txt")])
 
     return _environment("python", SOURCE / "requirements.txt", install)
 
@@ -159,7 +164,8 @@ def node_environment() -> Path:
         folder.mkdir()
         for file in ("package.json", "package-lock.json"):
             shutil.copy(source / file, folder)
-        _run([npm, "ci", "--silent", "--no-audit", "--no-fund"], "registry", cwd=folder)
+        retries = ["--fetch-retries=1", "--fetch-retry-mintimeout=1000"]  # by default it takes 90 s to say "no network"
+        _run([npm, "ci", "--loglevel=error", "--no-audit", "--no-fund", *retries], cwd=folder)
 
     return _environment("node", source / "package-lock.json", install)
 
@@ -169,22 +175,30 @@ def _python_of(environment: Path) -> Path:
 
 
 def _environment(kind: str, locked: Path, install: Callable[[Path], None]) -> Path:
-    """Return the folder of this lock; if there is none, install the packages, and remove those of older locks."""
+    """Return the folder of this lock; if there is none, install the packages, and remove those of older locks.
+
+    Where they cannot be installed, skip, or fail if REQUIRE names the registry.
+    """
     key = hashlib.sha256(locked.read_bytes() + sys.version.encode()).hexdigest()[:16]
     folder, mark = ENVIRONMENTS / f"{kind}-{key}", ENVIRONMENTS / f"{kind}-{key}.installed"
     with lock.hold(ENVIRONMENTS / f"{kind}.lock", lambda: None):
-        if not mark.exists():
+        if not mark.exists() and kind not in FAILED:
             for old in ENVIRONMENTS.glob(f"{kind}-*"):
                 shutil.rmtree(old, ignore_errors=True)
                 with suppress(OSError):
                     old.unlink()
-            install(folder)
-            mark.touch()
+            try:
+                install(folder)
+                mark.touch()
+            except CannotInstall as error:
+                FAILED[kind] = str(error)
+    if kind in FAILED:
+        lacks("registry", f"the packages of the foreign apps cannot be installed: {FAILED[kind]}")
     return folder
 
 
-def _run(command: list[str], what: str, cwd: Path | None = None) -> None:
-    """Run a command that installs packages; skip, or fail if REQUIRE has the name, when it does not succeed."""
+def _run(command: list[str], cwd: Path | None = None) -> None:
+    """Run a command that installs packages. Raises CannotInstall with the end of its errors."""
     done = subprocess.run(command, cwd=cwd, capture_output=True, encoding="utf-8", timeout=INSTALL_TIMEOUT)
     if done.returncode != 0:
-        lacks(what, f"the packages of the foreign apps cannot be installed: {done.stderr.strip()[-300:]}")
+        raise CannotInstall(" ".join(done.stderr.split())[-300:])
