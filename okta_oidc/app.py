@@ -160,7 +160,7 @@ def check_refusal():
     """Refuse an error, and a code beside one (RFC 6749 section 4.1.2.1)."""
     if "error" in request.args or not request.args.get("code"):
         what_to_do = "If you did allow it, ask your administrator to assign you to this app."
-        abort(403, f"You did not allow the login, or {PROVIDER} refused it. {what_to_do}")
+        abort(403, f"You did not allow the login, or {PROVIDER} refused it.\n{what_to_do}")
 
 
 # What makes it safe: requests and headers

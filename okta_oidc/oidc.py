@@ -104,7 +104,9 @@ def discover(okta):
 def check_document(document):
     """Mix-up: a document of another issuer would send our secret to its own endpoints (Discovery section 4.3)."""
     if document["issuer"] != OKTA_ISSUER:
-        raise ValueError(f"the document is of the issuer {document['issuer']!r}, expected was {OKTA_ISSUER!r}")
+        raise ValueError(
+            f"the discovery document is of the issuer {document['issuer']!r}, expected was {OKTA_ISSUER!r}"
+        )
     metadata = {name: document[name] for name in ENDPOINTS}  # and no more: the library takes each member as an option
     if not all(url.startswith(f"{OKTA_ISSUER.rstrip('/')}/") for url in metadata.values()):
         raise ValueError("the discovery document has an endpoint at another host")
