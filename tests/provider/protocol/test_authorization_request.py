@@ -99,11 +99,12 @@ def test_checks_in_order(changes, code):
     assert error.value.code == code
 
 
-def test_returns_the_state_unchanged():
-    """The authorization response has the state of the request, with any characters (RFC 6749 section 4.1.2)."""
-    target = parse_redirect_target(DIALECT, CLIENTS, parameters(state="a&b=c é"))
+@pytest.mark.parametrize(("state", "returned"), [("a&b=c é", "&state=a%26b%3Dc+%C3%A9"), ("", "&state="), (None, "")])
+def test_returns_the_state_unchanged(state, returned):
+    """The authorization response has the state if the request had one, also an empty one (RFC 6749 section 4.1.2)."""
+    target = parse_redirect_target(DIALECT, CLIENTS, parameters(state=state))
 
-    assert target.with_parameters({"code": "x"}) == f"{REDIRECT_URI}?code=x&state=a%26b%3Dc+%C3%A9"
+    assert target.with_parameters({"code": "x"}) == f"{REDIRECT_URI}?code=x{returned}"
 
 
 def test_requires_a_code_challenge_if_the_dialect_does():

@@ -200,6 +200,30 @@ def test_revokes_what_a_consent_led_to(grants, dialect, owner, client_id, is_rev
     assert [is_refused(attempt) for attempt in attempts] == [is_revoked] * 3
 
 
+def test_a_refresh_token_expires(grants, clock):
+    """A refresh token is valid as long as its dialect says, and no longer."""
+    codes = [grants.issue_code(REFRESHING, REQUEST, "ada", has_refresh_token=True) for _ in range(2)]
+    early, late = (grants.exchange(REFRESHING, CLIENT, form(code)).refresh_token for code in codes)
+    clock.now = REFRESHING.refresh_token_lifetime - 1
+    assert not is_refused(lambda: grants.exchange(REFRESHING, CLIENT, refresh_form(early)))
+    clock.now += 1
+    assert is_refused(lambda: grants.exchange(REFRESHING, CLIENT, refresh_form(late))), "it is valid after its lifetime"
+
+
+def test_a_reset_removes_codes_and_tokens(grants):
+    """After `clear` no code, access token or refresh token of before is valid."""
+    codes = [grants.issue_code(REFRESHING, REQUEST, "ada", has_refresh_token=True) for _ in range(2)]
+    issued = grants.exchange(REFRESHING, CLIENT, form(codes[0]))
+    grants.clear()
+    attempts = {
+        "the code": lambda: grants.exchange(REFRESHING, CLIENT, form(codes[1])),
+        "the access token": lambda: grants.find(REFRESHING, issued.token),
+        "the refresh token": lambda: grants.exchange(REFRESHING, CLIENT, refresh_form(issued.refresh_token)),
+    }
+
+    assert [what for what, attempt in attempts.items() if not is_refused(attempt)] == []
+
+
 def test_removes_the_oldest_token_beyond_the_bound(grants):
     """Tokens cannot fill the memory: one too many, and the oldest is removed."""
     first, *_, last = [

@@ -36,3 +36,13 @@ def test_forgets_the_oldest_and_says_so():
     assert [message.number for message in trace.messages()] == [5, 6]
     assert trace.forgotten == 4
     assert all(len(str(message.as_json())) < 500_000 for message in trace.messages())
+
+
+def test_numbers_go_on_after_a_reset():
+    """After `clear` the next message has the next number: a page or a test that knows the last one misses none."""
+    trace = Trace()
+    trace.add(**TOKEN_REQUEST)
+    trace.clear()
+    trace.add(**TOKEN_REQUEST)
+
+    assert [message.number for message in trace.messages(after=1)] == [2]
