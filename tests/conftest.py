@@ -87,8 +87,12 @@ def pytest_configure(config):
 
 
 def pytest_generate_tests(metafunc):
-    """Run the specification on every login app in the tree, or on the one at --app-url."""
-    if "app" in metafunc.fixturenames and not hasattr(metafunc.module, "app"):
+    """Run the specification on every login app in the tree, or on the one at --app-url.
+
+    A test that names its apps itself runs on those.
+    """
+    named = [mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")]
+    if "app" in metafunc.fixturenames and "app" not in named and not hasattr(metafunc.module, "app"):
         url = metafunc.config.getoption("app_url")
         metafunc.parametrize("app", [(url, None)] if url else find_logins(), indirect=True, ids=login_id)
 
