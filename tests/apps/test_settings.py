@@ -3,20 +3,23 @@
 A new app is in these tests by its `.env.example`: its credentials, and the URLs of the practice provider there.
 """
 
+import hashlib
 import re
 import subprocess
 import sys
-from urllib.parse import urljoin
+from urllib.parse import unquote_plus, urljoin, urlsplit
 
 import pytest
 import requests
 from bs4 import BeautifulSoup
 from dotenv import dotenv_values
+from itsdangerous import Signer, TimestampSigner
+from support.echo_provider import echo_provider
 
 from fake_provider import free_port
 from tools.apps import app_folders
-from tools.check.apps import PRACTICE_PROVIDER, find_logins, parameters, prepare
-from tools.check.visitor import Visitor
+from tools.check.apps import PRACTICE_PROVIDER, find_logins, parameters, prepare, provider_names
+from tools.check.visitor import ELSEWHERE, Visitor, with_parameters
 from tools.places import ROOT
 
 LOGINS = find_logins()
@@ -199,35 +202,96 @@ def test_an_empty_file_is_the_readers_own(new_app, folder):
 
 # Right settings, and what each one changes
 
+OTHER_TESTS = {  # what these settings change is seen there
+    "URL": "test_takes_a_public_url_in_any_form",
+    "NO_PROXY": "test_logs_in_past_a_proxy",
+    "OAUTHLIB_INSECURE_TRANSPORT": "test_a_wrong_url_of_the_provider_stops_the_app",
+    "DATABASE_URL": "test_explains_an_old_table and github_dance/test_database.py",
+    "REDIS_URL": "test_session_guard.py",
+    "USER_ID_FIELD": "test_supports_another_provider_by_settings",
+    "USERNAME_FIELD": "test_supports_another_provider_by_settings",
+    "TOKEN_AUTH": "test_supports_another_provider_by_settings",
+    "OKTA_ORG_URL": "test_a_subject_cannot_change_the_url",
+    "OKTA_AUTH_TOKEN": "test_tells_a_wrong_secret_from_a_wrong_api_token",
+    "REDIRECT_URI": "test_terminal.py",
+}
 
-@pytest.fixture
-def request_of(new_app, request):
-    """A function that starts an app and returns its first authorization request, and the app."""
 
-    def ask(folder, provider_name, change=lambda app: None, **settings):
-        app = new_app(folder, **settings)
-        app.provider_name = provider_name
-        change(app)
+def marked_settings(app, provider):
+    """Return all that `.env.example` names, comments included, each with a value that names the setting."""
+    text = (app.home / ".env.example").read_text("utf-8")
+    names = [name for name in re.findall("^(?:# )?([A-Z][A-Z0-9_]*)=", text, re.MULTILINE) if name not in OTHER_TESTS]
+    marked = {name: f"mine-{name}" for name in names if name not in OF_ANOTHER_PROGRAM.get(app.folder, ())}
+    marked |= {name: f"{provider.url}/{value}" for name, value in marked.items() if name.endswith(("_URL", "ISSUER"))}
+    if "REDIRECT_URL" in marked:
+        marked["REDIRECT_URL"] = f"{app.url}/mine-REDIRECT_URL"
+    return marked | {"SECRET_KEY": "mine-SECRET_KEY" * 3}
+
+
+def signs_with(key, cookies):
+    """Tell whether a cookie is signed with this key, as Flask signs a session or these apps a login in progress."""
+    signers = [
+        TimestampSigner(key, salt="cookie-session", key_derivation="hmac", digest_method=hashlib.sha1),
+        Signer(key, salt="login"),
+    ]
+    return any(signer.validate(cookie.value) for cookie in cookies for signer in signers)
+
+
+def response_to_all(url):
+    """Return a token response, a profile and a discovery document in one."""
+    names = ("authorization", "token", "userinfo", "end_session")
+    document = {"issuer": f"{url}/mine-OKTA_ISSUER", "jwks_uri": f"{url}/mine-OKTA_ISSUER/keys"}
+    document |= {f"{name}_endpoint": f"{url}/mine-OKTA_ISSUER/{name}" for name in names}
+    profile = {"id": "1", "sub": "1", "name": "Mine"}
+    return {"access_token": "t", "token_type": "Bearer", "data": profile, **profile, **document}
+
+
+def log_in_with_each_issuer(app, provider_name, issuers):
+    """Start a login for each issuer, respond with it, and return what the app showed and sent to the browser."""
+    app.provider_name = provider_name
+    visitor = Visitor(app)
+    seen = []
+    for issuer in issuers:
+        visitor.visit("/")
+        seen.append(visitor.text)
+        url = visitor.click(app.login_words, stop_before=ELSEWHERE)
+        sent = parameters(url)
+        seen.append(unquote_plus(url))
+        if signs_with("mine-SECRET_KEY" * 3, visitor.cookies):
+            seen.append("a cookie signed with mine-SECRET_KEY")
+        if "redirect_uri" in sent:
+            path = urlsplit(sent["redirect_uri"]).path.replace("/mine-REDIRECT_URL", "/oauth/callback")
+            visitor.visit(with_parameters(f"{app.url}{path}", code="c", state=sent["state"], iss=issuer))
+            if visitor.is_logged_in_as("Mine"):
+                visitor.click("Log out", stop_before=ELSEWHERE)
+    visitor.close()
+    return seen
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_uses_each_setting_of_its_own_env(new_app, folder):
+    """With a `.env`, each value that the app shows, sends or compares is the one from there, and none is ignored.
+
+    A mark that Notepad puts before the file is skipped.
+    """
+    app = new_app(folder)
+    with echo_provider(response_to_all) as provider:
+        marked = marked_settings(app, provider)
+        unmarked = {name: value for name, value in PRACTICE[folder].items() if name not in marked}
+        for name in PRACTICE[folder]:
+            unmarked[name] = app.environment.pop(name, unmarked.get(name))
+        lines = [f"{name}={value}\n" for name, value in (unmarked | marked).items() if name != "PORT"]
+        (app.home / ".env").write_text("".join(lines), "utf-8-sig")
         app.start()
-        visitor = Visitor(app)
-        request.addfinalizer(visitor.close)
-        return visitor.authorization_request(), app
+        issuers = ["https://other.example", *(value for name, value in marked.items() if name.endswith("ISSUER"))]
+        seen = []
+        for provider_name in provider_names(folder):
+            seen += log_in_with_each_issuer(app, provider_name, issuers)
+        seen = "\n".join([*seen, *provider.received, app.log])
+    ignored = [name for name, value in marked.items() if f"mine-{name}" not in seen]
 
-    return ask
-
-
-@pytest.mark.parametrize(("folder", "provider_name"), LOGINS)
-def test_reads_its_own_env(request_of, folder, provider_name):
-    """With a `.env` every value comes from there; a mark that Notepad puts before it is skipped."""
-
-    def write(app):
-        lines = {name: app.environment.pop(name, value) for name, value in PRACTICE[folder].items()}
-        lines |= {name: f"mine-{name}" for name in lines if name.endswith("_ID")}
-        (app.home / ".env").write_text("".join(f"{name}={value}\n" for name, value in lines.items()), "utf-8-sig")
-
-    sent, _ = request_of(folder, provider_name, write)
-
-    assert sent["client_id"].startswith("mine-")
+    print(seen)
+    assert not ignored, f"the app does not use these settings of its .env: {', '.join(ignored)}"
 
 
 @pytest.mark.parametrize("url", ["HTTPS://App.Example.com", "https://app.example.com/", "https://app.example.com:8443"])
