@@ -13,6 +13,7 @@ from flask_oidc import OpenIDConnect
 from flask_session import Session
 from logins import find_login, keep_login, take_login
 from oidc import (
+    END_SESSION,
     ISS_SUPPORTED,
     OIDC,
     PROVIDER,
@@ -98,8 +99,8 @@ def callback():
     with provider_errors(okta):
         token = fetch_token(okta, request.args["code"], login)
         user_id = check_id_token(okta, token, login["nonce"])
-        check_profile(okta, token, user_id)
-        user = fetch_user(okta, user_id)
+        profile = check_profile(okta, token, user_id)
+        user = fetch_user(okta, profile)
     session.clear()
     # For the log out. The access token is no longer needed, and what is not stored cannot be stolen.
     session["oidc_auth_token"] = {"id_token": token["id_token"], "expires_at": token["expires_at"]}
@@ -117,6 +118,8 @@ def logout():
     session.clear()  # an empty session is also removed from the server; here before there
     with provider_errors(okta):
         discover(okta)
+        if END_SESSION not in okta.server_metadata:
+            return redirect("/")
         # RP-Initiated Logout section 2. It adds a state, and nothing here depends on what comes back.
         logout_request = okta.create_logout_url(post_logout_redirect_uri=f"{URL}/", id_token_hint=token["id_token"])
     return redirect(logout_request["url"])

@@ -33,8 +33,9 @@ URL = (optional("URL") or f"http://localhost:{PORT}").lower().rstrip("/")
 OKTA_ORG_URL = setting("OKTA_ORG_URL").rstrip("/")
 OKTA_CLIENT_ID = setting("OKTA_CLIENT_ID")
 OKTA_CLIENT_SECRET = setting("OKTA_CLIENT_SECRET")
-OKTA_AUTH_TOKEN = setting("OKTA_AUTH_TOKEN")
+OKTA_AUTH_TOKEN = optional("OKTA_AUTH_TOKEN")  # without one, the names come from the userinfo endpoint
 OKTA_ISSUER = optional("OKTA_ISSUER") or f"{OKTA_ORG_URL}/oauth2/default"
+OKTA_CLIENT_AUTH = (optional("OKTA_CLIENT_AUTH") or "body").lower()
 
 
 # What makes it safe: settings
@@ -80,8 +81,14 @@ def check_org_url():
 
 def check_auth_token():
     """Stop the app at a token that fits into no header: the error message of a request would contain it."""
-    if not re.fullmatch("[!-~]+", OKTA_AUTH_TOKEN):
+    if not re.fullmatch("[!-~]*", OKTA_AUTH_TOKEN):
         sys.exit("OKTA_AUTH_TOKEN has a character that is in no API token: copy the token again.")
+
+
+def check_client_auth():
+    """Stop the app at a misspelled word: the secret would be sent where the provider does not look for it."""
+    if OKTA_CLIENT_AUTH not in ("body", "basic"):
+        sys.exit(f"OKTA_CLIENT_AUTH is {OKTA_CLIENT_AUTH!r}: write body or basic.")
 
 
 def secret_key():
@@ -102,4 +109,5 @@ check_provider_url("OKTA_ORG_URL", OKTA_ORG_URL)
 check_provider_url("OKTA_ISSUER", OKTA_ISSUER)
 check_org_url()
 check_auth_token()
+check_client_auth()
 SECRET_KEY = secret_key()

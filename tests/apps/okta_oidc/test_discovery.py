@@ -8,7 +8,7 @@ from support.odd_endpoint import DRIPPED, HEAD, dripping_endpoint, odd_endpoint
 from support.okta_login import check_refused, issuer_of, log_in_with, requests_to
 from support.tabs import allow, open_tabs
 
-ENDPOINTS = ("authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri", "end_session_endpoint")
+ENDPOINTS = ("authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri")
 DOCUMENTS = {
     # RP-55
     "another issuer": {"set": {"issuer": "https://evil.example"}},
@@ -25,7 +25,7 @@ DOCUMENTS = {
     **{f"no {name}": {"remove": [name]} for name in ENDPOINTS},
     **{
         f"{name} at {url}": {"set": {name: url}}
-        for name in ENDPOINTS
+        for name in (*ENDPOINTS, "end_session_endpoint")
         for url in ("file:///etc/passwd", "http://169.254.169.254/", "https://evil.example/", 5)
     },
 }
