@@ -41,6 +41,7 @@ AUTHORIZATION_BASE_URL = setting("AUTHORIZATION_BASE_URL")
 TOKEN_URL = setting("TOKEN_URL")
 USERINFO_URL = setting("USERINFO_URL")
 ISSUER = optional("ISSUER") or None  # for a provider that sends iss; SimpleLogin does not
+SCOPE = optional("OAUTH_SCOPE") or None  # for a provider that needs one; SimpleLogin does not
 
 PORT = optional("PORT") or "5000"
 URL = (optional("URL") or f"http://localhost:{PORT}").lower().rstrip("/")
@@ -85,7 +86,7 @@ def login():
     # PKCE: send the hash now and the verifier with the code, so that a stolen code is useless (RFC 7636).
     code_verifier = client.create_code_verifier(64)
     code_challenge = client.create_code_challenge(code_verifier, "S256")
-    oauth = OAuth2Session(client=client, redirect_uri=REDIRECT_URI)
+    oauth = OAuth2Session(client=client, redirect_uri=REDIRECT_URI, scope=SCOPE)
     # state: comes back with the response and proves that this browser asked for it (RFC 6749 section 10.12).
     authorization_url, state = oauth.authorization_url(
         AUTHORIZATION_BASE_URL, code_challenge=code_challenge, code_challenge_method="S256"

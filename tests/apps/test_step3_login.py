@@ -5,6 +5,8 @@ import subprocess
 import sys
 
 import pytest
+import requests
+from bs4 import BeautifulSoup
 
 from fake_provider import free_port, serve
 from tools.check.apps import prepare
@@ -47,6 +49,38 @@ def test_stops_without_a_setting(new_app, name):
 
     assert finished.returncode == 1
     assert finished.stderr.strip() == f"{name} is missing: set it in .env, as .env.example shows."
+
+
+@pytest.mark.parametrize("scope", ["", "openid email profile"])
+def test_requests_the_scope_of_the_settings(new_app, browser, scope):
+    """SimpleLogin needs no scope; with OAUTH_SCOPE the app logs in at providers that return nothing without one."""
+    new_app.environment["OAUTH_SCOPE"] = scope
+    new_app.start()
+
+    assert browser.authorization_request().get("scope", "") == scope
+
+
+def test_logs_in_at_an_openid_provider(new_app, browser, provider):
+    """The URLs, the issuer and the scope of another provider are settings; the callback is the same."""
+    google = f"{provider.url}/google"
+    form = {"name": "step 3", "redirect_uris": f"{new_app.url}/callback"}
+    page = requests.post(f"{google}/developer", form, timeout=5)
+    client_id, client_secret = [field["value"] for field in BeautifulSoup(page.text, "lxml").select("input[readonly]")]
+    new_app.environment.update(
+        CLIENT_ID=client_id,
+        CLIENT_SECRET=client_secret,
+        AUTHORIZATION_BASE_URL=f"{google}/o/oauth2/v2/auth",
+        TOKEN_URL=f"{google}/token",
+        USERINFO_URL=f"{google}/v1/userinfo",
+        ISSUER=google,
+        OAUTH_SCOPE="openid email profile",
+    )
+    new_app.start()
+    browser.log_in_as("Ada Lovelace")
+    requests.post(page.url, timeout=5)  # the button Delete
+
+    assert browser.is_logged_in_as("Ada Lovelace")
+    assert "E-mail: ada@example.com" in browser.text
 
 
 def test_requires_a_secret_key_for_a_public_url(new_app):
