@@ -3,7 +3,7 @@
 New since step 3: a second provider takes a second row, and no change in app.py.
 """
 
-from settings import issuer, provider_url, setting
+from settings import optional_url, provider_url, setting
 
 
 def if_verified(profile):
@@ -22,11 +22,11 @@ OAUTH2_PROVIDERS = {
         "title": "Google",
         "client_id": setting("GOOGLE_CLIENT_ID"),
         "client_secret": setting("GOOGLE_CLIENT_SECRET"),
-        "authorize_url": provider_url("GOOGLE_URL") + "/o/oauth2/auth",
-        "token_url": provider_url("GOOGLE_URL") + "/o/oauth2/token",
-        "issuer": issuer("GOOGLE_ISSUER"),
+        "authorize_url": optional_url("GOOGLE_AUTHORIZE_URL") or provider_url("GOOGLE_URL") + "/o/oauth2/auth",
+        "token_url": optional_url("GOOGLE_TOKEN_URL") or provider_url("GOOGLE_URL") + "/o/oauth2/token",
+        "issuer": optional_url("GOOGLE_ISSUER"),
         "userinfo": {
-            "url": provider_url("GOOGLE_API_URL") + "/oauth2/v3/userinfo",
+            "url": optional_url("GOOGLE_USERINFO_URL") or provider_url("GOOGLE_API_URL") + "/oauth2/v3/userinfo",
             "subject": lambda profile: profile["sub"],
             "name": lambda profile: profile.get("name"),
             "email": if_verified,
@@ -43,7 +43,7 @@ OAUTH2_PROVIDERS = {
         "client_secret": setting("GITHUB_CLIENT_SECRET"),
         "authorize_url": provider_url("GITHUB_URL") + "/login/oauth/authorize",
         "token_url": provider_url("GITHUB_URL") + "/login/oauth/access_token",
-        "issuer": issuer("GITHUB_ISSUER"),  # GitHub sends iss since 2026; if it stops, leave this empty
+        "issuer": optional_url("GITHUB_ISSUER"),  # GitHub sends iss since 2026; if it stops, leave this empty
         "userinfo": {
             "url": provider_url("GITHUB_API_URL") + "/user",
             "emails_url": provider_url("GITHUB_API_URL") + "/user/emails",

@@ -32,8 +32,8 @@ def provider_url(name):
     return setting(name).rstrip("/")
 
 
-def issuer(name):
-    """Return what the provider sends as iss, or None for a provider without it."""
+def optional_url(name):
+    """Return a URL of the provider, or None without this setting."""
     if optional(name):
         check_provider_url(name, optional(name))
     return optional(name) or None

@@ -11,13 +11,13 @@ import sys
 from urllib.parse import parse_qsl, urlencode
 
 import requests
-from settings import issuer, optional, provider_url, setting
+from settings import optional, optional_url, provider_url, setting
 
 GITHUB_ID = setting("GITHUB_ID")
 GITHUB_SECRET = setting("GITHUB_SECRET")
 GITHUB_URL = provider_url("GITHUB_URL")
 GITHUB_API_URL = provider_url("GITHUB_API_URL")
-GITHUB_ISSUER = issuer("GITHUB_ISSUER")
+GITHUB_ISSUER = optional_url("GITHUB_ISSUER")
 REDIRECT_URI = optional("REDIRECT_URI") or "http://localhost:5000/login/github/authorized"
 
 

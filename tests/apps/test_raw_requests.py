@@ -63,7 +63,7 @@ def accounts(app):
         return database.execute('SELECT provider, subject, name, email FROM "user" ORDER BY id').fetchall()
 
 
-# The article's URLs
+# The article's URLs, and others
 
 
 @pytest.mark.parametrize("provider_name", ["google", "github"])
@@ -72,6 +72,31 @@ def test_keeps_the_urls_of_the_article(app, browser, provider_name):
     url = browser.visit(f"/authorize/{provider_name}", stop_before=ELSEWHERE)
 
     assert f"localhost%3A{app.url.rpartition(':')[2]}%2Fcallback%2F{provider_name}" in url
+
+
+ENDPOINTS = {
+    "GOOGLE_AUTHORIZE_URL": "/google/o/oauth2/v2/auth",
+    "GOOGLE_TOKEN_URL": "/google/token",
+    "GOOGLE_USERINFO_URL": "/google/v1/userinfo",
+}
+
+
+def test_takes_other_endpoints_of_google(make_app, new_visitor, provider):
+    """Google's discovery document has other URLs than the article: three settings are enough for them."""
+    browser = new_visitor(make_app("raw_requests", **{name: provider.url + path for name, path in ENDPOINTS.items()}))
+    log_in(browser, GOOGLE, "Ada Lovelace")
+
+    assert browser.is_logged_in_as("Ada Lovelace")
+    assert set(ENDPOINTS.values()) <= {message["request"]["path"] for message in provider.trace()}
+
+
+@pytest.mark.parametrize("name", ENDPOINTS)
+def test_stops_at_a_wrong_endpoint_of_google(make_app, name):
+    """A URL that is not one stops the app with one sentence, as the other URLs of a provider do."""
+    with pytest.raises(RuntimeError, match=f"{name} is 'oauth2.googleapis.com/token': write a whole URL") as start:
+        make_app("raw_requests", **{name: "oauth2.googleapis.com/token"})
+
+    assert "Traceback" not in str(start.value)
 
 
 @pytest.mark.parametrize("path", ["/authorize/myspace", "/callback/myspace", "/callback/myspace?code=1&state=2"])
