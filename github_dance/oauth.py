@@ -194,8 +194,11 @@ class HardenedSession(OAuth2Session):
 
     def fetch_token(self, token_url, client_secret, **options):
         options["authorization_response"] = URL + request.full_path  # https, behind a proxy too
-        # A colon joins the two in the header, so both are encoded first (RFC 6749 section 2.3.1).
-        options["auth"] = (quote_plus(self.client_id), quote_plus(client_secret))
+        if self.blueprint.name == "twitter":  # X accepts id and secret in the header, GitHub documents the body
+            # A colon joins the two there, so both are encoded first (RFC 6749 section 2.3.1).
+            options["auth"] = (quote_plus(self.client_id), quote_plus(client_secret))
+        else:
+            options["client_secret"] = client_secret
         self.scope = None  # the user may grant fewer scopes, and the library would raise an error
         return super().fetch_token(token_url, include_client_id=True, **options)
 

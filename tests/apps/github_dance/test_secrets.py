@@ -69,6 +69,17 @@ def test_logs_no_token_when_the_database_fails(shared_app, browser, provider):
     assert [token for token in tokens if token in shared_app.log] == []
 
 
+@PROVIDERS
+def test_sends_id_and_secret_where_the_provider_documents_it(browser, provider, name):
+    """GitHub documents the body of the token request, and X the header; by default the library uses the header."""
+    log_in(browser, name, "Ada Lovelace")
+    (request,) = [message["request"] for message in requests_to(provider, "token")]
+    in_header = request["headers"].get("Authorization", "").startswith("Basic ")
+    in_body = request["form"].get("client_secret") is not None
+
+    assert (in_header, in_body) == {"github": (False, True), "twitter": (True, False)}[name]
+
+
 def test_encodes_a_secret_of_any_characters(make_app, provider):
     """A colon joins id and secret in the Authorization header, so both are encoded first."""
     form = {"name": "mine", "redirect_uris": "http://localhost:5000/login/twitter/authorized"}
