@@ -8,10 +8,12 @@ import subprocess
 import sys
 from textwrap import dedent
 
+import psutil
 import pytest
 from packaging.requirements import Requirement
 
 from fake_provider.gallery import source
+from tools.check.fork_server import FORK_SERVERS
 from tools.comparison import measure, probes, report
 from tools.places import PYTHON, ROOT
 
@@ -210,7 +212,7 @@ def test_only_code_is_counted(tmp_path, monkeypatch):
     (tmp_path / "app" / "beside.py").write_text("print()\n", "utf-8")
     monkeypatch.setattr(measure, "ROOT", tmp_path)
 
-    assert measure.lines("app") == {"code": 7, "login": 7, "templates": 3}
+    assert measure.lines("app") == {"login": 7, "safe": 0, "more": 0, "code": 7, "templates": 3}
 
 
 @pytest.mark.parametrize("folder", measure.WAYS)
@@ -219,13 +221,69 @@ def test_the_gallery_shows_the_same_number_of_lines(folder):
     assert source.count_lines(ROOT / folder, ROOT) == measure.lines(folder)["code"] > 0
 
 
-def test_other_parts_than_the_login_are_counted_apart(monkeypatch):
-    """Definitions that ways.toml names are left out of the login; a missing one is an error."""
-    counted = measure.lines("raw_requests")
-    monkeypatch.setitem(measure.WAYS, "raw_requests", {"more": ["models.py:User", "app.py:gone"]})
+def test_the_parts_of_an_app_are_counted_apart(tmp_path, monkeypatch):
+    """A section ends at the next headline, `more` is not counted as `safe`, and the rest is the login."""
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "app.py").write_text(
+        dedent("""
+            import checks
 
-    assert counted["code"] > counted["login"] > counted["code"] / 2
-    with pytest.raises(ValueError, match="gone"):
+            # The login
+
+
+            def home():
+                return "Hello"
+
+
+            # What makes it safe: requests
+
+
+            # A comment that ends no section.
+            @checks.each
+            def check():
+                pass
+
+
+            def link():
+                pass
+
+
+            # The end
+
+            home()
+        """),
+        "utf-8",
+    )
+    (tmp_path / "app" / "checks.py").write_text("def each(function):\n    return function\n", "utf-8")
+    monkeypatch.setattr(measure, "ROOT", tmp_path)
+    parts = {"safe": ["checks.py", "app.py:What makes it safe: requests"], "more": ["app.py:link"]}
+    monkeypatch.setitem(measure.WAYS, "app", parts)
+
+    assert measure.lines("app") == {"login": 4, "safe": 5, "more": 2, "code": 11, "templates": 0}
+
+
+@pytest.mark.parametrize("folder", measure.WAYS)
+def test_each_section_on_safety_is_counted_as_such(folder):
+    """Each headline "What makes it safe" of an app is in ways.toml."""
+    parts = measure.WAYS[folder]["safe"] + measure.WAYS[folder]["more"]
+    sections = [
+        f"{file.name}:{headline}"
+        for file in source.app_files(ROOT / folder, ROOT)
+        if file.suffix == ".py" and file.name not in parts
+        for headline in measure.headlines(file.read_text("utf-8"))
+        if headline.startswith("What makes it safe")
+    ]
+
+    assert sections
+    assert [section for section in sections if section not in parts] == []
+
+
+@pytest.mark.parametrize("part", ["gone.py", "app.py:gone", "app.py:What makes it safe: gone", "terminal.py"])
+def test_a_part_that_disappears_is_an_error(monkeypatch, part):
+    """A headline, a definition or a module in ways.toml that the app does not have is named in an error."""
+    monkeypatch.setitem(measure.WAYS, "raw_requests", {"safe": [part], "more": []})
+
+    with pytest.raises(ValueError, match=rf"has no .*{part.rpartition(':')[2]} any more"):
         measure.lines("raw_requests")
 
 
@@ -252,6 +310,16 @@ def test_times_are_of_successful_logins(provider):
 
     assert [len(times["step3_login"]), len(starts["step3_login"])] == [2, 1]
     assert all(seconds > 0 for seconds in times["step3_login"] + starts["step3_login"])
+
+
+def test_apps_are_started_as_a_learner_starts_them(provider, monkeypatch):
+    """Start-up time and memory are those of a new Python, and not of a fork with all libraries in its memory."""
+    monkeypatch.setattr(FORK_SERVERS, "start", lambda *arguments: pytest.fail("this app is a fork"))
+    measure.start_up(["step3_login"], provider, rounds=0)
+    with measure.running("step3_login", provider) as app:
+        command = psutil.Process(app.process.pid).cmdline()
+
+    assert command == [sys.executable, "app.py"]
 
 
 def test_compare_takes_no_arguments():

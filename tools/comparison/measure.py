@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import re
 import statistics
+import sys
 import tempfile
 import time
 import tomllib
@@ -33,9 +34,11 @@ from ..check.visitor import Visitor
 from ..places import ROOT
 
 WAYS: dict[str, dict[str, Any]] = tomllib.loads((Path(__file__).parent / "ways.toml").read_text("utf-8"))
-LEAST = ROOT / "workshop" / "minimal"
+MINIMAL_LOGINS = ROOT / "workshop" / "minimal"
 FOUR = ("raw_requests", "step3_login", "github_dance", "okta_oidc")  # one folder for each way
 PERSON = "Ada Lovelace"
+# Not a fork, which has the libraries of all apps in its memory already.
+NEW_PYTHON = (sys.executable, "app.py")
 
 # Dependencies differ between systems and Pythons: they are counted for this one, on every machine.
 SYSTEM = {
@@ -57,30 +60,51 @@ SYSTEM = {
 
 
 def lines(folder: str) -> dict[str, int]:
-    """Return the lines of an app: `code`, `login` (those of the code that are the login's own) and `templates`.
+    """Return the lines of an app: `login`, `safe`, `more`, `code`, which is these three together, and `templates`.
 
+    `safe` is what ways.toml lists as what makes the login safe, `more` what is neither, `login` everything else.
     Blank lines, comments and docstrings are not counted, and HTML in a Python file counts as template: `code` is the
     number that the gallery shows. Only the files of the app are read: app.py, the modules that it imports, and its
     templates.
     """
-    outside = WAYS.get(folder, {}).get("more", [])
-    code = more = templates = 0
-    for file in app_files(ROOT / folder, ROOT):
+    safe_parts, more_parts = (WAYS.get(folder, {}).get(key, []) for key in ("safe", "more"))
+    files = app_files(ROOT / folder, ROOT)
+    if missing := {part.partition(":")[0] for part in safe_parts + more_parts} - {file.name for file in files}:
+        raise ValueError(f"tools/comparison/ways.toml: {folder} has no {', '.join(sorted(missing))} any more")
+    counted = dict.fromkeys(("login", "safe", "more", "code", "templates"), 0)
+    for file in files:
         text = file.read_text("utf-8")
         if file.suffix != ".py":
-            templates += sum(bool(line.strip()) for line in text.splitlines())
+            counted["templates"] += sum(bool(line.strip()) for line in text.splitlines())
             continue
-        html, counted = html_lines(text), code_lines(text)
-        names = {name.partition(":")[2] for name in outside if name.partition(":")[0] == file.name}
-        code += len(counted - html)
-        more += len((counted - html) & (counted if "" in names else _lines_of(text, names)))
-        templates += len(html & counted)
-    return {"code": code, "login": code - more, "templates": templates}
+        html, code = html_lines(text), code_lines(text)
+        counted["templates"] += len(html & code)
+        code -= html
+        more = code & _lines_of(file, text, more_parts)
+        safe = code & _lines_of(file, text, safe_parts) - more
+        for part, found in (("login", code - more - safe), ("safe", safe), ("more", more), ("code", code)):
+            counted[part] += len(found)
+    return counted
 
 
-def least_lines(folder: str) -> int:
-    """Return the lines of the shortest login with the library of this app's way, counted as above."""
-    return len(code_lines((LEAST / WAYS[folder]["least"]).read_text("utf-8")))
+def headlines(text: str) -> dict[str, set[int]]:
+    """Return the sections of a Python file: the text of each headline, and the numbers of the lines below it.
+
+    A headline is a comment of one line that begins a line and has a blank line above and below.
+    """
+    lines = ["", *text.splitlines(), ""]
+    starts = [
+        number
+        for number in range(1, len(lines) - 1)
+        if lines[number].startswith("# ") and not lines[number - 1] and not lines[number + 1]
+    ]
+    ends = [*starts[1:], len(lines)]
+    return {lines[start][2:]: set(range(start, end)) for start, end in zip(starts, ends, strict=False)}
+
+
+def minimal_lines(folder: str) -> int:
+    """Return the lines of the minimal login with the library of this app's way, counted as above."""
+    return len(code_lines((MINIMAL_LOGINS / WAYS[folder]["minimal"]).read_text("utf-8")))
 
 
 def dependencies(folder: str) -> dict[str, list[str]]:
@@ -159,7 +183,7 @@ def start_up(folders: Sequence[str], provider: RunningProvider, rounds: int = 5)
         for number in range(rounds + 1):
             for folder, app in apps.items():
                 begin = time.perf_counter()
-                app.start()
+                app.start(*NEW_PYTHON)
                 if number:
                     seconds[folder].append(time.perf_counter() - begin)
                 app.stop()
@@ -196,25 +220,27 @@ def running(folder: str, provider: RunningProvider) -> Iterator[App]:
     """Run a copy of the app of this folder, pointed at the provider, and remove it at the end."""
     with ExitStack() as stack:
         app = _prepared(folder, provider, stack)
-        app.start()
+        app.start(*NEW_PYTHON)
         yield app
 
 
 # Helper functions
 
 
-def _lines_of(text: str, names: set[str]) -> set[int]:
-    """Return the numbers of the lines of these top-level definitions. Raises ValueError when one is not there."""
-    found: dict[str, set[int]] = {}
+def _lines_of(file: Path, text: str, parts: Sequence[str]) -> set[int]:
+    """Return the numbers of the lines of these parts, as ways.toml writes them, that are in this file.
+
+    Raises ValueError when the file has no definition and no section of that name.
+    """
+    if file.name in parts:
+        return set(range(1, len(text.splitlines()) + 1))
+    found = headlines(text)
     for node in ast.parse(text).body:
         if isinstance(node, ast.ClassDef | ast.FunctionDef):
-            spans = [_span(node), *map(_span, node.decorator_list)]
-            found[node.name] = set().union(*spans)
-        elif isinstance(node, ast.Assign):
-            found |= {target.id: _span(node) for target in node.targets if isinstance(target, ast.Name)}
-    missing = names - set(found)
-    if missing:
-        raise ValueError(f"tools/comparison/ways.toml names what is not there any more: {', '.join(sorted(missing))}")
+            found[node.name] = set().union(*map(_span, (node, *node.decorator_list)))
+    names = {part.removeprefix(f"{file.name}:") for part in parts if part.startswith(f"{file.name}:")}
+    if missing := names - set(found):
+        raise ValueError(f"tools/comparison/ways.toml: {file.name} has no {', '.join(sorted(missing))} any more")
     return set().union(*(found[name] for name in names))
 
 

@@ -26,7 +26,7 @@ from fake_provider import RunningProvider, free_port
 
 from ..check.apps import App
 from ..check.visitor import Visitor, with_parameters
-from .measure import FOUR, LEAST, WAYS
+from .measure import FOUR, MINIMAL_LOGINS, WAYS
 from .request_logger import SENT
 
 TABLE = tomllib.loads((Path(__file__).parent / "protections.toml").read_text("utf-8"))
@@ -362,7 +362,7 @@ def minimal(way: str, provider: RunningProvider, *, options: bool = False, **set
     facts = MINIMAL[way]
     with tempfile.TemporaryDirectory() as folder:
         home, port = Path(folder), free_port()
-        file = LEAST / WAYS[way]["least"]
+        file = MINIMAL_LOGINS / WAYS[way]["minimal"]
         code = file.read_text("utf-8")
         for change in facts["options"] if options else ():
             if change["old"] not in code:

@@ -16,7 +16,7 @@ from typing import Any
 
 from ..check.report import verdicts_in
 from ..places import ROOT
-from .measure import FOUR, WAYS, brings, dependencies, least_lines, lines
+from .measure import FOUR, WAYS, brings, dependencies, lines, minimal_lines
 from .probes import BY_HAND, DEFAULT, DOCUMENTED, NOTHING, OPTION, PROTECTIONS
 
 PAGE = ROOT / "docs" / "comparison.md"
@@ -29,7 +29,7 @@ Row = list[str]
 Tables = dict[str, list[Row]]
 
 HEADS: dict[str, Row] = {
-    "Lines": ["app", "way", "code", "of it the login", "HTML", "least login", "what else it does"],
+    "Lines": ["app", "way", "minimal login", "login", "what makes it safe", "the rest", "HTML", "what else it does"],
     "Packages": ["app", "direct", "with all that these need", "brought by the way itself"],
     "Messages": ["app", "provider", "first login, browser", "then", "back channel, first login", "then"],
     "Protections": ["", *(WAYS[folder]["way"] for folder in FOUR), "asked for by", "attacks"],
@@ -46,17 +46,10 @@ SECOND_PART = (Path(__file__).parent / "page_measured_here.txt").read_text("utf-
 
 def line_row(folder: str) -> Row:
     """Return the row with the lines of an app."""
-    counted, way = lines(folder), WAYS[folder]
-    least = str(least_lines(folder)) if "least" in WAYS[folder] else ""
-    return [
-        _app(folder),
-        way["way"],
-        str(counted["code"]),
-        str(counted["login"]),
-        str(counted["templates"]),
-        least,
-        way["does_more"],
-    ]
+    way, counted = WAYS[folder], lines(folder)
+    minimal = str(minimal_lines(folder)) if "minimal" in way else ""
+    numbers = [str(counted[part]) for part in ("login", "safe", "more", "templates")]
+    return [_app(folder), way["way"], minimal, *numbers, way["does_more"]]
 
 
 def package_row(folder: str) -> Row:
@@ -106,8 +99,7 @@ def short_rows(tables: Tables) -> list[Row]:
         rows.append(
             [
                 WAYS[folder]["way"],
-                by_app["Lines"][5],
-                by_app["Lines"][3],
+                *by_app["Lines"][2:5],
                 by_app["Packages"][3].partition(":")[0],
                 by_app["Messages"][5].partition(":")[0],
                 ", ".join(counts),
@@ -118,8 +110,9 @@ def short_rows(tables: Tables) -> list[Row]:
 
 SHORT_HEAD = [
     "way",
-    "lines: unsafe",
-    "safe",
+    "lines: minimal login",
+    "login",
+    "what makes it safe",
     "packages beside Flask",
     "requests to the provider",
     "protections by default, option, hand",

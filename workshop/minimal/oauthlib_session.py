@@ -24,9 +24,9 @@ def home():
 @app.get("/login")
 def login():
     github = OAuth2Session(CLIENT_ID)
-    address, state = github.authorization_url(f"{GITHUB}/login/oauth/authorize")
+    authorization_url, state = github.authorization_url(f"{GITHUB}/login/oauth/authorize")
     session["oauth_state"] = state
-    return redirect(address)
+    return redirect(authorization_url)
 
 
 @app.get("/callback")
