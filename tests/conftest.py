@@ -7,6 +7,7 @@ import shutil
 import signal
 import sys
 from argparse import ArgumentTypeError
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -29,6 +30,7 @@ from tools.learn.test import own_tests
 from tools.places import ROOT
 
 DISAGREEMENTS = pytest.StashKey[list[str]]()
+WEEKLY_TESTS = pytest.StashKey[int]()
 RUN_RECORD = RunRecord()
 HOW_TO_GET = {"chromium": "install it with apt-get install chromium-headless-shell, or from google.com/chrome"}
 # A shell starts the background processes of a script with SIGINT ignored. Processes that a test starts would inherit
@@ -70,7 +72,11 @@ def pytest_addoption(parser):
     group.addoption(
         "--learners", type=_learners, metavar="N", help="let a class of N learners log in at every app, and time it"
     )
-    group.addoption("--all-rows", action="store_true", help="look longer: all rows, every app, every Python")
+    group.addoption(
+        "--all-rows",
+        action="store_true",
+        help="look longer: all rows, every app, every Python; the tests marked weekly run too",
+    )
     group.addoption("--write-security", action="store_true", help="write docs/security.md from this run")
 
 
@@ -98,13 +104,22 @@ def pytest_generate_tests(metafunc):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Start with the slowest files; with --only-app, leave out the tests that are not about this app."""
+    """Start with the slowest files; leave out weekly tests, and with --only-app those that are about other apps."""
     folder = config.getoption("only_app")
     if folder is not None:
-        chosen = [item for item in items if _is_about(item, folder)]
-        config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
-        items[:] = chosen
+        _keep(config, items, lambda item: _is_about(item, folder))
+    # `learn.py check` runs the specification with --app-url, all of it.
+    if not config.getoption("all_rows") and not config.getoption("app_url"):
+        before = len(items)
+        _keep(config, items, lambda item: item.get_closest_marker("weekly") is None)
+        config.stash[WEEKLY_TESTS] = before - len(items)
     items.sort(key=lambda item: position(name_of(item.path.as_posix())))
+
+
+def _keep(config: pytest.Config, items: list[pytest.Item], is_chosen: Callable[[pytest.Item], bool]) -> None:
+    """Deselect the other tests."""
+    config.hook.pytest_deselected(items=[item for item in items if not is_chosen(item)])
+    items[:] = [item for item in items if is_chosen(item)]
 
 
 def _is_about(item: pytest.Item, folder: str) -> bool:
@@ -168,22 +183,27 @@ def pytest_unconfigure():
 
 
 def pytest_sessionfinish(session):
-    """Send the disagreements of a worker to the main process, which fails when a share ran in two workers."""
+    """Send what a worker has found to the main process, which fails when a share ran in two workers."""
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["disagreements"] = session.config.stash.get(DISAGREEMENTS, [])
+        session.config.workeroutput["weekly_tests"] = session.config.stash.get(WEEKLY_TESTS, 0)
     if RUN_RECORD.problem and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node):
-    """Receive the disagreements of a worker."""
-    received = getattr(node, "workeroutput", {}).get("disagreements", [])
-    node.config.stash.setdefault(DISAGREEMENTS, []).extend(received)
+    """Receive the disagreements of a worker, and the number of weekly tests, which each worker has counted."""
+    received = getattr(node, "workeroutput", {})
+    node.config.stash.setdefault(DISAGREEMENTS, []).extend(received.get("disagreements", []))
+    node.config.stash[WEEKLY_TESTS] = max(received.get("weekly_tests", 0), node.config.stash.get(WEEKLY_TESTS, 0))
 
 
 def pytest_terminal_summary(terminalreporter, config):
-    """Print where apps disagree, how long a class took, and what was wrong with the distribution over workers."""
+    """Print where apps disagree, how long a class took, what waits, and what was wrong with the distribution."""
+    if weekly := config.stash.get(WEEKLY_TESTS, 0):
+        said = f"Tests marked weekly that did not run: {weekly}. CI runs them once a week, with --all-rows."
+        terminalreporter.write_line(said)
     if config.stash.get(DISAGREEMENTS, None):
         terminalreporter.section("Where the apps respond differently to the same request")
         terminalreporter.write_line("\n".join(config.stash[DISAGREEMENTS]))

@@ -1,6 +1,9 @@
 """CI names only existing files, commands, options, profiles and programs."""
 
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 from hypothesis import settings
@@ -34,6 +37,41 @@ def test_commands_and_options_exist(request):
     assert commands and commands <= set(COMMANDS)
     assert options
     assert [option for option in options if request.config.getoption(option.replace("-", "_"), None) is None] == []
+
+
+def test_weekly_tests_run_once_a_week():
+    """The scheduled job that looks longer selects the mark, in whichever file it stands, and may not skip a browser."""
+    _, _, job = WORKFLOW.partition("\n  longer:")
+
+    assert "    if: github.event_name == 'schedule'\n" in job
+    assert "- run: python learn.py test -m weekly --all-rows\n" in job
+    assert "REQUIRE=chromium" in job.partition("-m weekly")[0]
+
+
+MARKED = """
+import pytest
+
+@pytest.mark.parametrize("app_name", ["one", pytest.param("another", marks=pytest.mark.weekly)])
+def test_marked(app_name):
+    pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "passed", "is_named"),
+    [(("-n", "1"), 1, True), (("--all-rows",), 2, False)],
+    ids=["by default, in a worker", "all rows"],
+)
+def test_a_weekly_test_waits_for_all_rows(tmp_path, options, passed, is_named):
+    """Without --all-rows a test marked weekly does not run, and the summary says how many did not."""
+    (tmp_path / "test_marked.py").write_text(MARKED, "utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", str(ROOT / "pyproject.toml")]
+    command += ["-p", "conftest", f"--rootdir={ROOT}", str(tmp_path), *options]
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "tests")}
+    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, encoding="utf-8", timeout=60)
+
+    assert f"{passed} passed" in ended.stdout, ended.stdout + ended.stderr
+    assert ("Tests marked weekly that did not run: 1." in ended.stdout) is is_named
 
 
 def test_profiles_exist():
