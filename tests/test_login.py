@@ -171,8 +171,16 @@ def secrets_in(trace):
     return {value: name for value, name in found.items() if len(value) > 8}
 
 
+TECHNICAL = re.compile(  # an exception, a value in Python's or JSON's form, a URL or a name of a program
+    r"\w+(Error|Exception)\b|Traceback|\bline \d|0x[0-9a-f]{6}|[][{}<>()_]|'\w+'|://|\blocalhost\b|127\.0\.0\.1"
+)
+
+
 def check_nothing_leaks(app, browser, provider, since):
-    """Check that neither the open page nor the app's log has a code, a client secret or a token."""
+    """Check that neither the open page nor the app's log has a code, a client secret or a token.
+
+    An app of this repository shows no reason either, which is for the log, and writes no data of the user there.
+    """
     places = {"page": str(browser.page)}
     if app.folder:  # else the log is not here
         places["log"] = log_of(app, since)
@@ -180,6 +188,23 @@ def check_nothing_leaks(app, browser, provider, since):
     found = {f"{name} on the {place}" for place, text in places.items() for value, name in known if value in text}
 
     assert not found, f"secrets leak: {', '.join(sorted(found))}"
+    if app.folder:
+        check_shows_no_reason(browser, places["log"])
+        personal = [line for line in places["log"].splitlines() if "ada@example.com" in line or "Lovelace" in line]
+        assert not personal, f"the log has data of the user: {personal[0]}"
+
+
+def check_shows_no_reason(browser, log):
+    """Check that the open page of a refused login has none of the words with which the log says what went wrong."""
+    text = browser.page.select_one("main").text if browser.page is not None else ""
+    if browser.status == 200:  # the login was accepted
+        return
+    technical = TECHNICAL.search(text)
+    reasons = [part for line in log.splitlines() for part in re.split("['\"()]", line.partition(": ")[2])]
+    repeated = [reason for reason in reasons if len(reason) > 7 and reason in text]
+
+    assert not technical, f"expected a sentence for the user, and the page has {technical.group()!r}: {text.strip()!r}"
+    assert not repeated, f"the page repeats the reason that is for the log: {repeated[0]!r}"
 
 
 # Logging in
@@ -701,6 +726,7 @@ BROKEN_PROFILES = {
     "a page": {"body": "<h1>Ada Lovelace</h1>", "headers": {"Content-Type": "text/html"}},
     "a list": {"body": "[]"},
     "no subject": {"body": "{}"},
+    "half a response": {"drop": True},
 }
 
 

@@ -1,13 +1,13 @@
 """The fixtures of the github_dance tests: the app with each of two databases, and browsers for it."""
 
 import sqlite3
-import sys
 from contextlib import closing
 
 import psycopg
 import pytest
 from conftest import needs
 from support.flask_dance_logins import FOLDER, execute
+from support.meeting import restarted_for_a_meeting
 
 from tools.check.apps import prepare
 from tools.check.visitor import Visitor
@@ -50,40 +50,11 @@ def shared_app(running_app, provider):
     return running_app
 
 
-# Forces a race: the first two requests that come to this SQL statement wait for each other before they send it.
-MEETING = """
-import os, re, threading
-import app
-from models import db
-from sqlalchemy import event
-barrier = threading.Barrier(2, timeout=float(os.environ["MEETING_TIMEOUT"]))
-turns = iter(range(2))
-def meet(connection, cursor, statement, *_):
-    if re.match(os.environ["MEETING_STATEMENT"], statement) and next(turns, None) is not None:
-        try:
-            barrier.wait()
-        except threading.BrokenBarrierError:
-            pass
-with app.app.app_context():
-    event.listen(db.engine, "before_cursor_execute", meet)
-app.app.run(host="localhost", port=int(app.PORT))
-"""
-
-
 @pytest.fixture
 def let_two_requests_meet(shared_app):
     """A function that restarts the app so that two requests meet before a statement, or go on after the timeout."""
-
-    def restart(statement, timeout):
-        shared_app.environment.update(MEETING_STATEMENT=statement, MEETING_TIMEOUT=str(timeout))
-        shared_app.stop()
-        shared_app.start(sys.executable, "-c", MEETING)
-
-    yield restart
-    shared_app.stop()
-    for name in ("MEETING_STATEMENT", "MEETING_TIMEOUT"):
-        shared_app.environment.pop(name, None)
-    shared_app.start()
+    with restarted_for_a_meeting(shared_app) as restart:
+        yield restart
 
 
 @pytest.fixture
