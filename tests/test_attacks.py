@@ -46,8 +46,16 @@ def test_survives_the_attack(verdicts, attacked, row):
 
 
 def test_the_page_has_the_verdicts_of_this_run(verdicts, request):
-    """docs/security.md has the verdicts of this run; after a change, --write-security writes it again."""
+    """docs/security.md has the verdicts of this run; after a change, --write-security writes it again.
+
+    A run in which an attack succeeds is not written: the app has to be corrected first.
+    """
     apps = login_folders()
+    failed = {
+        f"{row} on {folder}": outcome for (row, folder), outcome in verdicts.items() if not outcome.verdict.is_good
+    }
+    reasons = [f"{where}: {outcome.verdict.value}: {outcome.sentence}" for where, outcome in failed.items()]
+    assert not failed, "correct the app, and leave the page as it is:\n" + "\n".join(reasons)
     if request.config.getoption("write_security"):
         PAGE.write_text(report.page(verdicts, apps, ROOT), "utf-8")
     written = report.verdicts_in(PAGE.read_text("utf-8"))

@@ -18,6 +18,7 @@ from conftest import needs
 from itsdangerous import URLSafeSerializer
 from redis import Redis, RedisError
 from support.odd_endpoint import DRIPPED, HEAD, odd_endpoint
+from support.small_redis import small_redis
 from support.tabs import allow, open_tabs
 from support.visitors import visitors_with_cookie
 
@@ -306,6 +307,32 @@ def test_a_kept_cookie_replays_no_login(app, provider):
     assert first.url == f"{app.url}/private?tab=0"
     assert second.status_code == 400
     assert len(requests_to(provider, "token")) == 1
+
+
+def test_keeps_its_sessions_in_a_small_redis(make_app, open_browser, provider):
+    """Also where no Redis is installed: a state is used up in one command, a log out ends the session in Redis, and
+    the session of another app with the same Redis is not valid here.
+    """
+    with small_redis() as (url, values):
+        app = make_app(REDIS_URL=url)
+        app.start()
+        cookies, (authorization_url,) = open_tabs(app, 1, at_once=False)
+        statuses = [
+            requests.get(allow(authorization_url, person), cookies=cookies, timeout=5).status_code
+            for person in ("ada", "grace")
+        ]
+        (session,) = [key.decode() for key in values if b"used_state" not in key]
+        values[b"session:of-another-app"] = values[session.encode()]
+        browser, other = open_browser(app, session.removeprefix("session_guard:")), open_browser(app, "of-another-app")
+        logged_in = [browser.is_logged_in_as("Ada Lovelace"), other.is_logged_in_as("Ada Lovelace")]
+        browser.visit("/")
+        browser.click("Log out")
+        kept = session.encode() in values
+
+    assert statuses == [200, 400], f"two responses with the same state have the statuses {statuses}"
+    assert len(requests_to(provider, "token")) == 1
+    assert logged_in == [True, False], f"logged in with the app's own session, and with another app's: {logged_in}"
+    assert not kept, "the session is still in Redis after the log out"
 
 
 def test_two_callbacks_at_once_send_the_code_once(app, provider):

@@ -139,7 +139,7 @@ def test_refuses_a_wrong_callback_url(terminal, provider, change, sentence):
     said, status = terminal.paste(with_parameters(allow(terminal.authorization_url()), **change))
 
     assert sentence in said
-    assert status == 1
+    assert status == 1, f"expected exit status 1, and got {status}: {said}"
     assert not [message for message in provider.trace() if message["endpoint"] == "token"]
 
 
@@ -154,7 +154,7 @@ def test_explains_a_wrong_code(terminal, text, sentence):
     said, status = terminal.paste(text)
 
     assert sentence in said
-    assert status == 1
+    assert status == 1, f"expected exit status 1, and got {status}: {said}"
 
 
 def test_explains_a_pasted_authorization_url(terminal):
@@ -162,7 +162,7 @@ def test_explains_a_pasted_authorization_url(terminal):
     said, status = terminal.paste(terminal.authorization_url())
 
     assert "copy the URL after you have clicked Allow" in said
-    assert status == 1
+    assert status == 1, f"expected exit status 1, and got {status}: {said}"
 
 
 def test_refuses_the_code_of_another_login(terminal, settings, tmp_path):
@@ -175,7 +175,7 @@ def test_refuses_the_code_of_another_login(terminal, settings, tmp_path):
     other.close()
 
     assert "did not accept the code" in said
-    assert status == 1
+    assert status == 1, f"expected exit status 1, and got {status}: {said}"
 
 
 def test_refuses_the_callback_url_of_another_login(terminal, settings, tmp_path, provider):
@@ -187,7 +187,7 @@ def test_refuses_the_callback_url_of_another_login(terminal, settings, tmp_path,
     said, status = terminal.paste(callback_url)
 
     assert "does not belong to this login" in said
-    assert status == 1
+    assert status == 1, f"expected exit status 1, and got {status}: {said}"
     assert not [message for message in provider.trace() if message["endpoint"] == "token"]
     assert other.paste(callback_url) == ("You are grace on GitHub", 0)
 
@@ -197,7 +197,7 @@ def test_explains_a_denied_login(terminal):
     said, status = terminal.paste(allow(terminal.authorization_url(), decision="deny"))
 
     assert "You did not allow the login" in said
-    assert status == 1
+    assert status == 1, f"expected exit status 1, and got {status}: {said}"
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_explains_an_error_of_the_provider(terminal, provider, endpoint, change)
 
     assert said
     assert "You are" not in said
-    assert status == 1
+    assert status == 1, f"expected exit status 1, and got {status}: {said}"
 
 
 REFUSALS = {
@@ -237,7 +237,7 @@ def test_prints_the_reason_of_a_refusal(terminal, provider, status, body, reason
 
     assert reason in said
     assert "gho_secret" not in said and "\x1b" not in said
-    assert exit_status == 1
+    assert exit_status == 1, f"expected exit status 1, and got {exit_status}: {said}"
 
 
 def test_prints_no_unusable_token(terminal, provider):
@@ -248,7 +248,7 @@ def test_prints_no_unusable_token(terminal, provider):
 
     assert "an unexpected response" in said
     assert "gho_secret" not in said
-    assert exit_status == 1
+    assert exit_status == 1, f"expected exit status 1, and got {exit_status}: {said}"
 
 
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "ALL_PROXY"])
@@ -299,7 +299,7 @@ def test_follows_no_redirect(terminal, provider, endpoint, path):
     said, status = terminal.paste(callback_url)
 
     assert "an unexpected response" in said
-    assert status == 1
+    assert status == 1, f"expected exit status 1, and got {status}: {said}"
 
 
 def test_has_a_timeout(terminal, provider):
@@ -310,7 +310,7 @@ def test_has_a_timeout(terminal, provider):
     said, status = terminal.paste(callback_url)
 
     assert "There is no response from" in said
-    assert status == 1
+    assert status == 1, f"expected exit status 1, and got {status}: {said}"
     assert time.monotonic() - began < 12
 
 
@@ -337,7 +337,7 @@ def test_explains_that_no_provider_runs(terminal, settings):
     said, status = terminal.paste("any")
 
     assert "There is no response from http://127.0.0.1:9 (ConnectionError)" in said
-    assert status == 1
+    assert status == 1, f"expected exit status 1, and got {status}: {said}"
 
 
 def test_explains_a_closed_prompt(terminal):
