@@ -1,5 +1,6 @@
 """What pages and logs of every app say when the provider's further responses, or the app's database, are broken."""
 
+import shutil
 import sqlite3
 from contextlib import closing
 from functools import partial
@@ -8,6 +9,7 @@ from urllib.parse import urljoin
 
 import pytest
 from support.every_page import open_every_page
+from support.tabs import GUARDED
 from test_login import BROKEN_PROFILES, check_nothing_leaks, profile_requests
 
 from tools.check.apps import login_folders, provider_names
@@ -17,6 +19,7 @@ from tools.places import ROOT
 WITH_DATABASE = [
     folder for folder in login_folders() if "DATABASE_URL" in (ROOT / folder / ".env.example").read_text("utf-8")
 ]
+WITH_SESSION_FILES = list(GUARDED)
 PASSWORD = "database-password"  # noqa: S105 - SQLite ignores it
 
 
@@ -106,3 +109,25 @@ def test_a_broken_database_leaks_nothing(broken_database, open_browser, provider
     assert shown.count(503) > len(provider_names(folder)), f"expected pages of a broken database, and got {shown}"
     assert "no such table" in app.log, "expected the driver's reason in the log"
     assert PASSWORD not in app.log, "the password of the database is in the log"
+
+
+@pytest.mark.parametrize("folder", WITH_SESSION_FILES)
+def test_a_broken_folder_leaks_nothing(make_app, open_browser, provider, folder):
+    """When the folder of the sessions is lost while the app runs, a page says so without a path or a reason."""
+    app = make_app(folder)
+    user, visitor = open_browser(app), open_browser(app)
+    user.log_in_as("Ada Lovelace")
+    callback_url = visitor.ask_as("Ada Lovelace")
+    since = len(app.log)
+    for store in (app.home / "flask_session").iterdir():
+        shutil.rmtree(store)
+        store.write_text("no folder", "utf-8")
+    visitor.visit(callback_url)
+    pages = [visitor.status]
+    check_nothing_leaks(app, visitor, provider, since)
+    for url in ("/", GUARDED[folder]):
+        user.visit(url, stop_before=ELSEWHERE)
+        pages.append(user.status)
+        check_nothing_leaks(app, user, provider, since)
+
+    assert pages[0] == 503 and set(pages) <= {200, 302, 503}, f"expected pages with status 503, and got {pages}"
