@@ -181,7 +181,7 @@ def read_user(profile):
     """Return what the pages show. Without a subject all users would be the same one."""
     subject = find_field(profile, OAUTH["USER_ID_FIELD"])
     if type(subject) not in (str, int) or not subject or len(str(subject).encode()) > 255:
-        raise ValueError("the profile has no usable subject")
+        raise ValueError(f"the profile has no usable subject in {OAUTH['USER_ID_FIELD']}: see USER_ID_FIELD")
     username = find_field(profile, OAUTH["USERNAME_FIELD"])
     user = {"id": subject, "username": username, "name": profile.get("name"), "email": profile.get("email")}
     return {name: clean_text(value) for name, value in user.items()}

@@ -981,6 +981,7 @@ def test_refuses_a_profile_without_an_id(files_app, open_browser, provider, subj
     browser.log_in_as("Ada Lovelace")
 
     assert (browser.title, browser.status) == ("Login failed", 502)
+    assert "the profile has no usable subject in id: see USER_ID_FIELD" in files_app.log
     provider.inject_fault("user", set={"id": "x" * 255})
     browser.log_in_as("Ada Lovelace")
     assert browser.is_logged_in_as("Ada Lovelace")
