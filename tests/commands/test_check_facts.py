@@ -283,7 +283,7 @@ def test_session_guard_at_google_reads_no_id_token(make_app, provider):
     google = f"{provider.url}/google"
     settings = {
         "PROVIDER_NAME": "Google", "ISSUER": google, "AUTHORIZE_URL": f"{google}/o/oauth2/v2/auth",
-        "TOKEN_URL": f"{google}/token", "USER_URL": f"{google}/v1/userinfo", "SCOPE": "openid email profile",
+        "TOKEN_URL": f"{google}/token", "USER_URL": f"{google}/v1/userinfo", "OAUTH_SCOPE": "openid email profile",
         "USER_ID_FIELD": "sub", "USERNAME_FIELD": "name",
     }  # fmt: skip
     app = make_app("raw_requests/session_guard", **settings)
