@@ -3,6 +3,7 @@
 import re
 import socket
 import threading
+import time
 from dataclasses import fields
 from http.client import HTTPMessage
 
@@ -10,6 +11,7 @@ import pytest
 from support.tiny_app import LOG_OUT_BUTTON, tiny_app
 
 from fake_provider import RunningProvider, free_port
+from tools.check import browser
 from tools.check.browser import Browser
 from tools.check.checked_app import ADA, GRACE, MALLORY, CheckedApp
 from tools.check.cookies import is_deleted, is_loopback, matches_domain, matches_path, time_of
@@ -450,6 +452,74 @@ def test_a_login_that_is_refused_has_a_reason(facts_of):
     (login,) = facts_of(request={"client_id": "unknown"}).logins
 
     assert "The provider refuses the authorization request" in login.problem
+
+
+CALLBACK = "/callback/google"
+
+
+def test_says_the_error_of_the_provider(facts_of):
+    """A scope that the provider does not know is its error, and not a page of the app."""
+    (login,) = facts_of(scope="openid no-such-scope").logins
+
+    assert "The provider's authorization response is the error invalid_scope" in login.problem
+
+
+def test_says_which_request_the_provider_refused(facts_of):
+    """A wrong client secret is the error of the token response."""
+    (login,) = facts_of(credentials=("fake-raw-requests", "wrong")).logins
+
+    assert "ended at" in login.problem and "with the status 502" in login.problem
+    assert "The provider refused the app's request to token with the status 401: invalid_client" in login.problem
+    assert "The page with this status says: Login failed" in login.problem
+
+
+@pytest.mark.parametrize("path", ["/login", CALLBACK, "/home"])
+def test_a_login_that_hangs_is_said_without_the_code(provider, monkeypatch, path):
+    """The sentence names the method and path, and neither code nor state; nothing is tried again and again."""
+    monkeypatch.setattr(browser, "TIMEOUT", 1.0)
+    began = time.monotonic()
+    with tiny_app(provider, hangs_at=path, lands_at="/home" if path == "/home" else "/") as app:
+        facts = find_facts(CheckedApp(app.url, provider))
+
+    assert facts.logins[0].problem == f"no response to GET {app.url}{path} within 1 seconds"
+    assert time.monotonic() - began < 10
+    assert "state=" not in str(facts.as_json())
+
+
+@pytest.mark.parametrize("path", ["/login", CALLBACK, "/home"])
+def test_says_where_a_login_is_too_large(provider, path):
+    """A server that reads no such request line, or no such cookie, is named with its status and path."""
+    with tiny_app(provider, status_at={path: 431}, lands_at="/home" if path == "/home" else "/") as app:
+        (login,) = find_facts(CheckedApp(app.url, provider)).logins
+
+    assert "431" in login.problem and path in login.problem
+    assert "code=" not in login.problem and "state=" not in login.problem
+
+
+@pytest.mark.parametrize("path", ["/login", CALLBACK])
+def test_a_login_that_hangs_is_an_outcome_of_rp_01(provider, tmp_path, monkeypatch, path):
+    """RP-01 has the sentence, and no other row is tried."""
+    monkeypatch.setattr(browser, "TIMEOUT", 1.0)
+    with tiny_app(provider, hangs_at=path) as app, Engine(tmp_path, provider=provider) as engine:
+        result = engine.attack_url(app.url, parse_selection("RP-01, RP-03 a"))
+
+    assert {id: outcome.verdict.value for id, outcome in result.verdicts.items()} == {"RP-01": "FAIL", "RP-03": "N/A"}
+    assert path in result.verdicts["RP-01"].sentence and "code=" not in result.verdicts["RP-01"].sentence
+
+
+@pytest.mark.parametrize(
+    ("text", "without"),
+    [
+        ("no response to http://a.example/cb?code=a&state=b within", "no response to http://a.example/cb within"),
+        ("Request URL: http://a.example/cb?state=x#y Django", "Request URL: http://a.example/cb Django"),
+        ("KeyError at /cb?code=%20a+b: 'sub'", "KeyError at /cb 'sub'"),
+        ("https://a.example/cb#id_token=e30.e30.&x=1", "https://a.example/cb"),
+        ("Really? Yes = yes; a?b c=d", "Really? Yes = yes; a?b c=d"),
+    ],
+)  # fmt: skip
+def test_a_sentence_has_no_query(text, without):
+    """Codes and tokens are in queries and fragments, and a sentence may be copied into an issue."""
+    assert browser.without_queries(text) == without
 
 
 # How a user logs out

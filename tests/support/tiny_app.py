@@ -59,6 +59,8 @@ class Habits:
     lands_at: str = "/"
     offline: bool = False
     refreshes: bool = False
+    hangs_at: str = ""  # the path of a page that never responds
+    status_at: dict[str, int] = field(default_factory=dict)  # the status of further pages, by path
 
 
 class TinyApp:
@@ -74,6 +76,7 @@ class TinyApp:
         self.back = f"{provider.url}/google"
         self.kept: dict[str, dict[str, Any]] = {}  # the sessions on the server
         self.accounts: dict[str, str] = {}  # names by the subject of the ID token
+        self.has_stopped = threading.Event()
         self.app = Flask(__name__)
         self.app.add_url_rule("/", view_func=self.respond, defaults={"path": ""}, methods=["GET", "POST"])
         self.app.add_url_rule("/<path:path>", view_func=self.respond, methods=["GET", "POST"])
@@ -86,6 +89,10 @@ class TinyApp:
 
     def page(self, path: str, session: dict[str, Any]) -> Any:
         """Return the page or redirect of this path."""
+        if path == self.habits.hangs_at:
+            self.has_stopped.wait()
+        if path in self.habits.status_at:
+            return f"status {self.habits.status_at[path]}", self.habits.status_at[path]
         if path == self.habits.callback:
             return self.finish(session)
         if not path.startswith(self.habits.prefix):
@@ -298,6 +305,7 @@ def tiny_app(provider: RunningProvider, **habits: Any) -> Iterator[TinyApp]:
     try:
         yield app
     finally:
+        app.has_stopped.set()
         server.shutdown()
         server.server_close()
 

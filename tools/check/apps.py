@@ -196,5 +196,6 @@ def wait_for(condition: Callable[[], Result], what: str, timeout: float = TIMEOU
 def parameters(url: str) -> dict[str, str]:
     """Return the query parameters of a URL, and assert that none is repeated."""
     query = parse_qs(urlsplit(url).query, keep_blank_values=True)
-    assert all(len(values) == 1 for values in query.values()), f"a parameter is repeated in {url}"
+    repeated = [name for name, values in query.items() if len(values) > 1]
+    assert not repeated, f"a parameter is repeated in a URL: {', '.join(repeated)}"
     return {name: values[0] for name, values in query.items()}

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import urlencode, urljoin
 
-from .browser import Browser, Page
+from .browser import Browser, Page, without_query
 from .checked_app import (
     ADA,
     AttackWorked,
@@ -97,7 +97,7 @@ def press(checked: CheckedApp, browser: Browser, page: Page, words: str, query: 
             url = urljoin(page.url, form.get("action") or page.url)
             url += ("&" if "?" in url else "?") + query if query else ""
             return browser.open(url, method="POST", form=form["fields"], **options)
-    raise LoginFailed(f'There is no button "{words}" on {page.url}.')
+    raise LoginFailed(f'There is no button "{words}" on {without_query(page.url)}.')
 
 
 def log_out_link(checked: CheckedApp, browser: Browser) -> LoginLink:

@@ -125,7 +125,9 @@ class Browser:
             if stop_at is not None and _is_stop(target, url, stop_at):
                 return page
             if len(redirects) > MAX_REDIRECTS:
-                raise TooManyRedirects(f"more than {MAX_REDIRECTS} redirects, the last to {target[:200]}")
+                raise TooManyRedirects(
+                    f"more than {MAX_REDIRECTS} redirects, the last to {without_query(target)[:200]}"
+                )
             crossed = crossed or _site(target) != _site(url)
             if page.status not in (307, 308) and method != "HEAD":
                 method, form = "GET", None
@@ -179,7 +181,8 @@ class Browser:
             response = connection.getresponse()
             page = Page(response.status, response.headers, response.read(), url)
         except TimeoutError as error:
-            raise TimedOut(f"no response from {url[:200]} within {TIMEOUT:.0f} seconds") from error
+            where = without_query(url)[:200]
+            raise TimedOut(f"no response to {method} {where} within {TIMEOUT:.0f} seconds") from error
         finally:
             connection.close()
         self._store_cookies(parts.hostname or "", page.headers, parts.path or "/")
@@ -237,6 +240,19 @@ def _is_stop(target: str, url: str, stop_at: str | Callable[[str], bool]) -> boo
 
 def _site(url: str) -> str:
     return urlsplit(url).hostname or ""
+
+
+def without_query(url: str) -> str:
+    """Return a URL without its query and fragment, which may contain a code, a state or a token."""
+    return re.split("[?#]", url, maxsplit=1)[0]
+
+
+QUERY = re.compile(r"(?<=[\w/.])[?#][^\s?#=<>\"']{1,80}=[^\s<>\"']*")
+
+
+def without_queries(text: str) -> str:
+    """Return a text, such as that of an error page, with all URLs in it without their queries."""
+    return QUERY.sub("", text)
 
 
 def target_host(location: str, base: str) -> str:

@@ -20,7 +20,7 @@ from .attack_steps import (
     send_attack,
     with_query,
 )
-from .browser import Browser, Page, target_host
+from .browser import Browser, Page, target_host, without_query
 from .cases_responses import PUBLIC, public_browser
 from .catalogue import row, variants
 from .checked_app import (
@@ -693,7 +693,8 @@ def code_leak_by_referrer(checked: CheckedApp) -> None:
     if page.status not in (301, 302, 303, 307, 308) or not page.location:
         raise AttackWorked(f"the callback responds with status {page.status}: the code stays in the URL of a page")
     if code in page.location:
-        raise AttackWorked(f"the callback redirects to {page.location[:200]}: the code stays in the URL of a page")
+        target = without_query(page.location)[:200]
+        raise AttackWorked(f"the callback redirects to {target} with the code: it stays in the URL of a page")
     if page.status in CACHEABLE and "no-store" not in header_of(page, "Cache-Control"):
         raise AttackWorked(
             "no Cache-Control: no-store, and browsers keep a permanent redirect with the code in its URL"
@@ -822,7 +823,7 @@ def _assert_stays(checked: CheckedApp, page: Page) -> None:
     assert_no_crash(page)
     for _, target in page.redirects:
         if target_host(target, checked.url) not in (urlsplit(checked.url).netloc, checked.provider_host):
-            raise AttackWorked(f"redirected to {target[:120]}")
+            raise AttackWorked(f"redirected to {without_query(target)[:120]}")
 
 
 @variants("RP-20", {f"a next={target[:24]!r}": target for target in TARGETS})
@@ -834,7 +835,7 @@ def open_redirect(checked: CheckedApp, target: str) -> None:
     if not page.location:
         return  # a page, as one that refuses a URL that is too long: no login begins
     if target_host(page.location, checked.url) != checked.provider_host:
-        raise AttackWorked(f"redirected to {page.location[:120]}")
+        raise AttackWorked(f"redirected to {without_query(page.location)[:120]}")
     response = checked.authorize(browser, page.location, ADA)
     page = checked.send_callback(browser, response, stop_at=checked.leaves_app)
     _assert_stays(checked, page)
@@ -851,7 +852,7 @@ def open_redirect_at_logout(checked: CheckedApp) -> None:
         page = assert_no_crash(browser.open(url, method=link.method, form=form, stop_at=checked.leaves_app))
         for _, url in page.redirects:
             if EVIL in target_host(url, checked.url) or EVIL in url:
-                raise AttackWorked(f"redirected to {url[:120]}")
+                raise AttackWorked(f"redirected to {without_query(url)[:120]}")
 
 
 @variants("RP-20", {"c a return URL that begins with slashes": None})
@@ -864,7 +865,7 @@ def open_redirect_by_path(checked: CheckedApp) -> None:
         if not page.location:
             continue
         if target_host(page.location, checked.url) == EVIL:
-            raise AttackWorked(f"redirected to {page.location[:120]}")
+            raise AttackWorked(f"redirected to {without_query(page.location)[:120]}")
         if is_authorization_request(page.location):
             page = checked.send_callback(browser, checked.authorize(browser, page.location), stop_at=checked.leaves_app)
             _assert_stays(checked, page)
@@ -879,7 +880,7 @@ def return_url(checked: CheckedApp, query: str) -> None:
     if urlsplit(page.url).path != urlsplit(wanted).path:
         raise NotApplicable("it always returns to the same page")
     if parse_qsl(urlsplit(page.url).query) != parse_qsl(query):
-        raise AttackWorked(f"the login of {wanted} ended at {page.url}")
+        raise AttackWorked(f"the login of {wanted} ended at {without_query(page.url)}, with another query")
 
 
 row(

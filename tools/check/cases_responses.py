@@ -27,7 +27,7 @@ from .attack_steps import (
     send_attack,
     with_query,
 )
-from .browser import TIMEOUT, Browser, Page, TimedOut
+from .browser import TIMEOUT, Browser, Page, TimedOut, without_query
 from .catalogue import row, variants
 from .checked_app import (
     ADA,
@@ -489,7 +489,7 @@ def provider_down_while_logged_in(checked: CheckedApp, times: int) -> None:
             checked.provider.inject_fault(endpoint, dialect=checked.dialect, status=503, times=times)
         page = assert_no_crash(browser.open(landing.url, stop_at=checked.leaves_app))
         if page.status != 200:
-            raise AttackWorked(f"{landing.url} ends with status {page.status}")
+            raise AttackWorked(f"{without_query(landing.url)} ends with status {page.status}")
         assert_refused(checked, browser, page, ADA)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from .browser import TimedOut, TooManyRedirects
+from .browser import TimedOut, TooManyRedirects, without_queries
 from .checked_app import ADA, AttackWorked, CheckedApp, Crashed, NotApplicable
 
 Case = Callable[..., None]  # called with the checked app, and with the data of a variant where it has some
@@ -132,7 +132,12 @@ def acts_of(checked: CheckedApp) -> int:
 
 
 def outcome_of(action: Callable[[], object], checked: CheckedApp) -> Outcome:
-    """Do something to an app, and return what came of it."""
+    """Do something to an app, and return what came of it; the sentence has no query of a URL, where a code may be."""
+    outcome = _outcome_of(action, checked)
+    return Outcome(outcome.verdict, without_queries(outcome.sentence))
+
+
+def _outcome_of(action: Callable[[], object], checked: CheckedApp) -> Outcome:
     try:
         action()
     except AttackWorked as error:
@@ -163,9 +168,10 @@ def control(checked: CheckedApp) -> Outcome:
         browser = checked.new_browser()
         found = checked.name_after(browser, checked.log_in(browser, ADA))
     except (Crashed, TimedOut, TooManyRedirects) as error:
-        return Outcome(Verdict.CRASH, f"afterwards, a login that should work: {error}")
+        return Outcome(Verdict.CRASH, without_queries(f"afterwards, a login that should work: {error}"))
     except Exception as error:
-        return Outcome(Verdict.BROKEN, f"afterwards, a login that should work: {type(error).__name__}: {error}")
+        sentence = f"afterwards, a login that should work: {type(error).__name__}: {error}"
+        return Outcome(Verdict.BROKEN, without_queries(sentence))
     if found is None or not found.startswith(ADA):
         return Outcome(Verdict.FAIL, f"afterwards, a login that should work ends with {found or 'no user'} logged in")
     return Outcome(Verdict.PASS)

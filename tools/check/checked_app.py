@@ -24,7 +24,7 @@ from fake_provider import RunningProvider
 
 from . import probes
 from .apps import App
-from .browser import REDIRECTS, Browser, Page
+from .browser import REDIRECTS, Browser, Page, without_query
 from .cookies import is_loopback
 from .errors import AttackWorked, Crashed, LoginFailed, NotApplicable
 from .given_facts import GivenFacts, request_of
@@ -276,8 +276,23 @@ class CheckedApp:
         return browser.open(response, **{"from_another_site": True, "stop_at": self.leaves_app, **options})
 
     def log_in(self, browser: Browser, person: str = ADA) -> Page:
-        """Log in, and return the page after the last redirect."""
-        return self.send_callback(browser, self.authorization_response(browser, person))
+        """Log in, and return the page after the last redirect. Raises LoginFailed when the provider sends an error."""
+        response = self.authorization_response(browser, person)
+        sent = parameters(response)
+        if "error" in sent:
+            raise LoginFailed(f"The provider's authorization response is the error {_error_of(sent)}.")
+        return self.send_callback(browser, response)
+
+    def refused_requests(self, after: int) -> str:
+        """Return which request of the app the provider refused since a message of its trace, as a sentence, or ""."""
+        for message in self.provider.trace(dialect=self.dialect, after=after):
+            status, members = message["reply"]["status"], members_of(message["reply"])
+            if message["channel"] == "back" and (status >= 400 or "error" in members):
+                said = f": {_error_of(members)}" if members.get("error") else ""
+                return (
+                    f" The provider refused the app's request to {message['endpoint']} with the status {status}{said}."
+                )
+        return ""
 
     def log_out(self, browser: Browser, **options: Any) -> Page:
         """Log out by the button or link of the user's page. Raises NotApplicable where there is none."""
@@ -294,7 +309,7 @@ class CheckedApp:
         for form in page.parsed.forms:
             if any(found.startswith(words) for found in form["buttons"]):
                 return urljoin(page.url, form.get("action", ""))
-        raise LoginFailed(f'There is no button "{words}" on {page.url}.')
+        raise LoginFailed(f'There is no button "{words}" on {without_query(page.url)}.')
 
     def open_user_page(self, browser: Browser) -> Page:
         """Open the page that names the user, in most apps the home page, and stay in the app."""
@@ -472,12 +487,16 @@ class CheckedApp:
         """The messages of a login without an attack. Raises LoginFailed when the app refuses it."""
         self.shown_name  # noqa: B018 - raises LoginFailed, and its logins do not belong to this one
         self.ignore_earlier_messages()
+        before = self.ignored_until
         browser = self.new_browser()
         page = self.log_in(browser, GRACE)
         found = self.logged_in_name(browser)
         if found is None or not found.startswith(GRACE):
-            ended = f"{probes.without_query(page.url)} with the status {page.status}"
-            raise LoginFailed(f"A login as {GRACE} ended at {ended}, and the app names {found or 'no user'}.")
+            ended = f"{without_query(page.url)} with the status {page.status}"
+            raise LoginFailed(
+                f"A login as {GRACE} ended at {ended}, and the app names {found or 'no user'}."
+                f"{self.refused_requests(before)}"
+            )
         messages = self.messages()
         self.landing_url = page.url
         self.ignore_earlier_messages()
@@ -605,7 +624,7 @@ class CheckedApp:
     @cached_property
     def has_return_url(self) -> bool:
         self.successful_login  # noqa: B018 - sets landing_url
-        return probes.without_query(self.landing_url).rstrip("/") != self.url
+        return without_query(self.landing_url).rstrip("/") != self.url
 
     @cached_property
     def has_linking(self) -> bool:
@@ -638,7 +657,9 @@ class CheckedApp:
     def _elsewhere(self, page: Page) -> str:
         if page.location and self.leaves_app(page.location):
             return page.location
-        raise LoginFailed(f"{page.url} does not redirect to a provider: status {page.status}, {page.text[:200]}")
+        raise LoginFailed(
+            f"{without_query(page.url)} does not redirect to a provider: status {page.status}, {page.text[:200]}"
+        )
 
 
 START_LIMIT = BoundedSemaphore(2)  # more starts at once take no less time, and each has a timeout
@@ -681,6 +702,12 @@ def assert_handled(checked: CheckedApp, browser: Browser, page: Page) -> None:
     """Assert that the app accepted or refused the login, without a crash on this page or on the home page."""
     assert_no_crash(page)
     checked.logged_in_name(browser)
+
+
+def _error_of(members: dict[str, Any]) -> str:
+    """Return the error of an authorization or token response, with its description."""
+    description = members.get("error_description")
+    return f"{members['error']} ({description})" if description else str(members["error"])
 
 
 def assert_no_token_request(checked: CheckedApp) -> None:

@@ -16,7 +16,7 @@ from bs4 import BeautifulSoup
 from fake_provider import RunningProvider
 
 from .apps import App
-from .browser import Cookie, Page
+from .browser import Cookie, Page, without_query
 from .checked_app import CheckedApp, parameters
 from .given_facts import GivenFacts
 from .login_links import LoginLink, links_of
@@ -123,7 +123,7 @@ class CheckedVisitor:
         if words == self.app.login_words:
             return self.visit(self.checked.begin_login(self.browser))
         found = self._links(words)
-        assert found, f"no link or button {words!r} on {self.url}: {self.text}"
+        assert found, f"no link or button {words!r} on {without_query(self.url)}: {self.text}"
         return self._show(press(self.browser, found[0]))
 
     def can_click(self, words: str) -> bool:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from fake_provider import RunningProvider
 
-from .browser import TimedOut, TooManyRedirects
+from .browser import TimedOut, TooManyRedirects, without_queries
 from .checked_app import CheckedApp, parameters
 from .cookies import is_loopback
 from .errors import Crashed, LoginFailed, NotApplicable
@@ -233,7 +233,7 @@ def _sentence(error: BaseException, checked: CheckedApp) -> str:
         return f"{checked.url} closed the connection without a response ({type(error).__name__}): see the app's log."
     if isinstance(error, OSError):
         return f"{checked.url} cannot be reached: {error}."
-    return str(error)
+    return without_queries(str(error))
 
 
 def find_provider(url: str, given: GivenFacts | None = None) -> RunningProvider:

@@ -13,7 +13,7 @@ from itertools import combinations
 from string import ascii_lowercase
 from typing import TYPE_CHECKING, Any
 
-from .browser import Browser, Cookie, Page, TimedOut, TooManyRedirects
+from .browser import Browser, Cookie, Page, TimedOut, TooManyRedirects, without_query
 from .errors import Crashed, LoginFailed
 from .login_links import LoginLink, links_of
 from .session_cookie import format_of, is_random_id
@@ -45,6 +45,7 @@ def shown_name_of(checked: CheckedApp, person: str) -> ShownName:
 
     This person logs in, and then a new one, whose user name and e-mail address have nothing in common.
     """
+    before = checked.newest_number()
     first = _visit(checked, person)
     if (found := _as_in_this_repository(first.home, person)) is not None:
         return found
@@ -64,23 +65,25 @@ def shown_name_of(checked: CheckedApp, person: str) -> ShownName:
         if found is not None:
             found.path = path
             return found
-    hint = ", although it offers to log out" if log_out_links(first.home) else ""
-    raise LoginFailed(
-        f"A login as {person} ended at {without_query(first.landing.url)} with the status {first.landing.status}, and "
-        f"{first.home.url} does not name the user{hint}. Expected is {WANTED}, as in "
-        f'"{LOGGED_IN} {person}"; the page says: {first.home.text[:150]}'
+    raise LoginFailed(_where_it_ended(first, person, checked.refused_requests(before)))
+
+
+def _where_it_ended(visit: Visit, person: str, refused: str) -> str:
+    landing, home = visit.landing, visit.home
+    hint = ", although it offers to log out" if log_out_links(home) else ""
+    ended = (
+        f"A login as {person} ended at {without_query(landing.url)} with the status {landing.status}, and "
+        f"{without_query(home.url)} does not name the user{hint}.{refused}"
     )
+    if landing.status >= 400:
+        return f"{ended} The page with this status says: {landing.text[:150]}"
+    return f'{ended} Expected is {WANTED}, as in "{LOGGED_IN} {person}"; the page says: {home.text[:150]}'
 
 
 def _visit(checked: CheckedApp, person: str) -> Visit:
     browser = checked.new_browser()
     landing = checked.log_in(browser, person)
     return Visit(browser, landing, checked.open_user_page(browser), identity_of(checked, browser, person))
-
-
-def without_query(url: str) -> str:
-    """Return a URL without its query, which may contain a code."""
-    return url.partition("?")[0]
 
 
 def _as_in_this_repository(home: Page, person: str) -> ShownName | None:

@@ -9,6 +9,7 @@ from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
 from mechanicalsoup import Browser, Form
 
 from .apps import App, parameters
+from .browser import without_query
 from .http_client import HttpClient, Response
 
 MAX_REDIRECTS = 20
@@ -75,7 +76,7 @@ class Visitor:
             for button in form.find_all(_is_submit):
                 if _begins_with(button, words):
                     return self._press(form, button, stop_before)
-        raise AssertionError(f"no link or button {words!r} on {self.url}: {self.text}")
+        raise AssertionError(f"no link or button {words!r} on {without_query(self.url)}: {self.text}")
 
     def can_click(self, words: str) -> bool:
         """Tell whether the page has a link or button that begins with these words."""
