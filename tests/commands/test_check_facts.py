@@ -6,6 +6,7 @@ import threading
 import time
 from dataclasses import fields
 from http.client import HTTPMessage
+from urllib.parse import urlsplit
 
 import pytest
 from support.tiny_app import LOG_OUT_BUTTON, tiny_app
@@ -682,6 +683,28 @@ def test_keeps_cookies_by_domain_and_path():
     assert browser.cookie_value("c") == "root"
     set_cookies(browser, "app.example.com", "c=; Path=/; Max-Age=0")
     assert browser.cookies.get(("app.example.com", "c")) is None
+
+
+@pytest.mark.parametrize(
+    ("flags", "with_link", "with_form"),
+    [
+        ("; SameSite=Strict", False, False),
+        ("; samesite=LAX", True, False),
+        ("; SameSite=None; Secure", True, True),
+        ("", True, True),  # as in Firefox and Safari, and in Chromium for two minutes
+        ("; SameSite", True, True),
+        ("; SameSite=Maybe", True, True),
+    ],
+)
+def test_sends_a_cookie_from_another_site(flags, with_link, with_form):
+    """Another site's link comes with all cookies but strict ones, and its form with those that nothing holds back."""
+    browser = Browser()
+    set_cookies(browser, "localhost", f"sid=1{flags}")
+    url = urlsplit("http://localhost/logout")
+
+    assert bool(browser._cookies_for(url, "GET", True)) is with_link
+    assert bool(browser._cookies_for(url, "POST", True)) is with_form
+    assert browser._cookies_for(url, "POST", False) == "sid=1"
 
 
 def test_the_rules_of_paths_and_domains():

@@ -39,7 +39,7 @@ RIGHT = {  # an app that is right, by the options in which it differs, and the r
     "as our own": (
         {},
         f"{STATE_ROWS}, {CODE_ROWS}, {TOKEN_ROWS}, {USER_ROWS}, "
-        "RP-18 a b, RP-20 b c, RP-21, RP-57, RP-58, RP-62, RP-68",
+        "RP-11, RP-18 a b, RP-20 b c, RP-21, RP-57, RP-58, RP-62, RP-68",
     ),
     "a wrong state ends the login": ({"wrong_state": "ends the login"}, STATE_ROWS),
     "a page with status 200": ({"refuses": "page with status 200"}, REFUSALS),
@@ -104,6 +104,13 @@ BROKEN = {  # an app with a flaw: its options, the variants that fail, and words
     "a known key": ({"key": "dev"}, "RP-62 a", "signed with 'dev', as Flask does"),
     "a plain cookie": ({"cookie": "plain"}, "RP-62 c", "changed by hand"),
     "an encoded cookie": ({"cookie": "base64"}, "RP-62 c", "changed by hand"),
+    "no SameSite": ({"flags": "HttpOnly; Path=/"}, "RP-11 b", "no user"),
+    "an unknown SameSite": ({"flags": "HttpOnly; SameSite; Path=/"}, "RP-11 b", "no user"),
+    "no SameSite after the login": (
+        {"login_flags": "HttpOnly; Path=/", "cookie": "plain"},
+        "RP-11 b",
+        "no user",
+    ),
     "a logout by GET": ({"logout": "GET"}, "RP-11 a", "no user"),
 }
 

@@ -200,10 +200,11 @@ def checked_json(response):
 
 
 def log_out():
-    """End the session."""
-    session.clear()
+    """End the session, if the request has its cookie: a response without a session deletes no cookie."""
     response = make_response(redirect("/"))
-    response.headers.add("Set-Cookie", "user=; Max-Age=0; Path=/")
+    if current():
+        session.clear()
+        response.headers.add("Set-Cookie", "user=; Max-Age=0; Path=/")
     return response
 
 

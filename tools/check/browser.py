@@ -192,7 +192,8 @@ class Browser:
         safe = parts.scheme == "https" or is_loopback(parts.hostname or "")
         found = []
         for cookie in self.cookies_of(parts.hostname or ""):
-            same_site = cookie.flags.get("samesite", "lax").lower()
+            # Without SameSite, Firefox and Safari send a cookie everywhere, and Chromium does so for two minutes.
+            same_site = cookie.flags.get("samesite", "").lower()
             if "secure" in cookie.flags and not safe:
                 continue
             if crossed and (same_site == "strict" or (same_site == "lax" and method not in ("GET", "HEAD"))):

@@ -390,12 +390,12 @@ def _begin_while_logged_in(checked: CheckedApp, browser: Browser) -> tuple[Check
 row(
     "RP-11",
     "Logged out by another site",
-    "Another site loads the log-out address as a picture, or posts a form to it.",
+    "Another site sends the visitor to the log-out URL with a link, or posts a form to it.",
     "ASVS 3.5.1 and 3.5.3",
 )
 
 
-@variants("RP-11", {"a as a picture": "GET", "b as a form": "POST"})
+@variants("RP-11", {"a with a link": "GET", "b with a form": "POST"})
 def logout_csrf(checked: CheckedApp, method: str) -> None:
     browser = checked.new_browser()
     checked.log_in(browser, ADA)
