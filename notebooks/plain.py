@@ -55,10 +55,17 @@ def authorization(header):
     return f"    Authorization: {kind} {secret[:4]}…"
 
 
+def cookie_name(name):
+    """Return the name of a cookie; that of a login in progress ends in its state, which is shortened."""
+    before, mark, state = name.partition("_login_")
+    return f"{before}{mark}{state[:4]}…" if mark else name
+
+
 def cookie(header):
     """Return a Set-Cookie header as one line: a name, how its value begins, and what protects it."""
     first, *rest = [part.strip() for part in header.split(";")]
     name, _, value = first.partition("=")
+    name = cookie_name(name)
     told = [part for part in sorted(rest) if part.lower().startswith(("httponly", "samesite", "secure"))]
     return "; ".join([f"    Set-Cookie: {name}={value[:4]}…" if value else f"    Set-Cookie: {name} is deleted", *told])
 

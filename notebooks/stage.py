@@ -21,7 +21,7 @@ from IPython.display import Markdown
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from plain import Text, address, authorization, cookie, members, parameters, redirect, show, words_of  # noqa: E402
+from plain import Text, address, authorization, cookie, cookie_name, members, parameters, redirect, show, words_of  # noqa: E402
 
 from fake_provider import RunningProvider, free_port  # noqa: E402
 from tools.check.apps import prepare, wait_for  # noqa: E402
@@ -119,7 +119,7 @@ class Exchange:
         lines = [f"{asked.method} {bare}", *parameters([*query, *_form(asked)])]
         if "Cookie" in asked.headers:
             pairs = [pair.partition("=") for pair in sorted(asked.headers["Cookie"].split("; "))]
-            lines.append("    Cookie: " + "; ".join(f"{name}={value[:4]}…" for name, _, value in pairs))
+            lines.append("    Cookie: " + "; ".join(f"{cookie_name(name)}={value[:4]}…" for name, _, value in pairs))
         if "Authorization" in asked.headers:
             lines.append(authorization(asked.headers["Authorization"]))
         lines.append(f"→ {self.status} {HTTPStatus(self.status).phrase}")

@@ -50,7 +50,7 @@ SANITISED = {  # a line of an output: the line that is compared
     "    state=Rk3f…": "    state=VALUE",
     "?code=Rk3fAbc-_~&state=x%2Fy": "?code=VALUE&state=VALUE",
     "    Cookie: a=Rk3f…; b=.eJx…": "    Cookie: a=VALUE; b=VALUE",
-    "    Set-Cookie: okta_oidc_login_Rk3f=.eJx…; HttpOnly": "    Set-Cookie: okta_oidc_login_STATE=VALUE; HttpOnly",
+    "    Set-Cookie: okta_oidc_login_Rk3f…=.eJx…; HttpOnly": "    Set-Cookie: okta_oidc_login_STATE=VALUE; HttpOnly",
     "{'code': 'Rk3f', 'scope': 'openid'}": "{'code': 'VALUE', 'scope': 'openid'}",
     '"iat": 1795253884, "ver": 1': '"iat": SECONDS, "ver": 1',
     "Authorization: Bearer Rk3f…": "Authorization: Bearer VALUE",
