@@ -4,31 +4,24 @@ import base64
 import json
 import secrets
 import string
-import subprocess
-import sys
 import time
 import uuid
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
-import requests
+from support.small_login import small_login
 
-from fake_provider import free_port, serve
-from tests.support import small_login
+from fake_provider import serve
 from tools.check import (  # noqa: F401 - they add the rows
     cases_id_token,
     cases_request,
     cases_responses,
     cases_session,
 )
-from tools.check.apps import wait_for
 from tools.check.cases_request import MIN_BITS, random_bits
 from tools.check.catalogue import ROWS, Verdict, letter, try_variant
 from tools.check.checked_app import CheckedApp
 from tools.check.relay import Collector
 
-PROGRAM = Path(small_login.__file__)
 STATE_ROWS = "RP-03 a c, RP-04 a, RP-05, RP-06, RP-07, RP-09, RP-10, RP-12"
 CODE_ROWS = "RP-14 a c, RP-15 a b j, RP-16 d, RP-17 a"
 TOKEN_ROWS = "RP-28 a, RP-29 a e l, RP-30 a, RP-31 b c, RP-32 f j k, RP-33 i, RP-34 a"
@@ -116,37 +109,32 @@ BROKEN = {  # an app with a flaw: its options, the variants that fail, and words
 
 
 @pytest.fixture(scope="module")
-def provider():
+def running_provider():
     """A provider for all small apps."""
     with serve() as running:
         yield running
 
 
-@contextmanager
-def small_app(provider, options):
-    """A small login that runs, as the rows see it."""
-    url = f"http://localhost:{(port := free_port())}"
-    process = subprocess.Popen([sys.executable, PROGRAM, str(port), provider.url, json.dumps(options)])
+@pytest.fixture(scope="module")
+def collector():
+    """The attacker's server."""
     collector = Collector()
-    try:
-        wait_for(lambda: process.poll() is not None or responds(url), "the small login to respond")
-        assert process.poll() is None
-        provider.reset()
-        checked = CheckedApp(url, provider, collector=collector)
-        checked.shown_name  # noqa: B018 - its logins do not belong to a row
-        yield checked
-    finally:
-        collector.stop()
-        process.kill()
-        process.wait()
+    yield collector
+    collector.stop()
 
 
-def responds(url):
-    """Tell whether an app responds."""
-    try:
-        return requests.get(url, timeout=5).ok
-    except requests.ConnectionError:
-        return False
+@pytest.fixture
+def attack(running_provider, collector):
+    """A function that serves a small login with these options, and returns the outcomes of the chosen rows."""
+
+    def attack(options, chosen):
+        running_provider.reset()
+        with small_login(running_provider.url, options) as url:
+            checked = CheckedApp(url, running_provider, collector=collector)
+            checked.shown_name  # noqa: B018 - its logins do not belong to a row
+            return outcomes(checked, chosen)
+
+    return attack
 
 
 def outcomes(checked, chosen):
@@ -161,20 +149,18 @@ def outcomes(checked, chosen):
 
 
 @pytest.mark.parametrize(("options", "chosen"), RIGHT.values(), ids=RIGHT)
-def test_a_right_app_passes(provider, options, chosen):
+def test_a_right_app_passes(attack, options, chosen):
     """However an app refuses, redirects and shows the user: where no user is logged in by an attack, the row passes."""
-    with small_app(provider, options) as checked:
-        found = outcomes(checked, chosen)
+    found = attack(options, chosen)
 
     assert {key: outcome for key, outcome in found.items() if not outcome.verdict.is_good} == {}
     assert Verdict.PASS in {outcome.verdict for outcome in found.values()}
 
 
 @pytest.mark.parametrize(("options", "chosen", "reason"), NOT_CONCERNED.values(), ids=NOT_CONCERNED)
-def test_a_row_without_an_attack_gives_its_reason(provider, options, chosen, reason):
+def test_a_row_without_an_attack_gives_its_reason(attack, options, chosen, reason):
     """A row that has nothing to try on an app is N/A, and never PASS."""
-    with small_app(provider, options) as checked:
-        found = outcomes(checked, chosen)
+    found = attack(options, chosen)
 
     tried = {key: outcome for key, outcome in found.items() if outcome.verdict is not Verdict.NOT_APPLICABLE}
     assert found and tried == {}
@@ -182,10 +168,9 @@ def test_a_row_without_an_attack_gives_its_reason(provider, options, chosen, rea
 
 
 @pytest.mark.parametrize(("options", "chosen", "words"), BROKEN.values(), ids=BROKEN)
-def test_a_broken_app_fails(provider, options, chosen, words):
+def test_a_broken_app_fails(attack, options, chosen, words):
     """An app with a flaw fails each of these rows, with a sentence that says what happened."""
-    with small_app(provider, options) as checked:
-        found = outcomes(checked, chosen)
+    found = attack(options, chosen)
 
     bad = {key: outcome for key, outcome in found.items() if outcome.verdict in (Verdict.FAIL, Verdict.CRASH)}
     assert {id for id, _ in bad} == {words.split()[0] for words in chosen.split(", ")}, found

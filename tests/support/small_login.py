@@ -1,4 +1,4 @@
-"""A login of one page, as other developers write it: `python small_login.py PORT PROVIDER OPTIONS`, with JSON options.
+"""A login of one page, as other developers write it, served over HTTP by `small_login`, one at a time.
 
 It can differ from the apps of this repository wherever an app may: how it refuses, redirects and shows the user, and
 which message it reads. `OPTIONS` has what can be chosen; some values are flaws.
@@ -8,12 +8,13 @@ import base64
 import hashlib
 import json
 import secrets
-import sys
+import threading
+from contextlib import contextmanager
 from urllib.parse import quote, unquote, urlencode
 
 import requests
 from flask import Flask, abort, make_response, redirect, render_template_string, request, session
-from werkzeug.serving import WSGIRequestHandler
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 OPTIONS = {
     "reads": "profile",  # or "id_token", or "both"
@@ -52,6 +53,7 @@ PAGES = {
 <form method="post" action="/logout"><button>Log out</button></form>{% endif %}
 {% if text %}<p>{{ text }}</p>{% endif %}<a href="/login">Log in with Google</a></body>""",
 }
+POLL_INTERVAL = 0.02  # seconds until the server notices that it has to stop
 CLIENT = {"client_id": "fake-session-guard", "client_secret": "fake-secret-of-session-guard"}
 
 app = Flask(__name__)
@@ -253,11 +255,22 @@ class Quiet(WSGIRequestHandler):
         """Log nothing."""
 
 
-if __name__ == "__main__":
-    from werkzeug.serving import run_simple
-
-    port, provider = int(sys.argv[1]), sys.argv[2]
-    url = f"http://localhost:{port}"
-    options.update(json.loads(sys.argv[3]))
+@contextmanager
+def small_login(provider_url, chosen):
+    """Serve the app with these options, and yield its URL; only one at a time, since the module has its state."""
+    global provider, url
+    server = make_server("localhost", 0, as_this_server, threaded=True, request_handler=Quiet)
+    server.daemon_threads = True
+    provider, url = provider_url, f"http://localhost:{server.server_port}"
+    people.clear()
+    options.clear()
+    options.update(OPTIONS | chosen)
     app.config.update(SECRET_KEY=options["key"], SESSION_COOKIE_NAME="small", SESSION_COOKIE_SAMESITE="Lax")
-    run_simple("localhost", port, as_this_server, threaded=True, request_handler=Quiet)
+    thread = threading.Thread(target=server.serve_forever, args=[POLL_INTERVAL], daemon=True)
+    thread.start()
+    try:
+        yield url
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
