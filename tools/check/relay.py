@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import cache
 from urllib.parse import parse_qsl, urlsplit
 
-HUGE = 40_000_000  # bytes; an app that reads them all takes visibly more memory
+HUGE = 32_000_000  # bytes; an app that reads them all takes visibly more memory
 Behaviour = Callable[[socket.socket, "Request", Callable[[], bytes]], None]
 
 
@@ -216,7 +216,7 @@ def refuse_connection(connection: socket.socket, request: Request, forward: Call
 
 
 def endless_body(connection: socket.socket, request: Request, forward: Callable[[], bytes]) -> None:
-    """Send a body of 40 megabytes."""
+    """Send a body of 32 megabytes."""
     head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {HUGE}\r\nConnection: close\r\n\r\n"
     connection.sendall(head.encode() + b'{"access_token": "')
     piece = b"a" * 1_000_000
@@ -225,13 +225,13 @@ def endless_body(connection: socket.socket, request: Request, forward: Callable[
 
 
 def gzip_bomb(connection: socket.socket, request: Request, forward: Callable[[], bytes]) -> None:
-    """Send 40 kilobytes that decompress to 40 megabytes."""
+    """Send 32 kilobytes that decompress to 32 megabytes."""
     send_response(connection, compressed_body(), "Content-Encoding: gzip\r\n")
 
 
 @cache
 def compressed_body() -> bytes:
-    """Return 40 megabytes, compressed."""
+    """Return 32 megabytes, compressed."""
     return gzip.compress(b'{"access_token": "' + b"a" * HUGE, 9)
 
 
