@@ -762,7 +762,7 @@ socket.getaddrinfo = lambda host, *args, **options: real(
 """
 
 
-@variants("RP-68", {"e plain http to another machine": None}, needs=("own process", "plain http"))
+@variants("RP-68", {"e plain http to another machine": None}, needs=("own process", "plain http"), once=True)
 def plain_http_provider(checked: CheckedApp) -> None:
     with ExitStack() as stack:
         other = Collector()

@@ -63,7 +63,7 @@ class Variant:
     """One way to run an attack; `name` begins with its letter, if it has one: `a absent`.
 
     `slow` marks a variant that waits. It runs on the verbose instance of the app: `together` with the other slow ones,
-    or `alone`.
+    or `alone`. One that is tried `once` is about the app as a whole, and not about each of its providers.
     """
 
     name: str
@@ -71,6 +71,7 @@ class Variant:
     data: Any
     needs: tuple[str, ...]
     slow: str
+    once: bool = False
 
 
 @dataclass
@@ -95,14 +96,18 @@ def row(id: str, title: str, plain: str, source: str, needs: str | tuple[str, ..
 
 
 def variants(
-    id: str, data: Mapping[str, Any] = NO_VARIANTS, needs: str | tuple[str, ...] = (), slow: str = ""
+    id: str,
+    data: Mapping[str, Any] = NO_VARIANTS,
+    needs: str | tuple[str, ...] = (),
+    slow: str = "",
+    once: bool = False,
 ) -> Callable[[Case], Case]:
     """Add variants to a row: the decorated function runs each, with the checked app and the variant's data."""
 
     def add(function: Case) -> Case:
         wanted = (needs,) if isinstance(needs, str) else needs
         for name, value in data.items():
-            ROWS[id].variants.append(Variant(name, function, value, wanted, slow))
+            ROWS[id].variants.append(Variant(name, function, value, wanted, slow, once))
         return function
 
     return add

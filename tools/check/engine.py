@@ -170,7 +170,11 @@ class Run:
         self.slow: list[tuple[str | None, Row, Variant]] = []
         for name in self.names:
             for row in ROWS.values():
-                chosen = [variant for variant in row.variants if is_selected(job.selection, row.id, variant)]
+                chosen = [
+                    variant
+                    for variant in row.variants
+                    if is_selected(job.selection, row.id, variant) and not (variant.once and name != self.names[0])
+                ]
                 if quick := [variant for variant in chosen if not variant.slow]:
                     self._waiting.append((name, row, quick))
                 self.slow += [(name, row, variant) for variant in chosen if variant.slow]
