@@ -16,6 +16,7 @@ from tools.check.apps import login_folders, provider_names
 from tools.check.visitor import ELSEWHERE, Visitor
 from tools.places import ROOT
 
+BROKEN_RESPONSES = BROKEN_PROFILES | {"a 403 with data": {"status": 403}, "a 404 with data": {"status": 404}}
 WITH_DATABASE = [
     folder for folder in login_folders() if "DATABASE_URL" in (ROOT / folder / ".env.example").read_text("utf-8")
 ]
@@ -51,11 +52,11 @@ def test_no_response_after_the_profile_leaks(app, browser, provider):
     """A broken list of e-mail addresses, or user of an API, puts no secret and no reason on the page."""
     browser.log_in_as("Ada Lovelace")
     further = list(dict.fromkeys(message["endpoint"] for message in profile_requests(provider)))[1:]
-    for endpoint, name in product(further, BROKEN_PROFILES):
+    for endpoint, name in product(further, BROKEN_RESPONSES):
         if browser.is_logged_in_as("Ada Lovelace"):
             browser.click("Log out", stop_before=ELSEWHERE)
         since = len(app.log)
-        provider.inject_fault(endpoint, **BROKEN_PROFILES[name])
+        provider.inject_fault(endpoint, **BROKEN_RESPONSES[name])
         browser.log_in_as("Ada Lovelace")
         print(f"{endpoint}: {name}")  # shown beside what the next line finds
 

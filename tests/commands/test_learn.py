@@ -411,7 +411,7 @@ class TestInstall:
         (tmp_path / "ensurepip.py").write_text("raise ImportError", "utf-8")
         status, said = bare_tree.run(PYTHONPATH=str(tmp_path))
 
-        assert status == 1
+        assert status == 1, said
         assert "sudo apt install python3-venv" in one_sentence(said.partition("\n")[2])
 
     def test_without_network_it_says_so(self, tree):
@@ -421,7 +421,7 @@ class TestInstall:
             closed = registry_settings(server)
         status, said = tree.run(**closed)
 
-        assert status == 1
+        assert status == 1, said
         assert one_sentence(said).startswith("The package registry cannot be reached")
 
     def test_a_foreign_package_is_refused(self, tree):
@@ -430,7 +430,7 @@ class TestInstall:
         (tree.wheels / "parrot-3.0-py3-none-any.whl").write_bytes(b"another")
         status, said = tree.run()
 
-        assert status == 1
+        assert status == 1, said
         assert one_sentence(said.splitlines()[-1]).startswith("A package is not the one that the lock file names")
 
     def test_nothing_is_built(self, tree, tmp_path):
@@ -462,7 +462,7 @@ class TestInstall:
         bare_tree.write(".learn", "a file where a folder has to be")
         status, said = bare_tree.run()
 
-        assert status == 1
+        assert status == 1, said
         assert one_sentence(said).startswith(f"Nothing can be written in {bare_tree.home}")
 
     def test_ctrl_c_ends_an_install(self, tree, silent_registry):
@@ -485,7 +485,7 @@ class TestInstall:
         silent_registry.close()
         status, said = tree.run("test", "anything")
 
-        assert status == 0
+        assert status == 0, said
         assert "Making .venv" in said and "Installed 4 packages" in said
 
 
@@ -526,7 +526,7 @@ class TestRun:
         ):
             status, said = tree.run()
 
-        assert status == 1
+        assert status == 1, said
         assert one_sentence(said).startswith(f"Ports {tree.provider_port} and {tree.first_port} are taken")
 
     def test_a_second_run_points_to_the_first(self, tree):
@@ -534,7 +534,7 @@ class TestRun:
         with tree.running():
             status, said = tree.run()
 
-        assert status == 1
+        assert status == 1, said
         assert f"running already, at http://localhost:{tree.provider_port}/" in one_sentence(said)
 
     def test_another_folder_points_to_the_first(self, tree, tmp_path):
@@ -735,7 +735,7 @@ class TestTest:
         """All checks run in order, and pytest runs last."""
         status, said = tree.run("test")
 
-        assert status == 0
+        assert status == 0, said
         assert [line.split()[0] for line in said.splitlines() if "was here" in line] == [
             "ruff",
             "ruff",
@@ -750,8 +750,17 @@ class TestTest:
         (tree.home / "FAIL").unlink()
 
         named, pytest_was_here = said.splitlines()[-2:]
-        assert status == 1
+        assert status == 1, said
         assert named == "mypy failed." and pytest_was_here.startswith("pytest ")
+
+    @pytest.mark.parametrize("arguments", [[], ["tests/test_login.py"], ["zebra"]], ids=["all", "a file", "a folder"])
+    def test_a_test_that_fails_is_the_exit_status(self, tree, arguments):
+        """When pytest fails the status is 1: a machine that runs the suite does not report it as passed."""
+        tree.write("FAIL", "pytest")
+        status, said = tree.run("test", *arguments)
+        (tree.home / "FAIL").unlink()
+
+        assert status == 1, said
 
     def test_arguments_are_for_pytest_alone(self, tree):
         """With arguments only pytest runs."""
@@ -768,7 +777,7 @@ class TestTest:
 
         command, time = said.splitlines()
         files = "tests/test_login.py tests/test_attacks.py tests/apps/test_zebra.py tests/docs/test_docs.py"
-        assert status == 0
+        assert status == 0, said
         assert command.startswith(f"pytest {files} --only-app zebra ") and command.endswith(" -k deny was here")
         assert re.fullmatch(r"The tests of zebra took \d+ s\.", time)
 
@@ -858,6 +867,7 @@ class TestModules:
         ("command", "module", "arguments"),
         [
             ("bench", "tools/bench/benchmark.py", ["--no-peers", "--seconds", "0.5"]),
+            ("compare", "tools/comparison/__main__.py", []),
             pytest.param(
                 *("going-live", "tools/going_live/run.py", ["--once", "step3_login"]),
                 marks=pytest.mark.skipif(ON_WINDOWS, reason="gunicorn does not run on Windows"),
@@ -869,8 +879,8 @@ class TestModules:
         tree.write(module, "import sys\nprint(sys.prefix, *sys.argv[1:])\nsys.exit(3)")
         status, said = tree.run(command, *arguments)
 
-        assert status == 3
-        assert said == " ".join([str(tree.home / ".venv"), *arguments]) + "\n"
+        assert status == 3, said
+        assert said.endswith(" ".join([str(tree.home / ".venv"), *arguments]) + "\n")
 
     @pytest.mark.parametrize("command", ["bench", "going-live"])
     def test_an_unknown_option_is_named_before_anything_is_installed(self, bare_tree, command):
@@ -897,10 +907,10 @@ class TestRefresh:
 
     def test_pictures_are_written_and_chromium_is_required(self, quoting_tree):
         """Without these settings the tests would compare the pictures, or be skipped."""
-        status, _ = quoting_tree.run("refresh", "--only", "pictures")
+        status, said = quoting_tree.run("refresh", "--only", "pictures")
         environment = json.loads((quoting_tree.home / "environment.json").read_text("utf-8"))
 
-        assert status == 0
+        assert status == 0, said
         assert (environment["WRITE_PICTURES"], environment["REQUIRE"]) == ("1", "chromium")
 
     def test_it_stops_at_the_first_failure(self, quoting_tree):
@@ -909,7 +919,7 @@ class TestRefresh:
         status, said = quoting_tree.run("refresh")
         (quoting_tree.home / "FAIL").unlink()
 
-        assert status == 1
+        assert status == 1, said
         assert steps_of(said) == ["broken-logins", "security"]
         assert "security has failed after" in said and f"{PYTHON} learn.py refresh --from security" in said
 
@@ -918,7 +928,7 @@ class TestRefresh:
         quoting_tree.write("workshop/broken_logins/logins.toml", LOGINS.replace("Fake", "Real"))
         status, said = quoting_tree.run("refresh")
 
-        assert status == 1
+        assert status == 1, said
         assert steps_of(said) == ["broken-logins"] and " in no_header. " in said
 
     @pytest.mark.parametrize(
@@ -928,7 +938,7 @@ class TestRefresh:
         """--from skips the steps before, --only all others."""
         status, said = quoting_tree.run("refresh", option, "excerpts")
 
-        assert status == 0
+        assert status == 0, said
         assert steps_of(said) == expected
 
     def test_an_excerpt_that_is_lost_is_named(self, quoting_tree):
@@ -938,7 +948,7 @@ class TestRefresh:
         )
         status, said = quoting_tree.run("refresh", "--only", "excerpts")
 
-        assert status == 1
+        assert status == 1, said
         assert "docs/stale.md: line 3: the block from zebra/app.py is not there any more" in said
 
 
@@ -975,7 +985,7 @@ class TestClean:
         with tree.running():
             status, said = tree.run("clean")
 
-        assert status == 1
+        assert status == 1, said
         assert one_sentence(said).startswith("The apps are running")
 
 
@@ -984,7 +994,7 @@ class TestUsage:
         """An unknown command is named, and all commands are listed."""
         status, said = bare_tree.run("start")
 
-        assert status == 2
+        assert status == 2, said
         assert said.startswith("There is no command start.\n\nUsage: ")
         assert [name for name in COMMANDS if f"\n  {name} " not in said] == []
 
@@ -1003,7 +1013,7 @@ class TestUsage:
         """It has the usage, the description and an example; nothing is installed for it."""
         status, said = bare_tree.run(name, asked)
 
-        assert status == 0
+        assert status == 0, said
         assert said.startswith(f"usage: {PYTHON} learn.py {name} ")
         assert COMMANDS[name].does[1:] in " ".join(said.split())
         assert f"Example: {PYTHON} learn.py {name}" in said
@@ -1017,7 +1027,7 @@ class TestUsage:
         """`run` refuses unknown options."""
         status, said = bare_tree.run("--browser")
 
-        assert status == 2
+        assert status == 2, said
         assert "unrecognized arguments: --browser" in said
 
     @pytest.mark.parametrize("folder", app_folders())
