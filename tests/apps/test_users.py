@@ -88,7 +88,7 @@ def sign_out_at_provider(browser):
 
 
 def log_in_over(browser, login_url, kept):
-    """Complete a login of Emmy's while Ada is logged in, if the app lets her; return whether it does."""
+    """Complete a login of Emmy's while Grace is logged in, if the app lets her; return whether it does."""
     browser.visit(kept)
     if not browser.is_logged_in_as("Emmy Noether"):
         browser.visit(login_url)
@@ -99,22 +99,22 @@ def log_in_over(browser, login_url, kept):
 
 
 def test_shows_nothing_of_the_user_before(browser, pages_of, log_out):
-    """A user without an e-mail address who logs in where Ada is logged in, or was, sees no data of hers."""
+    """A user without an e-mail address who logs in where Grace is logged in, or was, sees no data of hers."""
     login_url = browser.login_url()
     kept = browser.ask_as("Emmy Noether")
     sign_out_at_provider(browser)
-    browser.log_in_as("Ada Lovelace")
+    browser.log_in_as("Grace Hopper")
     sign_out_at_provider(browser)
     is_over = log_in_over(browser, login_url, kept)
-    pages = {f"{url} after a login over Ada's": html for url, html in pages_of().items() if is_over}
+    pages = {f"{url} after a login over Grace's": html for url, html in pages_of().items() if is_over}
     log_out()
     sign_out_at_provider(browser)
     browser.log_in_as("Emmy Noether")
     pages |= pages_of()
 
     assert browser.is_logged_in_as("Emmy Noether")
-    for words in ("ada@example.com", "Lovelace", "/ada.svg"):
-        assert not places_of(words, pages), f"Emmy sees data of Ada: {places_of(words, pages)}"
+    for words in ("grace@example.com", "Hopper"):
+        assert not places_of(words, pages), f"Emmy sees data of Grace: {places_of(words, pages)}"
 
 
 def test_shows_no_email_that_is_gone(browser, provider, pages_of, log_out):
