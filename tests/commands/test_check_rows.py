@@ -9,6 +9,7 @@ import uuid
 
 import pytest
 from support.small_login import small_login
+from support.tiny_app import tiny_app
 
 from fake_provider import serve
 from tools.check import (  # noqa: F401 - they add the rows
@@ -22,6 +23,7 @@ from tools.check.catalogue import ROWS, Verdict, letter, try_variant
 from tools.check.checked_app import CheckedApp
 from tools.check.relay import Collector
 
+FORM = '<form method="post" action="/login"><input type="hidden" name="token" value="{token}">'
 STATE_ROWS = "RP-03 a c, RP-04 a, RP-05, RP-06, RP-07, RP-09, RP-10, RP-12"
 CODE_ROWS = "RP-14 a c, RP-15 a b j, RP-16 d, RP-17 a"
 TOKEN_ROWS = "RP-28 a, RP-29 a e l, RP-30 a, RP-31 b c, RP-32 f j k, RP-33 i, RP-34 a"
@@ -175,6 +177,61 @@ def test_a_broken_app_fails(attack, options, chosen, words):
     bad = {key: outcome for key, outcome in found.items() if outcome.verdict in (Verdict.FAIL, Verdict.CRASH)}
     assert {id for id, _ in bad} == {words.split()[0] for words in chosen.split(", ")}, found
     assert all(words in outcome.sentence for outcome in bad.values()), bad
+
+
+TO_THE_PROVIDER = {  # ways from the home page to the provider, as habits of a tiny app
+    "a link": {},
+    "a form": {"anonymous": f"{FORM}<button>Log in with Google</button></form>"},
+    "a page with a form": {
+        "anonymous": '<a href="/enter">Log in with Google</a>',
+        "pages": {"/enter": '<form method="post"></form><form action="/login"><button>Continue</button></form>'},
+    },
+    "a redirect and a page with a link": {
+        "anonymous": '<a href="/enter">Log in with Google</a>',
+        "pages": {"/enter": "/really", "/really": '<a href="/login">Continue with Google</a>'},
+    },
+    "a page of logins": {
+        "anonymous": '<a href="/enter">Log in</a>',
+        "pages": {"/enter": f"{FORM}<button>Continue with Google</button></form>"},
+    },
+    "the authorization request itself": {"anonymous": '<a href="{request}">Log in with Google</a>'},
+    "a guarded home page": {"is_home_guarded": True},
+}
+
+
+def letters_of(found, verdict):
+    """Return the letters of the variants with this verdict."""
+    return "".join(sorted({letter(name) for (_, name), outcome in found.items() if outcome.verdict is verdict}))
+
+
+@pytest.mark.parametrize("way", TO_THE_PROVIDER)
+@pytest.mark.parametrize(
+    ("habits", "failed"),
+    [
+        ({"reads_host": "Host"}, "acd"),
+        ({"reads_host": "X-Forwarded-Host"}, "abc"),  # Werkzeug gives no host with @
+        ({}, ""),
+        ({"known_hosts": ("localhost",)}, ""),
+        ({"reads_host": "Host", "known_hosts": ("localhost",)}, "c"),
+    ],
+    ids=["from Host", "from X-Forwarded-Host", "its own", "an unknown host is refused", "only the port is not its own"],
+)
+def test_sees_the_redirect_uri_on_any_way(provider, way, habits, failed):
+    """A form or page between the link and the provider hides no redirect URI that is made of the Host header."""
+    with tiny_app(provider, **TO_THE_PROVIDER[way], **habits) as app:
+        found = outcomes(CheckedApp(app.url, provider), "RP-19 a b c d")
+
+    assert letters_of(found, Verdict.FAIL) == failed, found
+    assert set(letters_of(found, Verdict.PASS)) >= set("abcd") - set(failed), found
+
+
+def test_a_redirect_uri_that_is_not_seen_is_no_pass(provider):
+    """With another Host header, a page may lead nowhere: then RP-19 says that it has seen no redirect URI."""
+    with tiny_app(provider, pages={"/other": "<p>Nothing here</p>"}, page_of_others="/other") as app:
+        found = outcomes(CheckedApp(app.url, provider), "RP-19 a")
+
+    assert letters_of(found, Verdict.NOT_APPLICABLE) == "a", found
+    assert all("leads to no provider" in outcome.sentence for outcome in found.values())
 
 
 def jwt():

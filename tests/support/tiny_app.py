@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import requests
 from flask import Flask, Response, redirect, request
@@ -60,6 +60,9 @@ class Habits:
     offline: bool = False
     refreshes: bool = False
     hangs_at: str = ""  # the path of a page that never responds
+    reads_host: str = ""  # the header that the redirect URI is made of: "Host" or "X-Forwarded-Host"
+    page_of_others: str = ""  # the path of the page that all other Host headers than its own get
+    known_hosts: tuple[str, ...] = ()  # without the port; another Host header is refused
     status_at: dict[str, int] = field(default_factory=dict)  # the status of further pages, by path
 
 
@@ -89,17 +92,22 @@ class TinyApp:
 
     def page(self, path: str, session: dict[str, Any]) -> Any:
         """Return the page or redirect of this path."""
+        if self.habits.known_hosts and request.host.partition(":")[0] not in self.habits.known_hosts:
+            return "unknown host", 400
         if path == self.habits.hangs_at:
             self.has_stopped.wait()
         if path in self.habits.status_at:
             return f"status {self.habits.status_at[path]}", self.habits.status_at[path]
         if path == self.habits.callback:
             return self.finish(session)
+        if self.habits.page_of_others and request.host != urlsplit(self.origin).netloc:
+            path = self.habits.page_of_others
         if not path.startswith(self.habits.prefix):
             return "not here", 404
         path = path[len(self.habits.prefix) :] or "/"
         if path in self.habits.pages:
-            text = self.habits.pages[path].replace("{prefix}", self.habits.prefix)
+            session["token"] = session.get("token") or secrets.token_hex()
+            text = self.habits.pages[path].replace("{prefix}", self.habits.prefix).replace("{token}", session["token"])
             text = text.replace("{request}", self.authorization_request(session) if "{request}" in text else "")
             return redirect(text) if re.match(r"https?://|/", text) else f"<!doctype html>{text}"
         if path == "/login":
@@ -137,10 +145,11 @@ class TinyApp:
         """Begin a login, and return the URL of the authorization request."""
         session["state"], session["verifier"] = secrets.token_urlsafe(32), secrets.token_urlsafe(48)
         digest = hashlib.sha256(session["verifier"].encode()).digest()
+        host = request.headers.get(self.habits.reads_host or "none") or (self.habits.reads_host and request.host)
         sent = {
             "response_type": "code",
             "client_id": self.habits.credentials[0],
-            "redirect_uri": self.redirect_uri,
+            "redirect_uri": f"http://{host}{self.habits.callback}" if host else self.redirect_uri,
             "scope": self.habits.scope,
             "state": session["state"],
             "code_challenge": base64.urlsafe_b64encode(digest).decode().rstrip("="),

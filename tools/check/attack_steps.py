@@ -175,4 +175,4 @@ def assert_shown_as_text(page: Page) -> None:
 
 def with_query(url: str, more: dict[str, str]) -> str:
     """Return the URL with further query parameters."""
-    return f"{url}{'&' if '?' in url else '?'}{urlencode(more)}"
+    return f"{url}{'&' if '?' in url else '?'}{urlencode(more)}" if more else url

@@ -7,6 +7,8 @@ import hashlib
 import itertools
 import math
 import re
+from dataclasses import replace
+from http.client import HTTPMessage
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from .attack_steps import (
@@ -39,7 +41,8 @@ from .checked_app import (
     with_parameters,
 )
 from .cookies import is_loopback
-from .login_links import is_authorization_request
+from .login_links import ANY, LoginLink, is_authorization_request, links_of, next_links
+from .probes import press as open_link
 from .relay import Request
 from .user_data import faults_cleared
 
@@ -755,17 +758,60 @@ row(
     },
 )
 def host_header_injection(checked: CheckedApp, headers: dict[str, str]) -> None:
-    for url in (checked.login_url, f"{checked.url}/"):
-        page = checked.new_browser().open(url, headers=headers, follow=False)
-        assert_no_crash(page)
-        sent = (
-            parameters(page.location).get("redirect_uri", checked.redirect_uri)
-            if page.location
-            else checked.redirect_uri
-        )
+    browser = checked.new_browser()
+    _assert_no_link_to_attacker(assert_no_crash(browser.open(checked.home_url, headers=headers, follow=False)))
+    page, request = _begin_login_with(checked, headers)
+    if request:
+        sent = parameters(request).get("redirect_uri", checked.redirect_uri)
         if not _is_own_host(checked, sent):
             raise AttackWorked(f"redirect_uri is {sent}")
-        if any(EVIL in link for link in (*page.parsed.urls, page.location)):
+        if EVIL in request:
+            raise AttackWorked("the authorization request contains the attacker's host")
+    elif page.status < 400 or not checked.is_of_app(page.url):
+        raise NotApplicable(f"with another host, {without_query(page.url)} leads to no provider: status {page.status}")
+
+
+MAX_STEPS = 10  # pages and redirects of the app, between its home page and the provider
+
+
+def _begin_login_with(checked: CheckedApp, headers: dict[str, str]) -> tuple[Page, str]:
+    """Begin a login, each request with these headers. Return the last page, and the authorization request or ""."""
+    browser, link = checked.new_browser(), checked.login_link
+    if link.page:
+        page = assert_no_crash(browser.open(link.page, headers=headers, follow=False))
+        link = next((found for found in links_of(page, ANY) if _is_same_link(found, link)), link)
+    for _ in range(MAX_STEPS):
+        if checked.is_at_provider(link.url) or is_authorization_request(link.url):
+            return Page(302, HTTPMessage(), b"", link.url), with_query(link.url, link.fields)
+        link = replace(link, url=_at_app(checked, link.url))
+        sent = headers if checked.is_of_app(link.url) else {}
+        page = assert_no_crash(open_link(browser, link, headers=sent, follow=False))
+        _assert_no_link_to_attacker(page)
+        if checked.is_of_app(page.headers.get("Location", "")):  # a browser then sends the right host
+            headers = {name: value for name, value in headers.items() if name != "Host"}
+        following = [LoginLink("", page.location)] if page.location else next_links(page)
+        if not following:
+            break
+        link = following[0]
+    return page, ""
+
+
+def _is_same_link(found: LoginLink, link: LoginLink) -> bool:
+    """Tell whether two links are the same, whatever host the page has written into their URLs."""
+    return (found.words, found.method, urlsplit(found.url).path) == (link.words, link.method, urlsplit(link.url).path)
+
+
+def _at_app(checked: CheckedApp, url: str) -> str:
+    """Return the URL; one with the port of the headers, or with https, at the app's own scheme, host and port."""
+    own, parts = urlsplit(checked.url), urlsplit(url)
+    is_near = parts.hostname == own.hostname or is_loopback(parts.hostname or "")
+    is_made_of_headers = is_near and parts.netloc.rpartition(":")[2] in ("1", parts.hostname)
+    return parts._replace(scheme=own.scheme, netloc=own.netloc).geturl() if is_made_of_headers else url
+
+
+def _assert_no_link_to_attacker(page: Page) -> None:
+    for url in (*page.parsed.urls, page.location):
+        if EVIL in url and not is_authorization_request(url):
             raise AttackWorked("the page links to the attacker's host")
 
 
