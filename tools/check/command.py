@@ -25,7 +25,6 @@ from . import machine_readable, terminal
 from .accept import Entry, check_lines, read_accept_file
 from .catalogue import Outcome, declarations
 from .checked_app import CheckedApp
-from .checked_visitor import write_facts
 from .engine import AppResult, Engine
 from .facts import AppFacts, FactsFileError, GivenFacts, find_facts, find_provider, read_facts_file
 from .options import SPECIFICATION, add_options
@@ -145,6 +144,8 @@ def _run_specification(facts: AppFacts, choice: Choice, attacks: AppResult) -> S
         return Specification([], untried="the app has ended.")
     if not facts.checked:
         return Specification([], untried="no login works, see RP-01.")
+    from .checked_visitor import write_facts  # a fifth of the start, and only the specification needs it
+
     say("Running the specification.")
     with tempfile.TemporaryDirectory(prefix="check-") as where:
         file = Path(where, "facts.json")
