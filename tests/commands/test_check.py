@@ -1,5 +1,6 @@
 """`learn.py check URL`, run as a process against real apps: what it prints and writes, and its exit status."""
 
+import argparse
 import dataclasses
 import json
 import os
@@ -9,6 +10,7 @@ import sys
 import threading
 import tomllib
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from xml.etree import ElementTree
 
@@ -17,15 +19,18 @@ import pytest
 
 from fake_provider import RunningProvider, free_port, serve
 from tools.apps import App as ListedApp
+from tools.check import command, terminal
 from tools.check.accept import read_accept_file
 from tools.check.apps import attach, find_logins, prepare, wait_for
 from tools.check.engine import is_listening
 from tools.check.given_facts import GivenFacts, read_facts_file
+from tools.check.machine_readable import as_junit
 from tools.check.rows import ROWS
 from tools.check.visitor import Visitor
 from tools.learn import check as check_module
 from tools.learn import lock
 from tools.learn.check import find_folder
+from tools.learn.console import Problem
 from tools.learn.gallery import Gallery
 from tools.places import ROOT
 from workshop.broken_logins.run import make
@@ -43,6 +48,7 @@ sys.exit(tools.learn.main(arguments))
 PAGE = ROOT / "docs" / "check.md"
 SOME = "RP-03, RP-33, RP-35, RP-56, RP-60, RP-67, log out ends the login, its session cookie is protected"
 WRONG_STATE = "refuses a wrong state (wrong)"
+CHOSEN = "RP-03 a, RP-60, RP-61, log out ends the login"
 
 
 @contextmanager
@@ -118,15 +124,36 @@ def small_app(own_provider, tmp_path):
 @pytest.fixture
 def run(tmp_path):
     """A function that runs `learn.py check` with arguments in a folder of its own, and returns the ended process."""
+    return partial(run_learn, tmp_path, "check")
 
-    def run(*arguments):
-        command = [sys.executable, "-c", LEARN, str(tmp_path), "check", *map(str, arguments)]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        return subprocess.run(
-            command, cwd=tmp_path, env=environment, capture_output=True, encoding="utf-8", timeout=600
-        )
 
-    return run
+def run_learn(where, *arguments):
+    """Run `learn.py` with arguments in this folder, and return the ended process."""
+    command = [sys.executable, "-c", LEARN, str(where), *map(str, arguments)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, cwd=where, env=environment, capture_output=True, encoding="utf-8", timeout=600)
+
+
+@pytest.fixture(scope="module")
+def ended(step3, tmp_path_factory):
+    """A run of `check` with reports, which several tests look at, and its JUnit file."""
+    where = tmp_path_factory.mktemp("ended")
+    ended = run_learn(where, "check", step3, "--only", CHOSEN, "--json", "-", "--junit", "report.xml")
+    return ended, (where / "report.xml").read_bytes()
+
+
+@pytest.fixture
+def refusal(tmp_path, monkeypatch, capsys):
+    """A function that calls the program that `learn.py check` runs, in this process, and returns its usage error."""
+    monkeypatch.chdir(tmp_path)
+
+    def refusal(*arguments):
+        status = command.main(["http://localhost:1", *map(str, arguments)])
+        written = capsys.readouterr()
+        assert (status, written.out) == (2, "")
+        return written.err
+
+    return refusal
 
 
 @contextmanager
@@ -145,9 +172,9 @@ def example(name):
     return text
 
 
-def read_junit(file):
+def read_junit(text):
     """Return the root of a JUnit file."""
-    return ElementTree.fromstring(file.read_bytes())  # noqa: S314 - `check` has written it
+    return ElementTree.fromstring(text)  # noqa: S314 - `check` has written it
 
 
 # Findings and exit statuses
@@ -189,19 +216,24 @@ def in_gallery(tmp_path, start):
         yield begin
 
 
-def test_an_app_of_the_gallery_has_its_declarations(run, in_gallery, step3):
+def test_an_app_of_the_gallery_has_its_declarations(run, in_gallery, ended):
     """A declared row of an app of this repository is no finding; another app has no declarations."""
     ours = run(in_gallery("github_dance"), "--only", SOME)
-    other = run(step3, "--only", "RP-60")
+    other, _ = ended
 
     assert ours.returncode == 0, ours.stdout + ours.stderr
     assert "This is github_dance of the running gallery" in ours.stdout
     assert "DECLARED RP-60" in ours.stdout
     assert "PASS     RP-33" in ours.stdout  # its declared variants of this row cannot be tried from outside
-    assert (other.returncode, "FAIL     RP-60" in other.stdout) == (1, True)
+    assert (other.returncode, "FAIL     RP-60" in other.stderr) == (1, True)
 
 
-@pytest.mark.parametrize("folder", dict(find_logins()))
+IN_GALLERY = [
+    pytest.param(folder, marks=[] if folder == "okta_oidc" else pytest.mark.weekly) for folder in dict(find_logins())
+]
+
+
+@pytest.mark.parametrize("folder", IN_GALLERY)
 def test_the_apps_of_the_gallery_pass(run, in_gallery, request, folder):
     """`learn.py check` of each app of the running gallery ends with exit status 0; --all-rows tries all of it."""
     everything = request.config.getoption("all_rows")
@@ -223,13 +255,20 @@ def test_what_differs_is_no_finding(run, small_app):
     assert "failed " not in ended.stdout
 
 
-def test_says_what_a_request_lacks(run, small_app):
-    """An app that sends no state is told so in a sentence, and not by the name of a Python error."""
-    ended = run(small_app("no state"), "--only", "sends state pkce and redirect uri, refuses a state used twice")
+def test_says_what_a_request_lacks(run, small_app, tmp_path):
+    """An app that sends no state is told so in a sentence; the failed line can be accepted by its own sentence."""
+    line = "sends state pkce and redirect uri"
+    (tmp_path / "accept.toml").write_text(f'"{line}" = "The next release sends one."', "utf-8")
+    url = small_app("no state")
+    ended = run(url, "--only", f"{line}, refuses a state used twice")
+    accepted = run(url, "--only", line, "--accept", "accept.toml")
 
     assert ended.returncode == 1, ended.stdout + ended.stderr
     assert "Here: expected state in the authorization request, and it has response_type, client_id" in ended.stdout
     assert "Error" not in ended.stdout
+    assert re.search(rf"^\d findings?: .*{line}", ended.stdout, re.MULTILINE)
+    assert accepted.returncode == 0, accepted.stdout + accepted.stderr
+    assert f"accepted {line}" in accepted.stdout
 
 
 def test_a_line_that_fails_beside_a_row_that_passes_is_explained(run, small_app):
@@ -257,16 +296,24 @@ def test_an_app_that_ends_at_an_attack_is_said_once(run, small_app):
 LOGIN_LINES = "logs in and shows the user, two browsers have two users, log out ends the login, deny shows a page"
 
 
-@pytest.mark.parametrize("special", ["e-mail", "https"])
+@pytest.mark.parametrize(
+    "special",
+    [
+        ("e-mail", "https"),
+        pytest.param(("e-mail",), marks=pytest.mark.weekly),
+        pytest.param(("https",), marks=pytest.mark.weekly),
+    ],
+    ids=" ".join,
+)
 def test_an_app_of_another_kind_is_checked(run, small_app, special):
     """The words of this repository's apps are not needed, and an app may be behind https with its own certificate."""
-    ended = run(small_app(special), "--only", f"RP-01, RP-03, RP-60 a, RP-63, {LOGIN_LINES}, {WRONG_STATE}")
+    ended = run(small_app(*special), "--only", f"RP-01, RP-03, RP-60 a, RP-63, {LOGIN_LINES}, {WRONG_STATE}")
 
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "4 PASS" in ended.stdout
     assert "passed   two browsers have two users" in ended.stdout
     words = {"e-mail": 'named by e-mail address, after "Hello,"', "https": "its certificate was not verified"}
-    assert words[special] in ended.stdout
+    assert all(words[name] in ended.stdout for name in special)
 
 
 def test_a_facts_file_says_what_cannot_be_found_out(run, small_app, tmp_path):
@@ -328,39 +375,42 @@ def test_an_app_without_a_working_login_is_said_once(run, small_app):
 @pytest.mark.parametrize(
     ("only", "words"),
     [
-        ("RP-99", "There is no row RP-99: the rows are RP-01 to RP-70"),
         ("RP-68 z", "RP-68 has no variant z: its variants are a, b, c, d, e"),
         ("RP-04, refuses a wrong stat", f"Perhaps you mean {WRONG_STATE}"),
         ("PR-04", "Perhaps you mean RP-04"),
         (",", "--only names nothing"),
     ],
 )
-def test_an_unknown_row_or_line_is_a_usage_error(run, step3, only, words):
+def test_an_unknown_variant_or_line_is_a_usage_error(refusal, only, words):
     """What --only does not know is an error that names the nearest there is, with exit status 2."""
-    ended = run(step3, "--only", only)
+    assert words in refusal("--only", only)
+
+
+def test_an_unknown_row_ends_the_command(run, step3):
+    """The exit status of a usage error is 2, and the app is not attacked."""
+    ended = run(step3, "--only", "RP-99")
 
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert words in ended.stderr
-
-
-def test_runs_only_what_is_chosen(run, step3, tmp_path):
-    """--only runs rows, variants and lines, and nothing else."""
-    report = tmp_path / "report.json"
-    run(step3, "--only", "RP-04,RP-60 b, log out ends the login", "--json", report)
-    found = json.loads(report.read_text("utf-8"))
-
-    variants = {row["id"]: [variant["name"][:1] for variant in row["variants"]] for row in found["rows"]}
-    assert variants == {"RP-04": ["a", "b", "c"], "RP-60": ["b"]}
-    assert [line["line"] for line in found["specification"]["lines"]] == ["log out ends the login"]
-    assert found["exit_status"] == 0
+    assert "There is no row RP-99: the rows are RP-01 to RP-70" in ended.stderr
 
 
 # Reports
 
 
-def test_json_is_alone_on_the_standard_output(run, step3, in_gallery):
+def test_runs_only_what_is_chosen(ended):
+    """--only runs rows, variants and lines, and nothing else."""
+    found = json.loads(ended[0].stdout)
+
+    variants = {row["id"]: [variant["name"][:1] for variant in row["variants"]] for row in found["rows"]}
+    all_variants = {id: [variant.name[:1] for variant in ROWS[id].variants] for id in ("RP-60", "RP-61")}
+    assert variants == {"RP-03": ["a"], **all_variants}
+    assert [line["line"] for line in found["specification"]["lines"]] == ["log out ends the login"]
+
+
+def test_json_is_alone_on_the_standard_output(ended, run, in_gallery):
     """--json - writes JSON to the standard output and all else to the other one, also for an app of the gallery."""
-    ended, ours = (run(url, "--only", "RP-60", "--json", "-") for url in (step3, in_gallery("step3_login")))
+    ended, _ = ended
+    ours = run(in_gallery("step3_login"), "--only", "RP-60", "--json", "-")
     found, declared = json.loads(ended.stdout), json.loads(ours.stdout)
 
     assert (ended.returncode, found["exit_status"], found["findings"]) == (1, 1, ["RP-60"])
@@ -382,23 +432,21 @@ def members(value, path=""):
 
 
 def test_the_json_has_the_documented_members(run, step3, tmp_path):
-    """docs/check.md explains each member of the JSON, and no other."""
-    accept = tmp_path / "accept.toml"
-    accept.write_text('"RP-60" = "known"', "utf-8")
-    ended = run(step3, "--only", "RP-60, log out ends the login", "--json", "-", "--accept", accept)
+    """docs/check.md explains each member of the JSON, and no other; an accepted finding does not change the status."""
+    (tmp_path / "accept.toml").write_text('"RP-60" = "known"', "utf-8")
+    ended = run(step3, "--only", "RP-60, log out ends the login", "--json", "-", "--accept", "accept.toml")
     found = json.loads(ended.stdout)
     table = PAGE.read_text("utf-8").partition("| member | meaning |")[2].partition("\n\n")[0]
     documented = re.findall(r"^\| `(.+?)` \|", table, re.MULTILINE)
 
     assert sorted(documented) == sorted(set(members(found)))
     assert found["version"] == 1
+    assert ended.returncode == 0, ended.stderr
 
 
-def test_junit_has_a_case_for_each_variant_and_line(run, step3, tmp_path):
+def test_junit_has_a_case_for_each_variant_and_line(ended):
     """The JUnit file counts its cases; a finding is a failure with text, and what is N/A is skipped with its reason."""
-    report = tmp_path / "report.xml"
-    run(step3, "--only", "RP-60, RP-61, log out ends the login", "--junit", report)
-    root = read_junit(report)
+    root = read_junit(ended[1])
     cases = list(root.iter("testcase"))
     (failed,) = root.iter("failure")
 
@@ -413,60 +461,58 @@ def test_junit_has_a_case_for_each_variant_and_line(run, step3, tmp_path):
     assert int(root.get("skipped")) == len(list(root.iter("skipped"))) == sum(1 for _ in ROWS["RP-61"].variants)
 
 
-def test_a_report_that_cannot_be_written_is_a_usage_error(run, step3, tmp_path):
+def test_a_report_that_cannot_be_written_is_a_usage_error(refusal, tmp_path):
     """The folder of a report is looked for before the app is attacked."""
-    ended = run(step3, "--json", tmp_path / "missing" / "report.json")
-
-    assert (ended.returncode, ended.stdout) == (2, "")
-    assert "cannot be written" in ended.stderr
+    assert "cannot be written" in refusal("--json", tmp_path / "missing" / "report.json")
 
 
 # Accepted findings
 
 
+@pytest.fixture(scope="module")
+def tried(step3):
+    """The result of `check` with RP-60, which step3_login fails, without an accept file."""
+    options = dict.fromkeys(("json", "junit", "accept", "facts", "folder"), "")
+    return command.check(argparse.Namespace(url=step3, only="RP-60", **options))
+
+
 @pytest.mark.parametrize("key", ["RP-60", "RP-60 a", "RP-60 a a copy of the cookie"])
-def test_an_accepted_finding_is_none(run, step3, tmp_path, key):
+def test_an_accepted_finding_is_none(tried, tmp_path, key):
     """A row or a variant in the accept file is shown with its reason, and the exit status is 0."""
     (tmp_path / "accept.toml").write_text(f'"{key}" = "Sessions expire after an hour."', "utf-8")
-    ended = run(step3, "--only", "RP-60", "--accept", "accept.toml", "--junit", "report.xml")
-    root = read_junit(tmp_path / "report.xml")
+    result = dataclasses.replace(tried, accept=read_accept_file(tmp_path / "accept.toml"))
+    written = "\n".join(terminal.lines(result))
 
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert "accepted RP-60" in ended.stdout
-    assert "Accepted: Sessions expire after an hour." in ended.stdout
-    assert root.get("failures") == "0"
-
-
-def test_an_accepted_line_is_none(run, small_app, tmp_path):
-    """A line of the specification can be accepted by its sentence."""
-    line = "sends state pkce and redirect uri"
-    (tmp_path / "accept.toml").write_text(f'"{line}" = "The next release sends one."', "utf-8")
-    url = small_app("no state")
-    ended = run(url, "--only", line, "--accept", "accept.toml")
-
-    assert run(url, "--only", line).returncode == 1
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert f"accepted {line}" in ended.stdout
+    assert (tried.exit_status, result.exit_status) == (1, 0), written
+    assert "accepted RP-60" in written
+    assert "Accepted: Sessions expire after an hour." in written
+    assert read_junit(as_junit(result)).get("failures") == "0"
 
 
-@pytest.mark.parametrize("key", ["RP-03", "RP-60 b", "log out ends the login"])
-def test_an_accepted_finding_that_is_gone_fails(run, step3, tmp_path, key):
-    """An entry whose row, variant or line passes ends with exit status 1: the file must not say more than is true."""
-    (tmp_path / "accept.toml").write_text(f'"RP-60 a" = "known"\n"{key}" = "known"', "utf-8")
-    ended = run(step3, "--only", "RP-03, RP-60, log out ends the login", "--accept", "accept.toml", "--junit", "r.xml")
-    (failure,) = read_junit(tmp_path / "r.xml").iter("failure")
+def test_an_accepted_finding_that_is_gone_fails(run, step3, tmp_path):
+    """An entry whose row, variant or line passes ends with exit status 1: the file must not say more than is true.
+
+    --only does not make the entries of other rows and lines superfluous.
+    """
+    gone = ["RP-03", "RP-60 b", "log out ends the login"]
+    others = ["RP-60 a", "RP-04", "has a timeout"]  # needed, not tried, not tried
+    (tmp_path / "accept.toml").write_text("\n".join(f'"{key}" = "known"' for key in gone + others), "utf-8")
+    only = "RP-03 a, RP-60, log out ends the login"
+    ended = run(step3, "--only", only, "--accept", "accept.toml", "--junit", "r.xml")
+    failures = [failure.get("message") for failure in read_junit((tmp_path / "r.xml").read_bytes()).iter("failure")]
 
     assert ended.returncode == 1, ended.stdout + ended.stderr
-    assert f'"{key}" in the accept file is no longer needed' in ended.stdout
-    assert "no longer needed" in failure.get("message")
+    said = re.findall(r'"(.+?)" in the accept file is no longer needed', ended.stdout)
+    assert sorted(set(said)) == sorted(gone)
+    assert len(failures) == len(gone) and all("no longer needed" in failure for failure in failures)
 
 
-def test_an_accepted_finding_that_was_not_tried_is_left_alone(run, step3, tmp_path):
-    """--only does not make the entries of other rows and lines superfluous."""
-    (tmp_path / "accept.toml").write_text('"RP-60" = "known"\n"has a timeout" = "known"', "utf-8")
-    ended = run(step3, "--only", "RP-04", "--accept", "accept.toml")
+def test_an_accepted_finding_that_was_not_tried_is_left_alone(tried, tmp_path):
+    """The entries of rows and lines that --only leaves out do not change the exit status."""
+    (tmp_path / "accept.toml").write_text('"RP-60" = "known"\n"RP-04" = "known"\n"has a timeout" = "known"', "utf-8")
+    result = dataclasses.replace(tried, accept=read_accept_file(tmp_path / "accept.toml"))
 
-    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert result.exit_status == 0
 
 
 @pytest.mark.parametrize(
@@ -480,13 +526,11 @@ def test_an_accepted_finding_that_was_not_tried_is_left_alone(run, step3, tmp_pa
         ("RP-60", "is no TOML file"),
     ],
 )
-def test_a_wrong_accept_file_is_a_usage_error(run, step3, tmp_path, text, words):
+def test_a_wrong_accept_file_is_a_usage_error(refusal, tmp_path, text, words):
     """A mistake in the accept file is an error with exit status 2, before the app is attacked."""
     (tmp_path / "accept.toml").write_text(text, "utf-8")
-    ended = run(step3, "--only", "RP-04", "--accept", "accept.toml")
 
-    assert (ended.returncode, ended.stdout) == (2, "")
-    assert words in ended.stderr
+    assert words in refusal("--only", "RP-04", "--accept", "accept.toml")
 
 
 def test_the_documented_accept_file_is_one(tmp_path):
@@ -502,13 +546,24 @@ def test_the_documented_accept_file_is_one(tmp_path):
 # An app that cannot be checked
 
 
-@pytest.mark.parametrize("arguments", [[], ["--help-me"], ["localhost:5000"], ["ftp://localhost"], ["http://x/?a=b"]])
-def test_requires_a_url(run, arguments):
-    """Without a valid URL, the exit status is 2, and the error says how to use the command."""
-    ended = run(*arguments)
+def test_requires_a_url(run):
+    """Without a URL, the exit status is 2, and the error says how to use the command."""
+    ended = run()
 
     assert (ended.returncode, ended.stdout) == (2, "")
     assert "learn.py check" in ended.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--help-me"], ["localhost:5000"], ["ftp://localhost"], ["http://x/?a=b"]])
+def test_requires_a_valid_url(capsys, arguments):
+    """What is no URL of an app is a usage error as well."""
+    with pytest.raises((Problem, SystemExit)) as refused:
+        check_module.check(arguments)
+
+    error = refused.value
+    assert (error.status if isinstance(error, Problem) else error.code) == 2
+    written = capsys.readouterr()
+    assert "learn.py check" in f"{error}{written.err}" and written.out == ""
 
 
 @pytest.mark.parametrize("option", ["--accept", "--facts"])
