@@ -313,6 +313,18 @@ def chromium():
     return needs("chromium", "chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 
 
+@pytest.fixture(scope="session")
+def chrome(chromium):
+    """A real Chromium, one for all tests of a worker: starting one takes longer than most of these tests."""
+    from playwright.sync_api import sync_playwright  # only here: most runs need no browser
+
+    flags = ("--no-sandbox", "--disable-background-networking", "--renderer-process-limit=1")  # one process a site
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=flags)
+        yield browser
+        browser.close()
+
+
 @pytest.fixture
 def symlinks(tmp_path_factory):
     """Skip by name where this user may not make symbolic links, as on Windows."""

@@ -4,7 +4,6 @@ from urllib.parse import urljoin, urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import sync_playwright
 from support.gallery import running_gallery
 from support.manual_client import ManualClient
 
@@ -33,17 +32,6 @@ OF_PROVIDER = {
     "cannot begin": "/github/login/oauth/authorize?client_id=unknown",
     "not found": "/nothing",
 }
-
-
-@pytest.fixture(scope="module")
-def chrome(chromium):
-    """A real Chromium."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-background-networking"]
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module", params=LOOKS, ids=lambda look: f"{look[0]}-{look[1]}")

@@ -4,22 +4,11 @@ import re
 import time
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 from support.gallery import running_gallery
 from support.manual_client import ManualClient
 
 from tools.check.apps import find_logins, wait_for
-
-
-@pytest.fixture(scope="module")
-def chrome(chromium):
-    """A real Chromium, for this file only: Playwright runs once at a time, and other files need it too."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-background-networking"]
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

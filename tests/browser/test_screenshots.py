@@ -8,7 +8,6 @@ import os
 import struct
 
 import pytest
-from playwright.sync_api import sync_playwright
 from support.gallery import running_gallery
 from support.manual_client import ManualClient
 
@@ -17,17 +16,6 @@ from tools.places import ROOT
 PICTURES = ROOT / "docs" / "pictures"
 MAX_BYTES = 100_000
 WIDTH, HEIGHT, TALL = 960, 640, 900
-
-
-@pytest.fixture(scope="module")
-def chrome(chromium):
-    """A real Chromium."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-background-networking"]
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from contextlib import contextmanager
 from threading import Thread
 
 import pytest
-from playwright.sync_api import sync_playwright
 from support.flask_dance_logins import ONE_DATABASE, logins
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
@@ -13,16 +12,12 @@ pytestmark = ONE_DATABASE
 
 
 @pytest.fixture
-def page(chromium):
+def page(chrome):
     """A page of a real Chromium."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-background-networking"]
-        )
-        page = browser.new_page()
-        page.set_default_timeout(10_000)
-        yield page
-        browser.close()
+    page = chrome.new_page()
+    page.set_default_timeout(10_000)
+    yield page
+    page.close()
 
 
 @contextmanager

@@ -18,7 +18,6 @@ import requests
 from browser.test_accessibility import LOOKS, problems
 from bs4 import BeautifulSoup
 from dotenv import dotenv_values
-from playwright.sync_api import sync_playwright
 from support.manual_client import ManualClient
 from support.messages import TOKEN_REQUEST
 
@@ -660,15 +659,6 @@ def test_a_new_account_is_seen_in_one_browser(classroom, learner, another):
 
 
 # The pages
-
-
-@pytest.fixture(scope="module")
-def chrome(chromium):
-    """A real Chromium."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.mark.parametrize(("scheme", "width"), LOOKS)
