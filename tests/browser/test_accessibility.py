@@ -3,14 +3,15 @@
 from urllib.parse import urljoin, urlsplit
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.base import AXE_SCRIPT
 from support.gallery import running_gallery
 from support.manual_client import ManualClient
 
 from tools.apps import app_folders
 
-LOOKS = [("light", 1280), ("dark", 390)]
+LOOKS = [("light", 1280), ("dark", 390)]  # colour scheme and width
 MAX_PAGES = 12  # of one app
+WEEKLY = ("one login", "troubleshooting")  # long pages, of the same parts as the trace and the lesson
 OF_PROVIDER = {
     "gallery": "/",
     "trace": "/_trace",
@@ -34,14 +35,13 @@ OF_PROVIDER = {
 }
 
 
-@pytest.fixture(scope="module", params=LOOKS, ids=lambda look: f"{look[0]}-{look[1]}")
-def page(request, chrome):
-    """A page with this colour scheme and width."""
-    scheme, width = request.param
-    context = chrome.new_context(color_scheme=scheme, viewport={"width": width, "height": 800})
-    context.set_default_timeout(10_000)
-    yield context.new_page()
-    context.close()
+@pytest.fixture(scope="module")
+def page(chrome):
+    """A page for all tests: the browser parses the script of axe again in each new process."""
+    page = chrome.new_page()
+    page.set_default_timeout(10_000)
+    yield page
+    page.close()
 
 
 @pytest.fixture(scope="module")
@@ -58,22 +58,30 @@ def gallery(tmp_path_factory):
 
 
 def problems(page):
-    """Return what axe finds on the open page, and whether the page is wider than the window."""
-    # A page without a background has the browser's default colours. Axe assumes white even in a dark scheme.
-    plain = page.evaluate("getComputedStyle(document.body).backgroundColor === 'rgba(0, 0, 0, 0)'")
-    is_dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
-    # Axe collects each element that passes too, unless it is told not to: a fifth of this file's processor time.
-    options = {"resultTypes": ["violations"], "rules": {"color-contrast": {"enabled": not (plain and is_dark)}}}
-    found = [
-        f"{rule['id']} ({rule['help']}): {node['html'][:200]}"
-        for rule in Axe().run(page, options=options).response["violations"]
-        for node in rule["nodes"]
-    ]
-    wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
-    return found + ["wider than the window"] * page.evaluate(wide)
+    """Return what axe finds on the open page in each look, and whether the page is wider than the window."""
+    page.evaluate(AXE_SCRIPT)
+    found = []
+    for scheme, width in LOOKS:
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # else Bootstrap's colours change slowly
+        page.set_viewport_size({"width": width, "height": 800})
+        # A page without a background has the browser's default colours. Axe assumes white even in a dark scheme.
+        plain = page.evaluate("getComputedStyle(document.body).backgroundColor === 'rgba(0, 0, 0, 0)'")
+        # Axe collects each element that passes too, unless it is told not to: a fifth of this file's processor time.
+        options = {"resultTypes": ["violations"]}
+        options["rules"] = {"color-contrast": {"enabled": not (plain and scheme == "dark")}}
+        found += [
+            f"{scheme}, {width}: {rule['id']} ({rule['help']}): {node['html'][:200]}"
+            for rule in page.evaluate("options => axe.run(options)", options)["violations"]
+            for node in rule["nodes"]
+        ]
+        wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+        found += [f"{scheme}, {width}: wider than the window"] * page.evaluate(wide)
+    return found
 
 
-@pytest.mark.parametrize("name", OF_PROVIDER)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.weekly] * (name in WEEKLY)) for name in OF_PROVIDER]
+)
 def test_pages_of_the_provider_are_accessible(gallery, page, name):
     """Each page of the provider has no problem, with all its details opened."""
     messages = gallery.provider.trace()
@@ -101,6 +109,7 @@ def test_pages_of_the_apps(start_app, provider, page, folder):
     """
     app = start_app(folder)
     page.goto(app.url)
+    visited = {page.url}
     login = page.get_by_role("link", name="Log in with")
     if login.count():
         found = {path: _visit(page, app.url + path) for path in ("/", "/nothing", "/logout")}
@@ -112,9 +121,10 @@ def test_pages_of_the_apps(start_app, provider, page, folder):
             page.get_by_role("button", name=decision).click()
             page.wait_for_url(f"{app.url}/**")
             found[decision] = problems(page)
+            visited = {page.url.partition("#")[0]}
     else:
-        found = {}
-    found |= {url: _visit(page, url) for url in _links(page, app)}
+        found = {"/": problems(page)}
+    found |= {url: _visit(page, url) for url in _links(page, app) if url not in visited}
     page.context.clear_cookies()
 
     assert {place: said for place, said in found.items() if said} == {}
@@ -135,7 +145,10 @@ def _links(page, app):
 
 
 def test_finds_problems_on_a_broken_page(page):
-    """The control: a page without alternative text, with low contrast and too wide has problems."""
+    """The control: a page without alternative text, with low contrast and too wide has problems in each look."""
     page.set_content("<img src='data:,'><p style='color: #aaa; background: #fff'>pale</p><div style='width: 3000px'>")
 
-    assert len(problems(page)) >= 3
+    found = problems(page)
+
+    for scheme, width in LOOKS:
+        assert sum(line.startswith(f"{scheme}, {width}: ") for line in found) >= 3

@@ -15,7 +15,7 @@ from statistics import median
 
 import pytest
 import requests
-from browser.test_accessibility import LOOKS, problems
+from browser.test_accessibility import problems
 from bs4 import BeautifulSoup
 from dotenv import dotenv_values
 from support.manual_client import ManualClient
@@ -661,10 +661,9 @@ def test_a_new_account_is_seen_in_one_browser(classroom, learner, another):
 # The pages
 
 
-@pytest.mark.parametrize(("scheme", "width"), LOOKS)
-def test_the_class_page_is_accessible(classroom, chrome, scheme, width):
+def test_the_class_page_is_accessible(classroom, chrome):
     """The class page has no accessibility problem in any of its states, and its forms need no mouse."""
-    page = chrome.new_context(color_scheme=scheme, viewport={"width": width, "height": 800}).new_page()
+    page = chrome.new_page()
     page.goto(f"{classroom.url}/_trace")
     found = {"refused": problems(page)}
     page.goto(f"{classroom.url}/github/developer")
@@ -681,7 +680,7 @@ def test_the_class_page_is_accessible(classroom, chrome, scheme, width):
     page.keyboard.press("Enter")
     page.get_by_text("You are the instructor").wait_for()
     found["instructor"] = problems(page)
-    page.context.close()
+    page.close()
 
     assert {state: listed for state, listed in found.items() if listed} == {}
 
