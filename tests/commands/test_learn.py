@@ -29,7 +29,7 @@ from tools.check.visitor import Visitor
 from tools.learn import ports
 from tools.learn.command_table import COMMANDS, function_of
 from tools.learn.refresh import STEPS
-from tools.learn.test import own_tests
+from tools.learn.test import OF_EVERY_APP, own_tests
 from tools.places import PYTHON, ROOT
 
 ON_WINDOWS = sys.platform == "win32"
@@ -776,10 +776,15 @@ class TestTest:
         shutil.rmtree(tree.home / "tests")
 
         command, time = said.splitlines()
-        files = "tests/test_login.py tests/test_attacks.py tests/apps/test_zebra.py tests/docs/test_docs.py"
+        shared = " ".join(f"tests/apps/test_{name}.py" for name in OF_EVERY_APP)
+        files = f"tests/test_login.py tests/test_attacks.py {shared} tests/apps/test_zebra.py tests/docs/test_docs.py"
         assert status == 0, said
         assert command.startswith(f"pytest {files} --only-app zebra ") and command.endswith(" -k deny was here")
         assert re.fullmatch(r"The tests of zebra took \d+ s\.", time)
+
+    def test_the_tests_of_every_app_exist(self):
+        """The files with tests that have each app as a parameter are named right."""
+        assert [name for name in OF_EVERY_APP if not (ROOT / f"tests/apps/test_{name}.py").exists()] == []
 
     def test_a_program_beside_an_app_has_tests_too(self):
         """An app's own tests are named after its folder, or after a program beside its app.py."""

@@ -24,6 +24,7 @@ from .environment import ensure, ensure_newest
 # tenth more work than three, and ended no sooner.
 PARALLEL = ("--numprocesses", "3", "--dist", "loadscope", "--durations", "10")
 PARALLEL_ONE_APP = ("--numprocesses", "3", "--dist", "loadscope", "-q")
+OF_EVERY_APP = ("settings", "leaks", "users", "links")  # files with tests that have each app as a parameter
 CHECKS = (
     ("ruff", "check", "."),
     ("ruff", "format", "--check", "."),
@@ -37,8 +38,8 @@ def test(arguments: list[str]) -> int:
     parser.add_argument("--newest", action="store_true", help="with the newest releases, in place of the locked ones")
     parser.add_argument_group(
         "the tests of one app",
-        "FOLDER, such as step3_login, runs what is about this app: the specification, the attacks, its own tests, "
-        "and the excerpts in its README.",
+        "FOLDER, such as step3_login, runs what is about this app: the specification, the attacks, its settings, its "
+        "own tests, and the excerpts in its README.",
     )
     options, arguments = parser.parse_known_args(arguments)
     python = ensure_newest() if options.newest else ensure("requirements-dev.txt")
@@ -70,7 +71,9 @@ def own_tests(folder: str, root: Path = ROOT) -> list[str]:
 
 def _test_app(python: Path, folder: str, arguments: list[str]) -> int:
     began = time.monotonic()
-    files = ("tests/test_login.py", "tests/test_attacks.py", *own_tests(folder), "tests/docs/test_docs.py")
+    shared = (f"tests/apps/test_{name}.py" for name in OF_EVERY_APP)
+    own = own_tests(folder)
+    files = ("tests/test_login.py", "tests/test_attacks.py", *shared, *own, "tests/docs/test_docs.py")
     status = run_module(python, "pytest", *files, "--only-app", folder, *PARALLEL_ONE_APP, *arguments)
     say(f"The tests of {folder} took {time.monotonic() - began:.0f} s.")
     return status
