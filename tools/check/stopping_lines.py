@@ -14,17 +14,21 @@ PKCE = (r'code_challenge_method="S256"', r'"code_challenge_method": "S256"', r"u
 STATUS = r"^if (reply|response)\.status_code [!=]= 200"
 
 STOPPING_LINES: dict[str, tuple[str, ...]] = {
-    "RP-02": (r"secrets\.token_urlsafe", r"state = oauth\.authorization_url", r"create_code_verifier"),
+    "RP-02": (
+        r"(state|verifier|nonce)\W{1,5}secrets\.token_urlsafe",
+        r"state = oauth\.authorization_url",
+        r"create_code_verifier",
+    ),
     "RP-03": (STATE, SIGNED_LOGIN),
     "RP-04": (STATE, SIGNED_LOGIN),
     "RP-05": (STATE, SIGNED_LOGIN),
     "RP-06": (STATE, SIGNED_LOGIN),
-    "RP-07": (*BACK, r"session\.pop\(.*(state|asked)", r"^state = session\.pop", USED_STATE),
+    "RP-07": (*BACK, r"session\.pop\(.*state", r"^state = session\.pop", USED_STATE),
     "RP-08": (r"PERMANENT_SESSION_LIFETIME", r"^return login if time\.time\(\)", r"^for name in names_by_age\(\)"),
     "RP-09": (STATE, SIGNED_LOGIN),
     "RP-10": (*BACK, STATE, SIGNED_LOGIN),
     "RP-11": (r'@\w+\.post\("/logout"\)', r'SESSION_COOKIE_SAMESITE.*"Lax"', r"not is_same_origin\(\)"),
-    "RP-12": (*BACK, r"session\.pop\(.*(state|asked)", r"^state = session\.pop", USED_STATE),
+    "RP-12": (*BACK, r"session\.pop\(.*state", r"^state = session\.pop", USED_STATE),
     "RP-13": PKCE,
     "RP-14": (r'^if "error" in request\.args or', r"^def check_refusal"),
     "RP-15": (r"^if \"error\" in request\.args or", r"^if not request\.args\.get\(.code"),
@@ -39,7 +43,7 @@ STOPPING_LINES: dict[str, tuple[str, ...]] = {
     "RP-26": (ONE_PROVIDER, r'^key = f"\{request\.blueprint\}_oauth_state"'),
     "RP-28": (STATUS, r"^has_error = "),
     "RP-29": (r"^except Exception as error",),
-    "RP-31": (r"token_type",),
+    "RP-31": (r"^if .*token_type",),
     "RP-33": (
         r"timeout=5",
         r"g\.user = session\.get",
@@ -53,7 +57,7 @@ STOPPING_LINES: dict[str, tuple[str, ...]] = {
     "RP-37": (r"^if not isinstance\(subject", r"^if type\(subject\) not in", r'^if not isinstance\(claims\["sub"\]'),
     "RP-38": (r'^if profile\.get\("sub"\) != user_id',),
     "RP-40": (r"startswith\(\(.https://", r"\{\{ user\.name"),
-    "RP-41": (r"\[:\d{2,3}\]", r"MAX_RESPONSE\b.*="),
+    "RP-41": (r"^return str\(value or .*\[:\d{2,3}\]", r"MAX_RESPONSE\b.*="),
     "RP-42": (r"^if claims is None",),
     "RP-43": (r'"id_token_signing_alg_values_supported"\] = ',),
     "RP-44": (r"parse_id_token",),
