@@ -132,7 +132,9 @@ def test_a_missing_credential_stops_the_app(new_app, folder, name, value):
     app = new_app(folder)
     practice = {key: app.environment.pop(key, old) for key, old in PRACTICE[folder].items()}
     practice = {**practice, name: value}
-    (app.home / ".env").write_text("".join(f"{key}={text}\n" for key, text in practice.items() if text is not None))
+    (app.home / ".env").write_text(
+        "".join(f"{key}={text}\n" for key, text in practice.items() if text is not None), "utf-8"
+    )
 
     assert refusal(app) == f"{name} is missing: set it in .env, as .env.example shows."
 
@@ -195,7 +197,7 @@ def test_an_empty_file_is_the_readers_own(new_app, folder):
     app = new_app(folder)
     for name in PRACTICE[folder]:
         app.environment.pop(name, None)
-    (app.home / ".env").write_text("")
+    (app.home / ".env").write_text("", "utf-8")
 
     assert " is missing: set it in .env" in refusal(app)
 
@@ -211,6 +213,7 @@ OTHER_TESTS = {  # what these settings change is seen there
     "USER_ID_FIELD": "test_supports_another_provider_by_settings",
     "USERNAME_FIELD": "test_supports_another_provider_by_settings",
     "TOKEN_AUTH": "test_supports_another_provider_by_settings",
+    "OKTA_CLIENT_AUTH": "okta_oidc/test_other_providers.py",
     "OKTA_ORG_URL": "test_a_subject_cannot_change_the_url",
     "OKTA_AUTH_TOKEN": "test_tells_a_wrong_secret_from_a_wrong_api_token",
     "REDIRECT_URI": "test_terminal.py",
@@ -226,6 +229,11 @@ def marked_settings(app, provider):
     if "REDIRECT_URL" in marked:
         marked["REDIRECT_URL"] = f"{app.url}/mine-REDIRECT_URL"
     return marked | {"SECRET_KEY": "mine-SECRET_KEY" * 3}
+
+
+def replaces_a_url(folder, name):
+    """Tell whether this is the URL of an endpoint that only a comment in `.env.example` names."""
+    return name.endswith("_URL") and name != "REDIRECT_URL" and name not in PRACTICE[folder]
 
 
 def signs_with(key, cookies):
@@ -268,27 +276,33 @@ def log_in_with_each_issuer(app, provider_name, issuers):
     return seen
 
 
+def seen_with(app, provider, marked):
+    """Start the app with these settings in its `.env`, and return all that it shows, sends and compares in logins."""
+    settings = {name: app.environment.pop(name, value) for name, value in PRACTICE[app.folder].items()} | marked
+    lines = [f"{name}={value}\n" for name, value in settings.items()]
+    (app.home / ".env").write_text("".join(lines), "utf-8-sig")
+    app.start()
+    issuers = ["https://other.example", *(value for name, value in marked.items() if name.endswith("ISSUER"))]
+    seen = []
+    for provider_name in provider_names(app.folder):
+        seen += log_in_with_each_issuer(app, provider_name, issuers)
+    return "\n".join([*seen, *provider.received, *re.findall(r"expected was '(.*)'", app.log)])
+
+
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_uses_each_setting_of_its_own_env(new_app, folder):
     """With a `.env`, each value that the app shows, sends or compares is the one from there, and none is ignored.
 
-    A mark that Notepad puts before the file is skipped.
+    A mark that Notepad puts before the file is skipped. URLs that replace another one are set in a second run.
     """
     app = new_app(folder)
     with echo_provider(response_to_all) as provider:
         marked = marked_settings(app, provider)
-        unmarked = {name: value for name, value in PRACTICE[folder].items() if name not in marked}
-        for name in PRACTICE[folder]:
-            unmarked[name] = app.environment.pop(name, unmarked.get(name))
-        lines = [f"{name}={value}\n" for name, value in (unmarked | marked).items() if name != "PORT"]
-        (app.home / ".env").write_text("".join(lines), "utf-8-sig")
-        app.start()
-        issuers = ["https://other.example", *(value for name, value in marked.items() if name.endswith("ISSUER"))]
-        seen = []
-        for provider_name in provider_names(folder):
-            seen += log_in_with_each_issuer(app, provider_name, issuers)
-        compared = re.findall(r"expected was '(.*)'", app.log)
-        seen = "\n".join([*seen, *provider.received, *compared])
+        usual = {name: value for name, value in marked.items() if not replaces_a_url(folder, name)}
+        seen = seen_with(app, provider, usual)
+        if usual != marked:
+            again = new_app(folder)
+            seen += seen_with(again, provider, marked | {"REDIRECT_URL": f"{again.url}/mine-REDIRECT_URL"})
     ignored = [name for name in marked if f"mine-{name}" not in seen]
     ignored = [name for name in ignored if name.endswith("ISSUER")] or ignored  # without it no token is requested
 

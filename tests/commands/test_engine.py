@@ -192,7 +192,7 @@ def test_the_log_counts_from_where_it_stood(tmp_path):
     assert app.log == "old\n"
 
     app.forget_log()
-    with (tmp_path / "app.log").open("a") as file:
+    with (tmp_path / "app.log").open("a", encoding="utf-8") as file:
         file.write("new é\n")
     assert app.log == "new é\n"
 
@@ -200,6 +200,8 @@ def test_the_log_counts_from_where_it_stood(tmp_path):
 def test_needs_no_test_framework():
     """The engine and all that it imports do without pytest, which the workshop's learners do not need."""
     program = "import sys, tools.check.engine, tools.check.report; print('pytest' in sys.modules)"
-    run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=os.environ, capture_output=True, text=True)
+    run = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, env=os.environ, capture_output=True, encoding="utf-8"
+    )
 
     assert (run.returncode, run.stdout.strip()) == (0, "False"), run.stderr

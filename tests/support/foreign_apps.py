@@ -111,7 +111,9 @@ def running(name: str, where: Path) -> Iterator[tuple[RunningApp, RunningProvide
     port = free_port()
     url = f"http://localhost:{port}"
     clients = where / "clients.json"
-    clients.write_text(json.dumps([_client(dialect, url + path) for dialect, path in foreign.callbacks.items()]))
+    clients.write_text(
+        json.dumps([_client(dialect, url + path) for dialect, path in foreign.callbacks.items()]), "utf-8"
+    )
     home = shutil.copytree(SOURCE / name, where / name, ignore=shutil.ignore_patterns("__pycache__"))
     with serve(arguments=["--clients", str(clients)]) as provider:
         provider = RunningProvider("localhost", provider.port)

@@ -154,7 +154,7 @@ def test_makes_an_older_folder_private(unstarted_app):
 
 def test_a_folder_that_cannot_be_used_stops_the_app(unstarted_app):
     """Without its folder the app could keep no session: one sentence says so at the start."""
-    (unstarted_app.home / "flask_session").write_text("a file, and no folder")
+    (unstarted_app.home / "flask_session").write_text("a file, and no folder", "utf-8")
     with pytest.raises(RuntimeError, match=r"flask_session cannot be written: .*\."):
         unstarted_app.start()
 
@@ -168,7 +168,7 @@ def test_a_folder_that_is_lost_shows_a_page(own_app, open_browser, lost):
     callback_url = browser.ask_as("Ada Lovelace")
     folder = own_app.home / lost
     shutil.rmtree(folder, ignore_errors=True)
-    folder.write_text("a file, and no folder")
+    folder.write_text("a file, and no folder", "utf-8")
     browser.visit(callback_url)
     seen = browser.status, browser.text
     folder.unlink()
