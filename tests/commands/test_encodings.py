@@ -25,6 +25,7 @@ USES = {  # a line of code: whether it depends on the system's encoding
     "subprocess.run(command, text=True, **more)": True,
     "subprocess.run(command, text=True, encoding='utf-8')": False,
     "subprocess.Popen(command)": False,
+    "render_template_string(template, text=text)": False,
 }
 
 
@@ -58,7 +59,7 @@ def _uses_system_encoding(call):
     keywords = {keyword.arg: keyword.value for keyword in call.keywords}
     if "encoding" in keywords:
         return False
-    if AS_TEXT & keywords.keys():
+    if any(isinstance(keywords[name], ast.Constant) for name in AS_TEXT & keywords.keys()):  # no variable of a template
         return True
     name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
     if name == "read_text":
