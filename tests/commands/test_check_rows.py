@@ -21,6 +21,7 @@ from tools.check import (  # noqa: F401 - they add the rows
 from tools.check.cases_request import MIN_BITS, random_bits
 from tools.check.catalogue import ROWS, Verdict, letter, try_variant
 from tools.check.checked_app import CheckedApp
+from tools.check.error_pages import program_shown_in
 from tools.check.relay import Collector
 
 FORM = '<form method="post" action="/login"><input type="hidden" name="token" value="{token}">'
@@ -53,6 +54,10 @@ RIGHT = {  # an app that is right, by the options in which it differs, and the r
     ),
     "status 431": ({"max_url": 16_000}, "RP-03 g, RP-15 c, RP-20, RP-68"),
     "the first name stays": ({"accounts": True, "keeps_first_name": True}, "RP-65, RP-66"),
+    "an error of its own that shows nothing": (
+        {"catches": False, "error_page": "<h1>Error at 12:30:05</h1>"},
+        "RP-68 f",
+    ),
     "accounts": ({"accounts": True}, "RP-65, RP-66"),
     "only the ID token": ({"reads": "id_token", "accounts": True}, f"{TOKEN_ROWS}, {USER_ROWS}"),
     "profile and ID token": ({"reads": "both"}, f"{TOKEN_ROWS}, {USER_ROWS}"),
@@ -105,6 +110,17 @@ BROKEN = {  # an app with a flaw: its options, the variants that fail, and words
         {"login_flags": "HttpOnly; Path=/", "cookie": "plain"},
         "RP-11 b",
         "no user",
+    ),
+    "Werkzeug's debugger": ({"catches": False, "error_page": "Werkzeug"}, "RP-68 f", "Werkzeug's debugger"),
+    "a stack in an error page": (
+        {"catches": False, "error_page": "<pre>TypeError<br> &nbsp; &nbsp;at read (/srv/app/index.js:12:5)</pre>"},
+        "RP-68 f",
+        "a JavaScript stack",
+    ),
+    "a stack for a refused profile": (
+        {"reads": "id_token", "catches": False, "error_page": '{"stack": "TypeError\\n    at /srv/app/index.js:12:5"}'},
+        "RP-68 f",
+        "a JavaScript stack",
     ),
     "a logout by GET": ({"logout": "GET"}, "RP-11 a", "no user"),
 }
@@ -232,6 +248,45 @@ def test_a_redirect_uri_that_is_not_seen_is_no_pass(provider):
 
     assert letters_of(found, Verdict.NOT_APPLICABLE) == "a", found
     assert all("leads to no provider" in outcome.sentence for outcome in found.values())
+
+
+ERROR_PAGES = [  # lines of pages that real frameworks have made
+    ("Werkzeug", "<title>KeyError: &#39;sub&#39;\n // Werkzeug Debugger</title>"),
+    ("Starlette", "<title>Starlette Debugger</title>"),
+    ("Django", "You’re seeing this error because you have <code>DEBUG = True</code> in your Django settings file."),
+    ("Django", "You're seeing this error because you have DEBUG = True in your Django settings file."),
+    ("Python", 'Traceback (most recent call last):\n  File "/srv/app/main.py", line 164, in __call__'),
+    ("JavaScript", "<pre>URIError: Failed to decode param &#39;%ff&#39;<br> &nbsp; &nbsp;at decodeParam "
+     "(/srv/node_modules/router/lib/layer.js:332:12)<br> &nbsp; &nbsp;at Server.emit (node:events:524:28)</pre>"),
+    ("JavaScript", '{"stack":"TypeError: x\\n    at /srv/ex.js:2:28\\n    at Layer.handle (/srv/layer.js:169:33)"}'),
+    ("JavaScript", "at async Object.get (file:///srv/app/index.mjs:4:11)"),
+    ("Java", "java.lang.NullPointerException\n\tat com.example.Login.callback(Login.java:42)"),
+    ("PHP", "Stack trace:\n#0 /srv/app/public/index.php(17): Login->callback()"),
+    ("Ruby", "/srv/app/app/controllers/login_controller.rb:12:in `callback'"),
+    (".NET", "   at Login.Callback(HttpContext context) in /srv/app/Login.cs:line 12"),
+    ("Go", "panic: no subject\n\ngoroutine 12 [running]:"),
+]  # fmt: skip
+PAGES = [
+    "<h1>Internal Server Error</h1>",
+    "<pre>Cannot GET /no-such-page</pre>",
+    '{"detail":"Not Found"}',
+    "<p>Try again at 12:30:05, or write to me at /contact (10:20).</p>",
+    "<p>Read about index.php, app.rb and Login.java in our lesson on DEBUG.</p>",
+    "<p>A traceback is a list of calls, the most recent call last.</p>",
+    "",
+]
+
+
+@pytest.mark.parametrize(("language", "source"), ERROR_PAGES)
+def test_recognises_a_program_on_an_error_page(language, source):
+    """A traceback, a stack or a debug page is named with its language or framework."""
+    assert language in program_shown_in(f"<body>{source}</body>")
+
+
+@pytest.mark.parametrize("source", PAGES)
+def test_an_error_page_may_show_words_and_times(source):
+    """A page without a stack shows nothing of its program."""
+    assert program_shown_in(source) == ""
 
 
 def jwt():

@@ -23,6 +23,12 @@ VERDICTS = tomllib.loads((SOURCE / "verdicts.toml").read_text("utf-8"))
 ENDED = "the app has ended"
 # The first ones, which most rows are tried on, respond quickest, and have one login.
 ORDER = ("express_passport", "fastapi_authlib", "django_allauth", "flask_authlib")
+DEBUG_PAGES = {
+    "django_allauth": "a debug page of Django",
+    "fastapi_authlib": "Starlette's debugger",
+    "flask_authlib": "Werkzeug's debugger",
+    "express_passport": "a JavaScript stack",
+}
 LOCKS = ("requirements.txt", "express_passport/package-lock.json")
 
 
@@ -113,6 +119,16 @@ def test_each_row_has_the_verdict_that_the_app_deserves(folder, rows, checks):
             wrong.append(f"{id} deserves {verdict} {' '.join(sorted(letters))}, and check finds {is_letters}: {reason}")
 
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize(("folder", "shown"), DEBUG_PAGES.items())
+def test_a_debug_page_is_a_finding(folder, shown, tmp_path):
+    """An app that runs as on its developer's machine shows tracebacks and settings, and RP-68 says so."""
+    with running(folder, tmp_path, is_debugged=True) as (app, _):
+        (row,) = run_check(app.url, ["RP-68"], tmp_path / "report.json")["rows"]
+
+    assert "f" in verdict_of(row)[1] and row["verdict"] == "FAIL", row
+    assert shown in row["reason"]
 
 
 @pytest.mark.parametrize("folder", FOREIGN_APPS)

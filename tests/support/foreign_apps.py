@@ -42,6 +42,7 @@ class ForeignApp:
     callbacks: dict[str, str]  # the path of the redirect URI, by dialect
     settings: dict[str, str]  # values with the provider's URL as {provider}
     commands: tuple[tuple[str, ...], ...]  # the last one serves the app; {port} is its port
+    debug: dict[str, str] = field(default_factory=dict)  # for developers: environment variables, or files to change
 
     @property
     def is_node(self) -> bool:
@@ -73,24 +74,28 @@ FOREIGN_APPS = {
             {"okta": "/accounts/oidc/okta/login/callback/"},
             {**OKTA, "SECRET_KEY": "a-long-random-key-of-this-site-alone-7f3b9e"},
             ((*MANAGE, "migrate", "--verbosity=0"), (*MANAGE, "runserver", "--noreload", "localhost:{port}")),
+            {"mysite/settings.py": "DEBUG = False -> DEBUG = True"},
         ),
         ForeignApp(
             "fastapi_authlib",
             {"google": "/auth"},
             GOOGLE,
             (("{python}", "-m", "uvicorn", "main:app", "--port={port}"),),
+            {"main.py": "FastAPI() -> FastAPI(debug=True)"},
         ),
         ForeignApp(
             "flask_authlib",
             {"google": "/auth/google", "github": "/auth/github"},
             {**GOOGLE, **GITHUB},
-            (("{python}", "-m", "flask", "run", "--port={port}"),),
+            (("{python}", "-m", "flask", "run", "--no-reload", "--port={port}"),),
+            {"FLASK_DEBUG": "1"},
         ),
         ForeignApp(
             "express_passport",
             {"github": "/auth/github/callback"},
             {**GITHUB, "PORT": "{port}"},
             (("node", "app.js"),),
+            {"NODE_ENV": "development"},
         ),
     )
 }
@@ -104,7 +109,7 @@ class RunningApp(App):
 
 
 @contextmanager
-def running(name: str, where: Path) -> Iterator[tuple[RunningApp, RunningProvider]]:
+def running(name: str, where: Path, *, is_debugged: bool = False) -> Iterator[tuple[RunningApp, RunningProvider]]:
     """Start a foreign app with a provider of its own, in a copy of its folder, and stop both at the end."""
     foreign = FOREIGN_APPS[name]
     environment = (node_environment if foreign.is_node else python_environment)()
@@ -122,6 +127,14 @@ def running(name: str, where: Path) -> Iterator[tuple[RunningApp, RunningProvide
         settings |= {"PYTHONUNBUFFERED": "1", "NODE_PATH": str(environment / "node_modules"), "NODE_ENV": "production"}
         # No certificates: httpx reads all of them for each of its clients, which takes longer than the rest of a login.
         settings |= {"SSL_CERT_DIR": str(where), "SSL_CERT_FILE": ""}
+        for target, value in foreign.debug.items() if is_debugged else ():
+            if "->" in value:
+                old, new = value.split(" -> ")
+                text = (home / target).read_text("utf-8")
+                assert old in text
+                (home / target).write_text(text.replace(old, new), "utf-8")
+            else:
+                settings[target] = value
         *before, command = ([word.format(**names) for word in words] for words in foreign.commands)
         app = RunningApp(name, url, home, {**os.environ, **settings}, command=command)
         for words in before:

@@ -14,6 +14,7 @@ from urllib.parse import quote, unquote, urlencode
 
 import requests
 from flask import Flask, abort, make_response, redirect, render_template_string, request, session
+from werkzeug.debug import DebuggedApplication
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 OPTIONS = {
@@ -33,6 +34,7 @@ OPTIONS = {
     "keeps_first_name": False,
     "accounts": False,  # one for each subject, or "e-mail", one for each verified e-mail address or subject
     "catches": True,  # errors of the provider
+    "error_page": "",  # "Werkzeug", with its debugger, or the text of the page of an error of the app's own
     "max_url": 60_000,
     "key": "2f7c9e1b5a8d4c6f0e3b",
     "cookie": "Flask",  # or "plain", "base64"
@@ -222,6 +224,12 @@ def logout():
     return log_out()
 
 
+@app.errorhandler(500)
+def show_error(error):
+    """Show the page of this app after an error of its own."""
+    return options["error_page"] or error, 500
+
+
 @app.after_request
 def add_headers(response):
     """Add the headers against leaks."""
@@ -239,7 +247,10 @@ def as_this_server(environ, start_response):
     def start(status, headers, *more):
         return start_response(status, [(name, rewritten(name, value)) for name, value in headers], *more)
 
-    return app.wsgi_app(environ, start)
+    return (debugged if options["error_page"] == "Werkzeug" else app.wsgi_app)(environ, start)
+
+
+debugged = DebuggedApplication(app.wsgi_app)
 
 
 def rewritten(name, value):
@@ -265,6 +276,7 @@ def small_login(provider_url, chosen):
     people.clear()
     options.clear()
     options.update(OPTIONS | chosen)
+    app.config["PROPAGATE_EXCEPTIONS"] = options["error_page"] == "Werkzeug"
     app.config.update(SECRET_KEY=options["key"], SESSION_COOKIE_NAME="small", SESSION_COOKIE_SAMESITE="Lax")
     thread = threading.Thread(target=server.serve_forever, args=[POLL_INTERVAL], daemon=True)
     thread.start()

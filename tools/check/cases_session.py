@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import re
 import secrets
@@ -16,7 +17,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-from urllib.parse import quote, unquote, urljoin
+from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from fake_provider import free_port
 
@@ -30,7 +31,7 @@ from .attack_steps import (
     send_attack,
     with_query,
 )
-from .browser import Cookie
+from .browser import Cookie, Page
 from .cases_responses import PUBLIC, public_browser
 from .catalogue import row, variants
 from .checked_app import (
@@ -48,6 +49,7 @@ from .checked_app import (
     parameters,
     with_parameters,
 )
+from .error_pages import program_shown_in
 from .known_keys import KNOWN_KEYS
 from .login_links import is_authorization_request
 from .relay import Collector
@@ -800,12 +802,41 @@ def plain_http_provider(checked: CheckedApp) -> None:
 @variants("RP-68", {"d the debugger": None})
 def exposed_debugger(checked: CheckedApp) -> None:
     for path in ("/console", "/?__debugger__=yes&cmd=resource&f=debugger.js"):
-        page = assert_no_crash(checked.new_browser().open(f"{checked.url}{path}"))
+        page = checked.new_browser().open(f"{checked.url}{path}")
         if any(words in page.source for words in DEBUGGER):
             raise AttackWorked("Werkzeug's debugger is reachable: an attacker can run code with it")
+        assert_no_crash(page)
 
 
 DEBUGGER = ("CONSOLE_MODE", "__debugger__", "Werkzeug Debugger")  # in its console, and in its script
+
+
+@variants("RP-68", {"f a traceback on an error page": None})
+def program_on_error_page(checked: CheckedApp) -> None:
+    for page in _error_pages(checked):
+        if shown := program_shown_in(page.source):
+            raise AttackWorked(f"the page of {urlsplit(page.url).path}, with status {page.status}, is {shown}")
+
+
+def _error_pages(checked: CheckedApp) -> Iterator[Page]:
+    """Make mistakes as visitors, scanners and the provider do, and yield the pages that the app responds with."""
+    browser, callback = checked.new_browser(), checked.redirect_uri
+    for url in (f"{checked.url}/no-such-page", f"{checked.url}/%ff", callback, with_query(callback, UNKNOWN_RESPONSE)):
+        yield browser.open(url, stop_at=checked.leaves_app)
+    yield browser.open(checked.home_url, headers={"Host": "unknown.example"}, follow=False)
+    yield browser.open(callback, method="DELETE", follow=False)
+    response = checked.authorization_response(browser)
+    yield send_attack(checked, browser, with_parameters(response, code="unknown"))
+    endpoints = ("token", "profile") if checked.profile_endpoints else ("token",)
+    for endpoint, change in itertools.product(endpoints, ({"status": 500}, {"body": "{}"}, {"body": "[]"})):
+        response = checked.authorization_response(browser)
+        with faults_cleared(checked):
+            checked.inject_fault(endpoint, **change)
+            page = send_attack(checked, browser, response)
+        yield page
+
+
+UNKNOWN_RESPONSE = {"code": "unknown", "state": "unknown"}
 
 
 # M. OAuth 1.0a

@@ -26,6 +26,7 @@ from . import probes
 from .apps import App
 from .browser import REDIRECTS, Browser, Page, without_query
 from .cookies import is_loopback
+from .error_pages import program_shown_in
 from .errors import AttackWorked, Crashed, LoginFailed, NotApplicable
 from .given_facts import GivenFacts, request_of
 from .login_links import (
@@ -672,11 +673,12 @@ def start(app: App) -> None:
 
 
 def assert_no_crash(page: Page) -> Page:
-    """Return the page. Raises Crashed when it is an error of the app's own."""
+    """Return the page. Raises Crashed when it is an error of the app's own, or shows what only its developers need."""
+    path, shown = urlsplit(page.url).path, program_shown_in(page.source)
+    if shown:
+        raise Crashed(f"status {page.status} from {path}, with {shown}: {page.text[:120]}")
     if page.status >= 500 and page.status not in PROVIDER_ERRORS:
-        raise Crashed(f"status {page.status} from {urlsplit(page.url).path}: {page.text[:120]}")
-    if "Traceback (most recent call last)" in page.source:
-        raise Crashed(f"a traceback on {urlsplit(page.url).path}")
+        raise Crashed(f"status {page.status} from {path}: {page.text[:120]}")
     return page
 
 
