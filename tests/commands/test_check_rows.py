@@ -289,6 +289,32 @@ def test_an_error_page_may_show_words_and_times(source):
     assert program_shown_in(source) == ""
 
 
+@pytest.mark.parametrize(
+    ("reads_refreshed", "failed"),
+    [("any", "ab"), ("of the same user", ""), ("", "")],
+    ids=["any", "the user's", "none"],
+)
+def test_a_refresh_logs_in_no_other_user(provider, reads_refreshed, failed):
+    """An app that takes the user from the ID token of a refresh has to compare subject and issuer."""
+    habits = {"reads": "ID token", "offline": True, "refreshes": True, "reads_refreshed": reads_refreshed}
+    with tiny_app(provider, **habits) as app:
+        found = outcomes(CheckedApp(app.url, provider), "RP-54")
+
+    assert letters_of(found, Verdict.FAIL) == failed, found
+    assert letters_of(found, Verdict.PASS) == "".join(sorted(set("ab") - set(failed))), found
+    assert all("is logged in as Olga Other" in one.sentence for one in found.values() if one.verdict is Verdict.FAIL)
+
+
+@pytest.mark.parametrize("habits", [{"offline": True}, {"refreshes": True}, {"offline": True, "refreshes": True}])
+def test_without_a_refresh_there_is_none_to_change(provider, habits):
+    """RP-54 is N/A for an app that sends no refresh token, or reads no ID token."""
+    reads = "userinfo" if len(habits) == 2 else "ID token"
+    with tiny_app(provider, reads=reads, **habits) as app:
+        found = outcomes(CheckedApp(app.url, provider), "RP-54")
+
+    assert letters_of(found, Verdict.NOT_APPLICABLE) == "ab", found
+
+
 def jwt():
     """Return a state as some libraries send it: a JSON Web Token with a random member."""
     parts = [b'{"alg":"HS256","typ":"JWT"}', json.dumps({"csrf": secrets.token_urlsafe(16), "next": "/"}).encode()]

@@ -8,6 +8,7 @@ import json
 import re
 import secrets
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -59,6 +60,7 @@ class Habits:
     lands_at: str = "/"
     offline: bool = False
     refreshes: bool = False
+    reads_refreshed: str = ""  # the ID token of a refresh: "any", or "of the same user"
     hangs_at: str = ""  # the path of a page that never responds
     reads_host: str = ""  # the header that the redirect URI is made of: "Host" or "X-Forwarded-Host"
     page_of_others: str = ""  # the path of the page that all other Host headers than its own get
@@ -136,8 +138,14 @@ class TinyApp:
             if "{request}" in text:
                 text = text.replace("{request}", self.authorization_request(session))
             return f"<!doctype html><p>Welcome</p>{text.replace('{prefix}', self.habits.prefix)}"
-        if self.habits.refreshes and session.get("refresh"):
-            self.token_response(grant_type="refresh_token", refresh_token=session["refresh"])
+        if self.habits.refreshes and session.get("refresh") and time.time() > session["expires"]:
+            tokens = self.token_response(grant_type="refresh_token", refresh_token=session["refresh"])
+            session["expires"] = time.time() + tokens["expires_in"]
+            claims = claims_of(tokens["id_token"])
+            if self.habits.reads_refreshed == "any" or (
+                self.habits.reads_refreshed and claims["sub"] == session["sub"] and claims["iss"] == self.google
+            ):
+                session["user"] = user = claims[self.habits.shows]
         text = self.habits.user_page.replace("{shown}", str(user)) + self.habits.log_out
         return f"<!doctype html>{text.replace('{prefix}', self.habits.prefix)}"
 
@@ -187,6 +195,9 @@ class TinyApp:
         if self.habits.reads == "account by subject":
             session["subject"] = claims_of(tokens["id_token"])["sub"]
             self.accounts[session["subject"]] = user["name"]
+        session["expires"] = time.time() + tokens["expires_in"]
+        if "id_token" in tokens:
+            session["sub"] = claims_of(tokens["id_token"])["sub"]
         session["user"], session["refresh"] = user[self.habits.shows], tokens.get("refresh_token")
         return redirect(f"{self.habits.prefix}{self.habits.lands_at}")
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -37,6 +38,8 @@ from .checked_app import (
     assert_refused,
     start,
 )
+from .probes import refresh_responses, short_lived_tokens
+from .shown_name import claims_of, members_of
 from .user_data import faults_cleared
 
 
@@ -595,9 +598,30 @@ row(
 )
 
 
-@variants("RP-54")
-def other_subject_after_refresh(checked: CheckedApp) -> None:
-    raise AssertionError("no app uses refresh tokens")
+@variants("RP-54", {"a another subject": True, "b the same subject of another issuer": False})
+def other_user_after_refresh(checked: CheckedApp, is_subject: bool) -> None:
+    own = secrets.token_hex(4)  # new users: some providers send a refresh token once to each
+    person, other = checked.add_person(f"Rosa Refresh {own}"), checked.add_person(f"Olga Other {own}")
+    checked.ignore_earlier_messages()
+    checked.log_in(checked.new_browser(), other)
+    tokens = [members_of(message["reply"]) for message in checked.requests_to("token")]
+    told = claims_of(tokens[-1].get("id_token"))
+    change = {name: told[name] for name in (*ABOUT_A_USER, *(["sub"] if is_subject else [])) if name in told}
+    change |= {} if is_subject else {"iss": EVIL}
+    browser = checked.new_browser()
+    with short_lived_tokens(checked), faults_cleared(checked):
+        checked.log_in(browser, person)
+        checked.inject_fault("token", id_token={"claims": change}, times=3)
+        if not any("id_token" in members_of(response) for response in refresh_responses(checked, browser)):
+            raise NotApplicable("its refresh gets no ID token")
+    found = checked.logged_in_name(browser)
+    if found is not None and not found.startswith(person):
+        raise AttackWorked(f"after the refresh {person} is logged in as {found}")
+
+
+ABOUT_A_USER = (
+    "name", "given_name", "family_name", "nickname", "preferred_username", "email", "email_verified", "picture",
+)  # fmt: skip
 
 
 def _attack_login(checked: CheckedApp, browser: Browser) -> Page:

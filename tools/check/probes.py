@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 import secrets
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import combinations
 from string import ascii_lowercase
@@ -170,11 +172,9 @@ def _new_person(checked: CheckedApp) -> str:
 
 def refreshes(checked: CheckedApp) -> bool:
     """Tell whether the app sends its refresh token when the access token has expired and the user's page is opened."""
-    lifetime = checked.token_response.get("expires_in")
-    if not isinstance(lifetime, int | float):
+    if not isinstance(checked.token_response.get("expires_in"), int | float):
         return False
-    checked.provider.set_lifetimes(checked.dialect, token=TOKEN_LIFETIME)
-    try:
+    with short_lived_tokens(checked):
         browser = checked.new_browser()
         before = checked.newest_number()
         person = _new_person(checked)  # some providers send a refresh token once to each user
@@ -182,13 +182,26 @@ def refreshes(checked: CheckedApp) -> bool:
         tokens = [one["reply"] for one in checked.provider.trace(after=before) if one["endpoint"] == "token"]
         if not any("refresh_token" in members_of(response) for response in tokens):
             return False
-        after = checked.newest_number()
-        time.sleep(TOKEN_LIFETIME + 0.1)  # until the token has expired
-        checked.open_user_page(browser)
-        messages = checked.provider.trace(dialect=checked.dialect, after=after)
-        return any(message["request"]["form"].get("grant_type") == "refresh_token" for message in messages)
+        return bool(refresh_responses(checked, browser))
+
+
+@contextmanager
+def short_lived_tokens(checked: CheckedApp) -> Iterator[None]:
+    """Let new access tokens expire after TOKEN_LIFETIME."""
+    checked.provider.set_lifetimes(checked.dialect, token=TOKEN_LIFETIME)
+    try:
+        yield
     finally:
-        checked.provider.set_lifetimes(checked.dialect, token=lifetime)
+        checked.provider.set_lifetimes(checked.dialect, token=checked.token_response["expires_in"])
+
+
+def refresh_responses(checked: CheckedApp, browser: Browser) -> list[dict[str, Any]]:
+    """Open the user's page once the access token has expired, and return the responses to refresh tokens."""
+    after = checked.newest_number()
+    time.sleep(TOKEN_LIFETIME + 0.1)  # until the token has expired
+    checked.open_user_page(browser)
+    messages = checked.provider.trace(dialect=checked.dialect, after=after)
+    return [one["reply"] for one in messages if one["request"]["form"].get("grant_type") == "refresh_token"]
 
 
 # How its session is kept
