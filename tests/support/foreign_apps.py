@@ -139,8 +139,8 @@ def running(name: str, where: Path, *, is_debugged: bool = False) -> Iterator[tu
         app = RunningApp(name, url, home, {**os.environ, **settings}, command=command)
         for words in before:
             subprocess.run(words, cwd=home, env=app.environment, check=True, timeout=60)
-        app.start(*command)
         try:
+            app.start(*command)
             yield app, provider
         finally:
             app.stop()
