@@ -61,6 +61,8 @@ RIGHT = {  # an app that is right, by the options in which it differs, and the r
     "accounts": ({"accounts": True}, "RP-65, RP-66"),
     "only the ID token": ({"reads": "id_token", "accounts": True}, f"{TOKEN_ROWS}, {USER_ROWS}"),
     "profile and ID token": ({"reads": "both"}, f"{TOKEN_ROWS}, {USER_ROWS}"),
+    "the profile before the nonce": ({"reads": "both"}, "RP-13, RP-42 a, RP-50, RP-51 a b"),
+    "the profile before the nonce, in place of PKCE": ({"reads": "both", "sends_pkce": False}, "RP-13, RP-50"),
     "a nonce in place of PKCE": ({"reads": "id_token", "sends_pkce": False}, "RP-13, RP-22, RP-50"),
     "PKCE in place of a nonce": ({"reads": "id_token", "sends_nonce": False}, "RP-13, RP-22, RP-50"),
 }
@@ -121,6 +123,11 @@ BROKEN = {  # an app with a flaw: its options, the variants that fail, and words
         {"reads": "id_token", "catches": False, "error_page": '{"stack": "TypeError\\n    at /srv/app/index.js:12:5"}'},
         "RP-68 f",
         "a JavaScript stack",
+    ),
+    "a cookie for each login that is begun": (
+        {"cookies_for_state": True, "max_cookies": 4_000},
+        "RP-08 b",
+        "status 431",
     ),
     "a logout by GET": ({"logout": "GET"}, "RP-11 a", "no user"),
 }

@@ -36,6 +36,8 @@ OPTIONS = {
     "catches": True,  # errors of the provider
     "error_page": "",  # "Werkzeug", with its debugger, or the text of the page of an error of the app's own
     "max_url": 60_000,
+    "max_cookies": 60_000,  # characters of the Cookie header
+    "cookies_for_state": False,  # each login that is begun has a cookie of its own
     "key": "2f7c9e1b5a8d4c6f0e3b",
     "cookie": "Flask",  # or "plain", "base64"
     "logout": "POST",  # or "GET"
@@ -112,7 +114,10 @@ def begin():
     if options["sends_pkce"]:
         sent["code_challenge"] = base64.urlsafe_b64encode(digest).decode().rstrip("=")
         sent["code_challenge_method"] = "S256"
-    return redirect(f"{provider}/google/o/oauth2/v2/auth?{urlencode(sent)}")
+    response = redirect(f"{provider}/google/o/oauth2/v2/auth?{urlencode(sent)}")
+    if options["cookies_for_state"]:
+        response.set_cookie(f"state-{session['state']}", "begun", samesite="Lax", httponly=True)
+    return response
 
 
 def refuse(text="Login failed"):
@@ -240,7 +245,8 @@ def add_headers(response):
 
 def as_this_server(environ, start_response):
     """Respond 431 to a URL that is longer than this server reads, and write the attributes of cookies as it does."""
-    if len(environ.get("QUERY_STRING", "")) > options["max_url"]:
+    cookies = environ.get("HTTP_COOKIE", "")
+    if len(environ.get("QUERY_STRING", "")) > options["max_url"] or len(cookies) > options["max_cookies"]:
         start_response("431 Request Header Fields Too Large", [("Content-Type", "text/plain")])
         return [b"too long"]
 
