@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ import sys
 import uuid
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -24,6 +26,9 @@ import requests
 import tools.learn.notebooks
 from fake_provider import free_port
 from tools.check.apps import wait_for
+from tools.check.report import verdicts_in
+from tools.check.rows import ROWS
+from tools.comparison import measure, report
 from tools.places import ROOT
 
 FOLDER = ROOT / "notebooks"
@@ -43,7 +48,7 @@ START_JUPYTERLAB = (
     "import pathlib, sys; from tools.learn.main import _handle_signals; "
     "from tools.learn.notebooks import run_jupyterlab; _handle_signals(); "
     "sys.exit(run_jupyterlab(pathlib.Path(sys.executable), ['--port', '{port}', '--allow-root'], "
-    "{provider_port}, with_browser=False))"
+    "{provider_port}, with_browser={with_browser}))"
 )
 
 SANITISED = {  # a line of an output: the line that is compared
@@ -93,59 +98,89 @@ def marking(folder):
         process.kill()
 
 
-@pytest.fixture(scope="module")
-def stored_run(request, tmp_path_factory):
-    """Run nbval once on the chosen notebooks, because it takes seconds to load.
-
-    Returns the output, and the mark of the processes.
-    """
-    items = [item for item in request.session.items if item.name.startswith("test_stored_outputs_are_true[")]
-    files = {item.callspec.params["file"] for item in items}
-    with marking(tmp_path_factory.mktemp("stored")) as environment:
-        yield nbval(sorted(files), environment, "-rA").stdout, environment[MARK]
-
-
 def test_there_are_seven_notebooks():
     """An empty folder would pass everything here."""
     assert [file.name[0] for file in NOTEBOOKS] == list("1234567")
 
 
-def test_stored_outputs_are_true(file, notebook, stored_run):
-    """When it is run again, every cell has its stored output, and no process is left."""
-    said, name = stored_run
-    outcomes = re.findall(rf"^(PASSED|FAILED|ERROR) {re.escape(file.name)}(?:::|$)", said, re.MULTILINE)
-    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+WAYS = {folder: measure.WAYS[folder]["way"] for folder in measure.FOUR}
+LEVELS = {"by default": "**default**", "by option": "option", "by hand": "by hand"}
+WHOLE = [*NOTEBOOKS[:-1], pytest.param(NOTEBOOKS[-1], marks=pytest.mark.weekly)]
+SHORT = "short.ipynb"  # the last notebook up to its attacks
+WRONG = "wrong.ipynb"  # the beginning of the first notebook, with one changed word in one stored output
 
-    assert outcomes == ["PASSED"] * len(code), said[-6000:]
-    wait_for(lambda: not marked(name), "all processes to end")
-
-
-def test_a_wrong_stored_output_is_found(tmp_path, mark):
-    """One changed word in one stored output is a failure; unchanged, the same cells pass."""
-    notebook = json.loads(NOTEBOOKS[0].read_text("utf-8"))
-    first = next(n for n, cell in enumerate(notebook["cells"]) if "→ 200 OK" in json.dumps(cell, ensure_ascii=False))
-    true = json.dumps({**notebook, "cells": notebook["cells"][: first + 1]}, ensure_ascii=False)
-    (tmp_path / "true.ipynb").write_text(true, "utf-8")
-    (tmp_path / "wrong.ipynb").write_text(true.replace("→ 200 OK", "→ 201 OK", 1), "utf-8")
-
-    said = nbval([tmp_path], {**mark, "PYTHONPATH": str(FOLDER)}).stdout
-
-    assert "201 OK" in said and "1 failed" in said
-    assert re.findall(r"^FAILED (\S+)::", said, re.MULTILINE) == ["wrong.ipynb"]
+# A plugin of nbval's run: it writes what nbval makes of each line.
+SANITISES = """import json, pathlib
+def pytest_sessionfinish(session):
+    lines = json.loads(pathlib.Path("lines.json").read_text("utf-8"))
+    sanitised = {line: session.items[0].sanitize(line) for line in lines}
+    pathlib.Path("sanitised.json").write_text(json.dumps(sanitised), "utf-8")
+"""
 
 
-def test_only_what_is_random_is_sanitised():
-    """The keys stay, and all values that the lesson is about."""
-    from nbval.plugin import get_sanitize_patterns  # only here, because it takes seconds
+@pytest.fixture(scope="class")
+def stored_run(request, tmp_path_factory):
+    """Run nbval once, on whole notebooks where tests want that, because it takes seconds to load.
 
-    patterns = get_sanitize_patterns(SANITIZE.read_text("utf-8"))
+    Returns its folder, its output, and the mark of the processes.
+    """
+    items = [item for item in request.session.items if item.name.startswith("test_they_are_true[")]
+    files = {item.callspec.params["file"] for item in items}
+    folder = tmp_path_factory.mktemp("stored")
+    (folder / "lines.json").write_text(json.dumps(list(SANITISED)), "utf-8")
+    (folder / "sanitises.py").write_text(SANITISES, "utf-8")
+    (folder / SHORT).write_text(json.dumps(before_the_attacks()), "utf-8")
+    (folder / WRONG).write_text(with_a_wrong_output(), "utf-8")
+    with marking(folder) as environment:
+        more = {"PYTHONPATH": os.pathsep.join([str(FOLDER), str(folder)])}
+        # nbval names a notebook only if it is in the folder of the run.
+        paths = [folder / SHORT, folder / WRONG, *(shutil.copy(file, folder) for file in sorted(files))]
+        yield folder, nbval(paths, environment | more, "-rA", "-p", "sanitises").stdout, environment[MARK]
 
-    def sanitised(text):
-        for pattern, replacement in patterns:
-            text = re.sub(pattern, replacement, text)
-        return text
 
-    assert {text: sanitised(text) for text in SANITISED} == SANITISED
+class TestStoredOutputs:
+    @pytest.mark.parametrize("file", WHOLE, ids=lambda file: file.stem)
+    def test_they_are_true(self, file, notebook, stored_run):
+        """When it is run again, every cell has its stored output, and no process is left."""
+        _, said, name = stored_run
+
+        assert outcomes(said, file.name) == ["PASSED"] * len(code_of(notebook)), said[-6000:]
+        wait_for(lambda: not marked(name), "all processes to end")
+
+    def test_those_before_the_attacks_are_true(self, stored_run):
+        """The last notebook takes as long as all others, because it attacks: by default it runs up to there."""
+        _, said, _ = stored_run
+
+        code = code_of(before_the_attacks())
+        assert 8 < len(code) < len(code_of(read(NOTEBOOKS[-1])))
+        assert outcomes(said, SHORT) == ["PASSED"] * len(code), said[-6000:]
+
+    def test_those_of_attacks_are_those_of_the_pages(self):
+        """What other tests find out about the same attacks is in docs/comparison.md and docs/security.md."""
+        protections, rows = tables_after(len(code_of(before_the_attacks())))
+        page = {row[0]: row for row in report.tables_of(report.PAGE.read_text("utf-8"))["Protections"]}
+        columns = [report.HEADS["Protections"].index(way) for way in WAYS.values()]
+        verdicts = verdicts_in((ROOT / "docs" / "security.md").read_text("utf-8"))
+
+        for name, *levels in protections:
+            cells = [page[name][column] for column in columns]
+            assert [cell for cell, level in zip(cells, levels, strict=True) if not cell.startswith(LEVELS[level])] == []
+        assert rows == [[row, ROWS[row].title, *(verdicts[row, folder] for folder in WAYS)] for row, *_ in rows]
+        assert len(protections) > 5 and len(rows) > 3
+
+    def test_a_wrong_one_is_found(self, stored_run):
+        """One changed word in one stored output is a failure; the cells before it pass."""
+        _, said, _ = stored_run
+
+        code = code_of(json.loads(with_a_wrong_output()))
+        assert outcomes(said, WRONG) == ["PASSED"] * (len(code) - 1) + ["FAILED"]
+        assert "201 OK" in said
+
+    def test_only_what_is_random_is_sanitised(self, stored_run):
+        """The keys stay, and all values that the lesson is about."""
+        folder, _, _ = stored_run
+
+        assert json.loads((folder / "sanitised.json").read_text("utf-8")) == SANITISED
 
 
 def test_every_pattern_has_its_comment():
@@ -253,69 +288,71 @@ def test_readme_lists_the_notebooks():
     assert [file.name for file in NOTEBOOKS if f"({file.name})" not in readme] == []
 
 
-def test_jupyterlab_starts_and_stops(mark, tmp_path):
-    """It responds on loopback to requests with the token, fetches no news, and stops with all its processes."""
-    port = free_port()
-    lab = START_JUPYTERLAB.format(port=port, provider_port=free_port())
-    environment = {
-        **mark,
+@pytest.fixture(scope="class")
+def lab(tmp_path_factory):
+    """What was seen of one JupyterLab from its start to its end, which takes seconds."""
+    folder = tmp_path_factory.mktemp("lab")
+    with marking(folder) as environment:
+        yield seen_of_jupyterlab(folder, environment)
+
+
+class TestJupyterLab:
+    def test_it_starts_and_stops(self, lab):
+        """It responds on loopback to requests with the token, fetches no news, and stops with all its processes."""
+        page = json.loads(re.search(r'id="jupyter-config-data"[^>]*>(.*?)</script>', lab.page, re.DOTALL)[1])
+
+        assert "of-another-server" not in lab.url
+        assert page["news"] == {"disabled": True} and page["extensionManager"]["can_install"] is False
+        assert lab.settings["schema"]["properties"]["fetchNews"]["default"] == "false"
+        assert "login" in lab.url_without_token
+        assert lab.said.endswith("Stopped.\n") and lab.status == 0
+        wait_for(lambda: not marked(lab.mark), "all processes to end")
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="Windows opens URLs with no program that a test can give it")
+    def test_its_token_stays_secret(self, lab):
+        """All users of a machine can read command lines, so none has the token: the browser opens a private file."""
+        token = lab.url.partition("token=")[2]
+
+        assert len(token) > 20 and token in lab.opened_page and lab.modes & 0o077 == 0
+        assert any("jupyterlab" in line for line in lab.command_lines)
+        assert [line for line in [*lab.command_lines, lab.opened] if token in line] == []
+
+
+def seen_of_jupyterlab(folder, environment):
+    """Start JupyterLab with a browser, look at it and at what the browser opens, and press Ctrl-C."""
+    seen = SimpleNamespace(mark=environment[MARK])
+    port, with_browser = free_port(), sys.platform != "win32"
+    lab = START_JUPYTERLAB.format(port=port, provider_port=free_port(), with_browser=with_browser)
+    opened, browser = folder / "opened", folder / "browser"
+    # Not Python: the path in a first line like #!/path/to/python may have no spaces.
+    browser.write_text(f"#!/bin/sh\nprintf '%s\\n' \"$1\" > {shlex.quote(str(opened))}\n", "utf-8")
+    browser.chmod(0o700)
+    environment = {name: value for name, value in environment.items() if name != "CI"} | {
+        "BROWSER": str(browser),
         "JUPYTER_TOKEN": "of-another-server",
         "JUPYTER_PORT": "1",
         "HTTP_PROXY": "http://127.0.0.1:9",
     }
-    command = [sys.executable, "-c", lab]
+    command = [sys.executable, "-c", f"import sys; sys.stdout.isatty = lambda: True; {lab}"]
     learn = subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, encoding="utf-8", **in_new_group()
     )
     try:
-        url = next(line.split()[-1] for line in learn.stdout if line.startswith("JupyterLab is at"))
-        with_token = requests.get(url, timeout=20)
-        without = requests.get(f"http://127.0.0.1:{port}/lab", timeout=20)
-        settings = requests.get(url.replace("/lab?", f"/lab/api/settings/{NOTES}?"), timeout=20).json()
+        seen.url = next(line.split()[-1] for line in learn.stdout if line.startswith("JupyterLab is at"))
+        seen.page = requests.get(seen.url, timeout=20).text
+        seen.url_without_token = requests.get(f"http://127.0.0.1:{port}/lab", timeout=20).url
+        seen.settings = requests.get(seen.url.replace("/lab?", f"/lab/api/settings/{NOTES}?"), timeout=20).json()
+        if with_browser:
+            wait_for(lambda: opened.exists() and opened.read_text("utf-8").endswith("\n"), "a browser to be opened", 60)
+            seen.opened = opened.read_text("utf-8")
+            file = Path(url2pathname(urlsplit(seen.opened.strip()).path))
+            seen.opened_page, seen.modes = file.read_text("utf-8"), file.stat().st_mode | file.parent.stat().st_mode
+        seen.command_lines = command_lines(seen.mark)
     finally:
         learn.send_signal(signal.CTRL_BREAK_EVENT if sys.platform == "win32" else signal.SIGINT)
-        said = learn.communicate(timeout=60)[0]
-
-    page = json.loads(re.search(r'id="jupyter-config-data"[^>]*>(.*?)</script>', with_token.text, re.DOTALL)[1])
-    assert "of-another-server" not in url
-    assert page["news"] == {"disabled": True} and page["extensionManager"]["can_install"] is False
-    assert settings["schema"]["properties"]["fetchNews"]["default"] == "false"
-    assert "login" in without.url
-    assert said.endswith("Stopped.\n") and learn.returncode == 0
-    wait_for(lambda: not marked(mark[MARK]), "all processes to end")
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows opens URLs with no program that a test can give it")
-def test_jupyterlab_keeps_its_token_secret(mark, tmp_path):
-    """All users of a machine can read command lines, so none has the token: the browser opens a private file."""
-    opened = tmp_path / "opened"
-    browser = tmp_path / "browser"
-    # Not Python: the path in a first line like #!/path/to/python may have no spaces.
-    browser.write_text(f"#!/bin/sh\nprintf '%s\\n' \"$1\" > {shlex.quote(str(opened))}\n", "utf-8")
-    browser.chmod(0o700)
-    lab = "import sys; sys.stdout.isatty = lambda: True; " + START_JUPYTERLAB.format(
-        port=free_port(), provider_port=free_port()
-    ).replace("with_browser=False", "with_browser=True")
-    environment = {name: value for name, value in mark.items() if name != "CI"} | {"BROWSER": str(browser)}
-    command = [sys.executable, "-c", lab]
-    learn = subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, encoding="utf-8", **in_new_group()
-    )
-    try:
-        url = next(line.split()[-1] for line in learn.stdout if line.startswith("JupyterLab is at"))
-        token = url.partition("token=")[2]
-        wait_for(lambda: opened.exists() and opened.read_text("utf-8").endswith("\n"), "the browser to be opened", 60)
-        file = Path(url2pathname(urlsplit(opened.read_text("utf-8").strip()).path))
-        page, modes = file.read_text("utf-8"), file.stat().st_mode | file.parent.stat().st_mode
-        lines = command_lines(mark[MARK])
-    finally:
-        learn.send_signal(signal.SIGINT)
-        learn.communicate(timeout=60)
-
-    assert len(token) > 20 and token in page and modes & 0o077 == 0
-    assert any("jupyterlab" in line for line in lines)
-    assert [line for line in [*lines, opened.read_text("utf-8")] if token in line] == []
-    wait_for(lambda: not marked(mark[MARK]), "all processes to end")
+        seen.said = learn.communicate(timeout=60)[0]
+    seen.status = learn.returncode
+    return seen
 
 
 def test_a_running_gallery_is_used(provider, capsys):
@@ -329,9 +366,46 @@ def test_a_running_gallery_is_used(provider, capsys):
     assert "taken by another program" in second
 
 
+def read(file):
+    """Return a notebook as JSON."""
+    return json.loads(file.read_text("utf-8"))
+
+
+def code_of(notebook):
+    """Return the cells with code."""
+    return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+
+
+def before_the_attacks():
+    """Return the last notebook up to the cell that imports the attacks."""
+    notebook = read(NOTEBOOKS[-1])
+    attacks = [n for n, cell in enumerate(notebook["cells"]) if "from tools.comparison.probes import" in source(cell)]
+    return {**notebook, "cells": notebook["cells"][: attacks[0]]}
+
+
+def tables_after(count):
+    """Return the rows of the tables in the outputs of the last notebook, without those of its first cells."""
+    outputs = [output for cell in code_of(read(NOTEBOOKS[-1]))[count:] for output in cell["outputs"]]
+    texts = ["".join(output["data"]["text/markdown"]) for output in outputs if "text/markdown" in output["data"]]
+    return [[line[2:-2].split(" | ") for line in text.splitlines()[2:]] for text in texts]
+
+
+def with_a_wrong_output():
+    """Return the first notebook up to its first successful response, which it says is another."""
+    notebook = read(NOTEBOOKS[0])
+    first = next(n for n, cell in enumerate(notebook["cells"]) if "→ 200 OK" in json.dumps(cell, ensure_ascii=False))
+    text = json.dumps({**notebook, "cells": notebook["cells"][: first + 1]}, ensure_ascii=False)
+    return text.replace("→ 200 OK", "→ 201 OK", 1)
+
+
+def outcomes(said, name):
+    """Return what became of each cell of a notebook."""
+    return re.findall(rf"^(PASSED|FAILED|ERROR) {re.escape(name)}(?:::|$)", said, re.MULTILINE)
+
+
 def nbval(paths, environment, *options):
-    """Run nbval on the notebooks of one folder, or on the folder, without the settings of this suite."""
-    folder = paths[0] if paths[0].is_dir() else paths[0].parent
+    """Run nbval on these notebooks, in the folder of the first, without the settings of this suite."""
+    folder = paths[0].parent
     command = [
         sys.executable,
         "-m",

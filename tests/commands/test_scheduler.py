@@ -21,10 +21,11 @@ from support.scheduler import RunRecord, share
         ("tests/apps/github_dance/test_pages.py::test_one[postgres-None]", "apps/github_dance postgres"),
         ("tests/apps/github_dance/test_threads.py::test_one", "apps/github_dance"),
         ("tests/commands/test_notebooks.py::test_one[7]", "tests/commands/test_notebooks.py::test_one"),
+        ("tests/commands/test_notebooks.py::TestLab::test_one[7]", "tests/commands/test_notebooks.py::TestLab"),
     ],
 )
 def test_a_share_is_a_file_or_an_app_in_it(test, expected):
-    """Most files are one share; the specification is one share an app, and each notebook test is a share."""
+    """Most files are one share; the specification is one share an app, and each test or class of the notebooks is."""
     assert share(test) == expected
 
 

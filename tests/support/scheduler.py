@@ -16,7 +16,7 @@ from tools.apps import app_folders
 SPLIT_BY_APP = ("test_login", "browser/test_login_in_browser")  # their fixtures are cheap
 SPLIT_BY_DATABASE = ("apps/github_dance",)  # a folder of files that share an app for each database
 DATABASES = ("sqlite", "postgres")
-SPLIT_BY_TEST = ("commands/test_notebooks",)  # only the parameters of one test share a fixture
+SPLIT_BY_TEST = ("commands/test_notebooks",)  # only the tests of a class, or the parameters of a test, share a fixture
 # The slowest files, which start first so that no worker waits for one at the end.
 SLOWEST = (
     *("test_attacks", "foreign/test_foreign_apps", "commands/test_broken_logins", "apps/test_properties"),
@@ -63,7 +63,7 @@ def share(nodeid: str) -> str:
     path, _, test = nodeid.partition("::")
     file = name_of(path)
     if file in SPLIT_BY_TEST:
-        return nodeid.partition("[")[0]
+        return "::".join(nodeid.partition("[")[0].split("::")[:2])
     names = APPS if file in SPLIT_BY_APP else DATABASES if file in SPLIT_BY_DATABASE else ()
     parameters = test.partition("[")[2].removesuffix("]")
     named = (name for name in names if re.search(rf"(^|-){re.escape(name)}($|-)", parameters))
