@@ -124,11 +124,20 @@ def test_each_row_has_the_verdict_that_the_app_deserves(folder, rows, checks):
 @pytest.mark.parametrize(("folder", "shown"), DEBUG_PAGES.items())
 def test_a_debug_page_is_a_finding(folder, shown, tmp_path):
     """An app that runs as on its developer's machine shows tracebacks and settings, and RP-68 says so."""
-    with running(folder, tmp_path, is_debugged=True) as (app, _):
+    with running(folder, tmp_path, FOREIGN_APPS[folder].debug) as (app, _):
         (row,) = run_check(app.url, ["RP-68"], tmp_path / "report.json")["rows"]
 
     assert "f" in verdict_of(row)[1] and row["verdict"] == "FAIL", row
     assert shown in row["reason"]
+
+
+def test_a_page_before_the_provider_hides_no_redirect_uri(tmp_path):
+    """django-allauth asks for confirmation by default; the form behind it leads to a redirect URI with the wrong port."""
+    changes = {"mysite/settings.py": "SOCIALACCOUNT_LOGIN_ON_GET = True -> SOCIALACCOUNT_LOGIN_ON_GET = False"}
+    with running("django_allauth", tmp_path, changes) as (app, _):
+        (row,) = run_check(app.url, ["RP-19"], tmp_path / "report.json")["rows"]
+
+    assert verdict_of(row)[:2] == deserved("django_allauth")["RP-19"] == ("FAIL", {"c"}), row
 
 
 @pytest.mark.parametrize("folder", FOREIGN_APPS)

@@ -11,7 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,7 +42,7 @@ class ForeignApp:
     callbacks: dict[str, str]  # the path of the redirect URI, by dialect
     settings: dict[str, str]  # values with the provider's URL as {provider}
     commands: tuple[tuple[str, ...], ...]  # the last one serves the app; {port} is its port
-    debug: dict[str, str] = field(default_factory=dict)  # for developers: environment variables, or files to change
+    debug: dict[str, str] = field(default_factory=dict)  # the changes of `running` for the app of a developer
 
     @property
     def is_node(self) -> bool:
@@ -109,8 +109,13 @@ class RunningApp(App):
 
 
 @contextmanager
-def running(name: str, where: Path, *, is_debugged: bool = False) -> Iterator[tuple[RunningApp, RunningProvider]]:
-    """Start a foreign app with a provider of its own, in a copy of its folder, and stop both at the end."""
+def running(
+    name: str, where: Path, changes: Mapping[str, str] | None = None
+) -> Iterator[tuple[RunningApp, RunningProvider]]:
+    """Start a foreign app with a provider of its own, in a copy of its folder, and stop both at the end.
+
+    `changes` are values by environment variable, or `old text -> new text` by file.
+    """
     foreign = FOREIGN_APPS[name]
     environment = (node_environment if foreign.is_node else python_environment)()
     port = free_port()
@@ -127,7 +132,7 @@ def running(name: str, where: Path, *, is_debugged: bool = False) -> Iterator[tu
         settings |= {"PYTHONUNBUFFERED": "1", "NODE_PATH": str(environment / "node_modules"), "NODE_ENV": "production"}
         # No certificates: httpx reads all of them for each of its clients, which takes longer than the rest of a login.
         settings |= {"SSL_CERT_DIR": str(where), "SSL_CERT_FILE": ""}
-        for target, value in foreign.debug.items() if is_debugged else ():
+        for target, value in (changes or {}).items():
             if "->" in value:
                 old, new = value.split(" -> ")
                 text = (home / target).read_text("utf-8")
