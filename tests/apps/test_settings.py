@@ -7,6 +7,7 @@ import hashlib
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from urllib.parse import unquote_plus, urljoin, urlsplit
 
 import pytest
@@ -27,6 +28,23 @@ FOLDERS = list(dict.fromkeys(folder for folder, _ in LOGINS))
 PRACTICE = {folder: dotenv_values(ROOT / folder / ".env.example") for folder in app_folders()}
 PUBLIC = {"URL": "https://app.example.com", "SECRET_KEY": "k" * 40}
 OF_ANOTHER_PROGRAM = {"raw_requests": ("GITHUB_ID", "GITHUB_SECRET")}  # its terminal.py reads them
+
+
+ALL_VALUES = "step3_login"  # this app gets every wrong value by default; the others one of each kind
+
+
+def rows(values, *names, chosen):
+    """Return a parameter for each name and value: weekly, unless the value is chosen or the app gets them all."""
+    return [
+        pytest.param(*name, value, marks=[pytest.mark.weekly] * (name[0] != ALL_VALUES and value not in chosen))
+        for name in names
+        for value in values
+    ]
+
+
+def apps(folders, *chosen):
+    """Return a parameter for each folder, weekly unless it is chosen: a start by a new Python takes half a second."""
+    return [pytest.param(folder, marks=[pytest.mark.weekly] * (folder not in chosen)) for folder in folders]
 
 
 def credentials_of(folder):
@@ -56,10 +74,34 @@ def new_app(provider, tmp_path):
         app.stop()
 
 
+@pytest.fixture(scope="module")
+def copies():
+    """Copies of the apps, by folder: a start that only the environment stops leaves nothing in them."""
+    return {}
+
+
+@pytest.fixture
+def refusal_with(copies, running_provider, tmp_path_factory):
+    """A function that starts an app with these settings, which have to stop it, and returns what it says."""
+
+    def start(folder, **settings):
+        if folder not in copies:
+            copies[folder] = prepare(folder, running_provider, tmp_path_factory.mktemp("copy"))
+        copies[folder].forget_log()
+        app = replace(copies[folder], environment=copies[folder].environment | settings)
+        try:
+            return refusal(app)
+        finally:
+            app.stop()
+
+    return start
+
+
 def refusal(app):
     """Start an app that has to stop at once, and return what it says."""
     with pytest.raises(RuntimeError, match="did not start"):
         app.start()
+    assert app.process.returncode == 1
     return app.log.strip()
 
 
@@ -96,11 +138,13 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("wrong", WRONG)
-@pytest.mark.parametrize("folder", FOLDERS)
-def test_a_wrong_setting_stops_the_app(new_app, folder, wrong):
+KINDS = ["PORT: a word", "URL: no scheme", *(wrong for wrong in WRONG if wrong.startswith("SECRET_KEY"))]
+
+
+@pytest.mark.parametrize(("folder", "wrong"), rows(WRONG, *((folder,) for folder in FOLDERS), chosen=KINDS))
+def test_a_wrong_setting_stops_the_app(refusal_with, folder, wrong):
     """The app stops at the start with one sentence that begins with the name of the setting."""
-    said = refusal(new_app(folder, **{**PUBLIC, **WRONG[wrong]}))
+    said = refusal_with(folder, **{**PUBLIC, **WRONG[wrong]})
 
     check_sentence(said, wrong.partition(":")[0])
     assert "k" * 31 not in said
@@ -108,12 +152,12 @@ def test_a_wrong_setting_stops_the_app(new_app, folder, wrong):
 
 @pytest.mark.parametrize("port", ["http", "0", "65536"])
 @pytest.mark.parametrize("folder", [folder for folder in app_folders() if folder not in FOLDERS])
-def test_a_wrong_port_stops_the_first_steps(new_app, folder, port):
+def test_a_wrong_port_stops_the_first_steps(refusal_with, folder, port):
     """Steps 1 and 2 have a port too."""
-    check_sentence(refusal(new_app(folder, PORT=port)), "PORT")
+    check_sentence(refusal_with(folder, PORT=port), "PORT")
 
 
-@pytest.mark.parametrize("folder", FOLDERS)
+@pytest.mark.parametrize("folder", apps(FOLDERS, "step3_login"))
 def test_a_wrong_setting_is_an_exit_status(new_app, folder):
     """A script or a supervisor that starts the app learns from its exit status that it has not started."""
     app = new_app(folder, URL="app.example.com")
@@ -125,13 +169,18 @@ def test_a_wrong_setting_is_an_exit_status(new_app, folder):
     check_sentence(finished.stderr.strip(), "URL")
 
 
-@pytest.mark.parametrize("value", [None, "", " "], ids=["missing", "empty", "a space"])
-@pytest.mark.parametrize(("folder", "name"), [(folder, name) for folder in FOLDERS for name in credentials_of(folder)])
-def test_a_missing_credential_stops_the_app(new_app, folder, name, value):
+GAPS = {"missing": None, "empty": "", "a space": " "}
+
+
+@pytest.mark.parametrize(
+    ("folder", "name", "gap"),
+    rows(GAPS, *((folder, name) for folder in FOLDERS for name in credentials_of(folder)), chosen=["missing"]),
+)
+def test_a_missing_credential_stops_the_app(new_app, folder, name, gap):
     """The reader's own `.env` is complete or the app stops: a gap in it is never filled from `.env.example`."""
     app = new_app(folder)
     practice = {key: app.environment.pop(key, old) for key, old in PRACTICE[folder].items()}
-    practice = {**practice, name: value}
+    practice = {**practice, name: GAPS[gap]}
     (app.home / ".env").write_text(
         "".join(f"{key}={text}\n" for key, text in practice.items() if text is not None), "utf-8"
     )
@@ -149,13 +198,17 @@ BAD_URLS = {
 }
 
 
-@pytest.mark.parametrize("wrong", BAD_URLS)
 @pytest.mark.parametrize(
-    ("folder", "name"), [(folder, name) for folder in FOLDERS for name in provider_urls_of(folder)]
+    ("folder", "name", "wrong"),
+    rows(
+        BAD_URLS,
+        *((folder, name) for folder in FOLDERS for name in provider_urls_of(folder)),
+        chosen=["plain http to another machine"],
+    ),
 )
-def test_a_wrong_url_of_the_provider_stops_the_app(new_app, folder, name, wrong):
+def test_a_wrong_url_of_the_provider_stops_the_app(refusal_with, folder, name, wrong):
     """A URL that no request could be sent to, or that would carry code and secret unencrypted, stops a public app."""
-    check_sentence(refusal(new_app(folder, **PUBLIC, **{name: BAD_URLS[wrong]})), name)
+    check_sentence(refusal_with(folder, **PUBLIC, **{name: BAD_URLS[wrong]}), name)
 
 
 BAD_DATABASES = {
@@ -169,9 +222,9 @@ BAD_DATABASES = {
 @pytest.mark.parametrize(
     "folder", [folder for folder in FOLDERS if "DATABASE_URL" in (ROOT / folder / ".env.example").read_text("utf-8")]
 )
-def test_a_wrong_database_url_stops_the_app(new_app, folder, wrong):
+def test_a_wrong_database_url_stops_the_app(refusal_with, folder, wrong):
     """A database that cannot be used stops the app with a sentence that does not contain its password."""
-    said = refusal(new_app(folder, DATABASE_URL=BAD_DATABASES[wrong]))
+    said = refusal_with(folder, DATABASE_URL=BAD_DATABASES[wrong])
 
     check_sentence(said, "DATABASE_URL")
     assert "database-password" not in said
@@ -181,12 +234,14 @@ NOT_UTF_8 = {"UTF-16": "NAME=é\n".encode("utf-16"), "UTF-16 without a mark": "N
 NOT_UTF_8 |= {"Latin-1": "# Schlüssel\nNAME=é\n".encode("latin-1")}
 
 
-@pytest.mark.parametrize("written", NOT_UTF_8.values(), ids=NOT_UTF_8)
-@pytest.mark.parametrize("folder", [folder for folder in app_folders() if PRACTICE[folder]])
-def test_a_file_in_another_encoding_stops_the_app(new_app, folder, written):
+@pytest.mark.parametrize(
+    ("folder", "encoding"),
+    rows(NOT_UTF_8, *((folder,) for folder in app_folders() if PRACTICE[folder]), chosen=["UTF-16"]),
+)
+def test_a_file_in_another_encoding_stops_the_app(new_app, folder, encoding):
     """Notepad and PowerShell can write `.env` in UTF-16: a sentence says what to do."""
     app = new_app(folder)
-    (app.home / ".env").write_bytes(written)
+    (app.home / ".env").write_bytes(NOT_UTF_8[encoding])
 
     check_sentence(refusal(app), ".env")
 
@@ -310,8 +365,12 @@ def test_uses_each_setting_of_its_own_env(new_app, folder):
     assert not ignored, f"the app does not use these settings of its .env: {', '.join(ignored)}"
 
 
-@pytest.mark.parametrize("url", ["HTTPS://App.Example.com", "https://app.example.com/", "https://app.example.com:8443"])
-@pytest.mark.parametrize("folder", FOLDERS)
+PUBLIC_URLS = ["HTTPS://App.Example.com", "https://app.example.com/", "https://app.example.com:8443"]
+
+
+@pytest.mark.parametrize(
+    ("folder", "url"), rows(PUBLIC_URLS, *((folder,) for folder in FOLDERS), chosen=PUBLIC_URLS[:1])
+)
 def test_takes_a_public_url_in_any_form(new_app, folder, url):
     """Capitals, a slash at the end and a port: redirect URI and cookie are those of the https URL."""
     app = new_app(folder, **PUBLIC | {"URL": url})
@@ -330,7 +389,7 @@ def test_takes_a_public_url_in_any_form(new_app, folder, url):
     assert response.headers["Set-Cookie"].startswith("__Host-") and "; Secure" in response.headers["Set-Cookie"]
 
 
-@pytest.mark.parametrize("folder", app_folders())
+@pytest.mark.parametrize("folder", apps(app_folders(), "step1_bootstrap", "step3_login", "github_dance"))
 def test_an_empty_setting_is_unset(new_app, folder):
     """`PORT=`, `URL=` and the others with an empty value start the app as without them."""
     app = new_app(folder, **dict.fromkeys(("PORT", "URL", "SECRET_KEY", "ISSUER", "DATABASE_URL", "SCOPE"), ""))
@@ -346,7 +405,7 @@ def test_an_empty_setting_is_unset(new_app, folder):
     assert (finished.returncode, finished.stdout.strip(), finished.stderr) == (0, "5000", "")
 
 
-@pytest.mark.parametrize("folder", app_folders())
+@pytest.mark.parametrize("folder", apps(app_folders(), "step1_bootstrap", "step3_login"))
 def test_flask_run_uses_the_port(new_app, folder):
     """`PORT=… flask run` serves the app there, as `python app.py` does."""
     app = new_app(folder)
@@ -355,7 +414,7 @@ def test_flask_run_uses_the_port(new_app, folder):
     assert f"Running on {app.url}" in app.log
 
 
-@pytest.mark.parametrize("folder", FOLDERS)
+@pytest.mark.parametrize("folder", apps(FOLDERS, "step3_login", "okta_oidc"))
 def test_says_that_the_port_is_another_one(new_app, folder):
     """`flask run -p` without `PORT`: a page says what to set, and does not lead to a port where nothing listens."""
     app = new_app(folder)
