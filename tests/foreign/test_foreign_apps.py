@@ -132,7 +132,7 @@ def test_a_debug_page_is_a_finding(folder, shown, tmp_path):
 
 
 def test_a_page_before_the_provider_hides_no_redirect_uri(tmp_path):
-    """django-allauth asks for confirmation by default; the form behind it leads to a redirect URI with the wrong port."""
+    """django-allauth asks for confirmation by default; the form there leads to a redirect URI with a wrong port."""
     changes = {"mysite/settings.py": "SOCIALACCOUNT_LOGIN_ON_GET = True -> SOCIALACCOUNT_LOGIN_ON_GET = False"}
     with running("django_allauth", tmp_path, changes) as (app, _):
         (row,) = run_check(app.url, ["RP-19"], tmp_path / "report.json")["rows"]
