@@ -623,9 +623,9 @@ SHELL = {  # variables of a shell that no app may inherit
     "ISSUER": "https://elsewhere.example",
     "OKTA_ISSUER": "https://elsewhere.example",
     "PORT": "80",
-    "PROMPT": "$P$G",  # cmd.exe exports it
+    "OAUTH_PROMPT": "login",
     "PYTHONPATH": "elsewhere",
-    "SCOPE": "everything",
+    "OAUTH_SCOPE": "everything",
     "SECRET_KEY": "of-another-program",
     "URL": "https://elsewhere.example",
 }
@@ -676,7 +676,7 @@ class TestEnvironment:
         code = [file.read_text("utf-8") for folder in app_folders() for file in (ROOT / folder).rglob("*.py")]
         read = set(re.findall(r"""(?:environ(?:\.get)?|getenv|setting|optional)[\[(]["'](\w+)["']""", "\n".join(code)))
 
-        assert {"PORT", "URL", "SCOPE", "OKTA_CLIENT_SECRET"} <= read
+        assert {"PORT", "URL", "OAUTH_SCOPE", "OKTA_CLIENT_SECRET"} <= read
         assert read - settings_of_apps() == set()
 
     def test_real_apps_log_in_past_a_proxy(self, tmp_path):

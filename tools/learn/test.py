@@ -64,9 +64,14 @@ def find_folder(argument: str) -> str | None:
 
 def own_tests(folder: str, root: Path = ROOT) -> list[str]:
     """Return the app's own tests: those named after its folder, and after a program beside its `app.py`."""
-    names = [Path(folder).name, *sorted(file.stem for file in (root / folder).glob("*.py") if file.stem != "app")]
+    beside = [file.stem for file in (root / folder).glob("*.py") if file.stem != "app" and _is_program(file)]
+    names = [Path(folder).name, *sorted(beside)]
     paths = [path for name in names for path in (f"tests/apps/test_{name}.py", f"tests/apps/{name}")]
     return [path for path in paths if (root / path).exists()]
+
+
+def _is_program(file: Path) -> bool:
+    return 'if __name__ == "__main__"' in file.read_text("utf-8")
 
 
 def _test_app(python: Path, folder: str, arguments: list[str]) -> int:
