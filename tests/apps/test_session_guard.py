@@ -18,6 +18,7 @@ from conftest import needs
 from itsdangerous import URLSafeSerializer
 from redis import Redis, RedisError
 from support.odd_endpoint import DRIPPED, HEAD, odd_endpoint
+from support.session_files import session_files
 from support.small_redis import small_redis
 from support.tabs import allow, open_tabs
 from support.visitors import visitors_with_cookie
@@ -112,12 +113,6 @@ def app(request, provider):
     started = request.getfixturevalue("redis_app")
     request.getfixturevalue("redis").flushall()
     return started
-
-
-def session_files(app):
-    """Return the files of sessions, without the one in which CacheLib counts them."""
-    files = sorted((app.home / "flask_session" / "sessions").iterdir())
-    return [file for file in files if file.read_bytes()[4:].startswith(b"{")]
 
 
 @pytest.fixture

@@ -17,12 +17,6 @@ def requests_to(provider, endpoint):
     return [message for message in provider.trace(dialect="okta") if message["endpoint"] == endpoint]
 
 
-def session_files(app):
-    """Return the files of sessions, without the one in which CacheLib counts them."""
-    files = sorted((app.home / "flask_session" / "sessions").iterdir())
-    return [file for file in files if file.read_bytes()[4:].startswith(b"{")]
-
-
 def issuer_of(provider):
     """Return the provider's issuer."""
     return f"{provider.url}/okta/oauth2/default"

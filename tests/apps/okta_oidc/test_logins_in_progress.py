@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 from itsdangerous import URLSafeSerializer
-from support.okta_login import COOKIE, requests_to, session_files
+from support.okta_login import COOKIE, requests_to
+from support.session_files import session_files
 from support.tabs import allow, open_tabs
 
 from tools.check.apps import parameters, prepare

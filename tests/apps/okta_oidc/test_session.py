@@ -7,7 +7,8 @@ import threading
 import time
 
 import pytest
-from support.okta_login import COOKIE, check_refused, log_in_with, requests_to, session_files
+from support.okta_login import COOKIE, check_refused, log_in_with, requests_to
+from support.session_files import session_files
 
 from tools.check.apps import wait_for
 
